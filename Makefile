@@ -1,0 +1,54 @@
+# Lamplight: what a newcomer types. Needs Python >= 3.11, make and a package index; the rest is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+SIZE ?= town
+TESTS ?= tests
+
+.PHONY: run demo setup dev test check bench lock clean
+
+run: demo
+	@echo "Maps and tables: $(OUT)/"
+
+demo: setup
+	$(BIN)/lamplight demo --size $(SIZE) --out $(OUT)
+
+setup: $(VENV)/.installed
+
+dev: $(VENV)/.installed-dev
+
+test: dev
+	$(BIN)/python -m pytest $(TESTS)
+
+check: dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+bench: dev
+	$(BIN)/python -m benchmarks.reach
+
+# Lock files carry hashes and no index address; run after a change of dependencies in pyproject.toml.
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --upgrade
+lock: dev
+	$(LOCK) --extra build -o requirements.txt
+	$(LOCK) --extra build --extra dev -o requirements-dev.txt
+
+clean:
+	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lamplight needs Python 3.11 or newer / 需要 Python 3.11 以上")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,1 @@
+"""Geometry and network kernels; knows no word of the domain."""

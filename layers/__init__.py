@@ -1,0 +1,1 @@
+"""The city's records: what is valid, and where it is kept."""

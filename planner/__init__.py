@@ -1,0 +1,1 @@
+"""Answers to planning questions: arrays and records in, results out."""
