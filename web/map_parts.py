@@ -1,0 +1,282 @@
+"""The parts of the single-file map: its layers as folium elements, and its words as escaped HTML."""
+
+import json
+from html import escape
+
+import numpy as np
+import shapely
+from branca.element import MacroElement
+from folium.map import Layer
+from folium.template import Template
+from geopandas import GeoDataFrame
+from numpy.typing import NDArray
+
+from web import drawing
+from web.drawing import CoverageDrawing, both
+
+#: The browser itself refuses every fetch, whatever a name in the data may try.
+POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:\" />"
+    '<link rel="icon" href="data:," />'
+)
+
+STYLE = """
+html, body { height: 100%; margin: 0; }
+body { display: flex; flex-direction: column; color: #222;
+  font-family: "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei",
+    sans-serif; }
+header { padding: 8px 14px 9px; border-bottom: 1px solid #ccc; background: #fff; }
+header h1 { font-size: 19px; line-height: 1.3; margin: 0; font-weight: 600; }
+header p { font-size: 13px; line-height: 1.5; margin: 1px 0 0; color: #555; }
+header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: #7a3000; background: #ffe9d6;
+  border: 1px solid #e9b588; border-radius: 3px; padding: 0 6px; margin: 0 6px 0 0; }
+.folium-map { flex: 1 1 auto; height: auto !important; min-height: 0; }
+.leaflet-container { background: #f4f3f0; font-family: inherit; }
+.corner { background: rgba(255, 255, 255, .93); border-radius: 4px; box-shadow: 0 1px 4px rgba(0, 0, 0, .3);
+  padding: 7px 10px; font-size: 12px; line-height: 1.45; max-width: min(300px, 78vw); }
+.corner summary { cursor: pointer; font-weight: 600; font-size: 13px; }
+.corner h2 { font-size: 12px; margin: 7px 0 2px; font-weight: 600; }
+.corner ul { list-style: none; margin: 0; padding: 0; }
+.corner li { display: flex; align-items: center; gap: 7px; }
+.corner small { color: #666; font-size: 11px; display: block; }
+.corner i { flex: none; width: 22px; height: 13px; border: 1px solid rgba(0, 0, 0, .25); }
+.corner i.line { height: 0; border: 0; border-top: 3px solid; }
+.corner i.dot { width: 11px; height: 11px; border-radius: 50%; border: 2px solid #fff;
+  box-shadow: 0 0 0 1px #333; margin: 0 4px; }
+.corner.source { padding: 2px 8px; font-size: 11px; color: #444; margin: 0 !important; border-radius: 4px 0 0 0; }
+.card b { font-size: 14px; } .card .code { color: #777; font-size: 11px; margin-left: 6px; }
+.card table { border-collapse: collapse; margin-top: 3px; } .card td { padding: 1px 10px 1px 0; vertical-align: top; }
+.card td:first-child { color: #666; white-space: nowrap; }
+.leaflet-control-layers label { font-size: 12px; line-height: 1.5; }
+@media (max-width: 600px) { header h1 { font-size: 16px; } header p { font-size: 12px; } }
+"""
+
+
+def script_json(value: object) -> str:
+    """Write JSON that is safe inside a script element, whatever its strings hold."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.translate(_UNSAFE)
+
+
+_UNSAFE = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
+
+
+class AreaData(MacroElement):
+    """The areas once, for all layers that colour them.
+
+    shapes : (a,) GeoJSON texts. classes : (t, a) position in the palette per threshold. names, cards : (a,) HTML.
+    """
+
+    _template = Template("{% macro script(this, kwargs) %}const lamplightAreas = {{ this.text }};{% endmacro %}")
+
+    def __init__(
+        self, shapes: NDArray[np.object_], classes: NDArray[np.int64], names: list[str], cards: list[str]
+    ) -> None:
+        super().__init__()
+        self._name = "AreaData"
+        rows = zip(shapes, classes.T.tolist(), names, cards, strict=True)
+        features = (
+            f'{{"type":"Feature","geometry":{shape},"properties":{script_json({"c": c, "n": n, "h": h})}}}'
+            for shape, c, n, h in rows
+        )
+        self.text = "[" + ",\n".join(features) + "]"
+
+
+class ShareLayer(Layer):
+    """The areas coloured by share covered at one threshold; one of a set of radio buttons.
+
+    position : which of the classes of AreaData.
+    """
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        var {{ this.get_name() }} = L.geoJson(lamplightAreas, {
+            style: (area) => ({
+                fillColor: [{{ this.none }}].concat({{ this.palette }})[area.properties.c[{{ this.position }}] + 1],
+                fillOpacity: 0.8, color: '#ffffff', weight: 1, opacity: 0.9,
+            }),
+            onEachFeature: (area, layer) => {
+                layer.bindPopup(area.properties.h, {maxWidth: 320});
+                layer.bindTooltip(area.properties.n, {sticky: true});
+                layer.on('mouseover', () => layer.setStyle({weight: 3, color: '#111111'}).bringToFront());
+                layer.on('mouseout', () => layer.setStyle({weight: 1, color: '#ffffff'}));
+            },
+        });
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, name: str, position: int, *, show: bool) -> None:
+        super().__init__(name=name, overlay=False, show=show)
+        self._name = "ShareLayer"
+        self.position = position
+        self.none = script_json(drawing.NO_ONE_COLOUR)
+        self.palette = script_json(drawing.SHARE_COLOURS)
+
+
+class StreetLayer(Layer):
+    """Streets as one many-part line per class of walking time, drawn on a canvas that lets clicks through.
+
+    lines : per class, as from steps(). Thin while zoomed out, so that a whole city stays legible.
+    """
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        var {{ this.get_name() }} = L.layerGroup();
+        (() => {
+            const canvas = L.canvas({pane: 'streets', padding: 0.3});
+            const width = (zoom) => zoom < 10.5 ? 0.7 : zoom < 12 ? 1.1 : zoom < 13.5 ? 1.7 : zoom < 15 ? 2.6 : 4;
+            const map = {{ this._parent.get_name() }};
+            {{ this.text }}.forEach(({colour, counts, steps}) => {
+                let x = 0, y = 0, at = 0;
+                const lines = counts.map((count) => {
+                    const line = [];
+                    for (let k = 0; k < count; k++) {
+                        x += steps[at++]; y += steps[at++];
+                        line.push([y / 1e5, x / 1e5]);
+                    }
+                    return line;
+                });
+                L.polyline(lines, {renderer: canvas, pane: 'streets', interactive: false, color: colour,
+                                   weight: width(11), opacity: 0.9}).addTo({{ this.get_name() }});
+            });
+            map.on('zoomend', () => {{ this.get_name() }}.eachLayer((l) => l.setStyle({weight: width(map.getZoom())})));
+        })();
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, name: str, lines: list[NDArray[np.object_]], classes: list[drawing.TimeClass]) -> None:
+        super().__init__(name=name, overlay=True, show=True)
+        self._name = "StreetLayer"
+        drawn = [{"colour": k.colour, **steps(part)} for part, k in zip(lines, classes, strict=True) if len(part)]
+        self.text = script_json(drawn[::-1])  # what is within reach lies on top
+
+
+def steps(lines: NDArray[np.object_]) -> dict[str, list[int]]:
+    """Write lines as whole steps of 1e-5 degree, each vertex from the one before, across all lines.
+
+    Returns {"counts": vertices of each line, "steps": x, y, x, y...}: a quarter of the size of GeoJSON.
+    """
+    whole = np.rint(shapely.get_coordinates(lines) * 1e5).astype(np.int64)
+    return {
+        "counts": shapely.get_num_coordinates(lines).tolist(),
+        "steps": np.diff(whole, axis=0, prepend=np.zeros((1, 2), np.int64)).ravel().tolist(),
+    }
+
+
+class PointMarks(MacroElement):
+    """Service points as dots and rescue stations as marked squares, each with its card.
+
+    rows : (lat, lon, is a station, name as HTML, card as HTML).
+    """
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        (() => {
+            const svg = L.svg({pane: 'markerPane'});
+            {{ this.text }}.forEach(([lat, lon, station, name, card]) => {
+                const mark = station
+                    ? L.marker([lat, lon], {icon: L.divIcon({className: 'station', html: '站', iconSize: [20, 20]})})
+                    : L.circleMarker([lat, lon], {renderer: svg, pane: 'markerPane', radius: 5, color: '#ffffff',
+                                                  weight: 1.5, fillColor: '#111111', fillOpacity: 1});
+                mark.bindTooltip(name).bindPopup(card, {maxWidth: 320}).addTo({{ this._parent.get_name() }});
+            });
+        })();
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, rows: list[tuple[float, float, bool, str, str]]) -> None:
+        super().__init__()
+        self._name = "PointMarks"
+        self.text = script_json(rows)
+
+
+class Corner(MacroElement):
+    """A box of HTML in a corner of the map; a legend in it starts folded on a narrow screen."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        (() => {
+            const corner = L.control({position: {{ this.position|tojson }}});
+            corner.onAdd = () => {
+                const box = L.DomUtil.create('div', {{ this.css|tojson }});
+                box.innerHTML = {{ this.text }};
+                L.DomEvent.disableClickPropagation(box).disableScrollPropagation(box);
+                box.querySelectorAll('details').forEach((d) => { d.open = window.innerWidth >= 800; });
+                return box;
+            };
+            corner.addTo({{ this._parent.get_name() }});
+        })();
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, position: str, html: str, css: str = "corner") -> None:
+        super().__init__()
+        self._name = "Corner"
+        self.position = position
+        self.css = css
+        self.text = script_json(html)
+
+
+def title_html(what: CoverageDrawing) -> str:
+    """Return the page's heading: the city, what was asked, the date, and the warnings that belong on every map."""
+    flags = "".join(f'<span class="flag">{escape(both(flag))}</span>' for flag in what.flags)
+    dated = f"数据日期 data of {what.data_date}" if what.data_date else ""
+    asked = " · ".join(escape(text) for text in (both(what.question), dated) if text)
+    return f"<header><h1>{escape(what.city)} {escape(both(drawing.TITLE))}</h1><p>{flags}{asked}</p></header>"
+
+
+def card_html(name: str, code: str, facts: list[tuple[str, str]]) -> str:
+    """Return a card: a name, a code and a table of facts; everything escaped, empty facts left out."""
+    rows = "".join(f"<tr><td>{escape(label)}</td><td>{escape(value)}</td></tr>" for label, value in facts if value)
+    return f'<div class="card"><b>{escape(name)}</b><span class="code">{escape(code)}</span><table>{rows}</table></div>'
+
+
+def point_rows(points: GeoDataFrame) -> list[tuple[float, float, bool, str, str]]:
+    """Return what PointMarks draws of each point: (lat, lon, is a station, name as HTML, card as HTML)."""
+    rows = []
+    for point in points.to_dict("records"):
+        blank = {key: value for key, value in point.items() if isinstance(value, str)}
+        facts = [
+            ("功能 functions", drawing.functions_in_words(blank.get("functions", ""))),
+            ("开放时间 hours", drawing.hours_in_words(blank.get("hours", ""))),
+            ("电话 phone", blank.get("phone", "")),
+            ("地址 address", blank.get("address", "")),
+        ]
+        name, place = blank.get("name", ""), point["geometry"]
+        card = card_html(name, blank.get("code", ""), facts)
+        station = point.get("kind") == drawing.STATION
+        rows.append((round(place.y, 5), round(place.x, 5), station, escape(name), card))
+    return rows
+
+
+def legend_html(what: CoverageDrawing, level: str, classes: list[drawing.TimeClass], drawn: str) -> str:
+    """Return the legend: shares, walking times, marks, and ``drawn``, a sentence on what is not drawn."""
+    shares = "".join(
+        f'<li><i style="background:{colour}"></i>{label}</li>'
+        for colour, label in zip(drawing.SHARE_COLOURS, drawing.share_labels(), strict=True)
+    )
+    none = both(drawing.NO_ONE[what.measure])
+    times = "".join(f'<li><i class="line" style="color:{k.colour}"></i>{k.zh} {k.en}</li>' for k in classes)
+    asked = "" if level == what.level else f"<small>{escape(both(drawing.coarser(what.level, level)))}</small>"
+    return (
+        "<details open><summary>图例 Legend</summary>"
+        f"<h2>{escape(both(drawing.share_words(what.measure, level)))}</h2>{asked}"
+        f'<ul>{shares}<li><i style="background:{drawing.NO_ONE_COLOUR}"></i>{none}</li></ul>'
+        f"<h2>{both(drawing.STREETS)}</h2><ul>{times}</ul><small>{escape(drawn)}</small>"
+        '<h2>设施 Places</h2><ul><li><i class="dot"></i>服务点 service point</li>'
+        '<li><span class="station">站</span>救助站 rescue station</li></ul></details>'
+    )
+
+
+def source_html(what: CoverageDrawing) -> str:
+    """Return the line of sources: whose data, and the map's approval number where it has one."""
+    return " · ".join(escape(text) for text in drawing.sources(what))
