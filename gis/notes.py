@@ -1,12 +1,13 @@
-"""What a user should know about a result that is nonetheless usable."""
+"""Remarks on a result that is usable nonetheless, in Chinese and English."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class LamplightNote(NamedTuple):
-    """One remark in both languages: something was mended, guessed or left out.
+@dataclass(frozen=True, slots=True)
+class LamplightNote:
+    """One remark a user should see: something was mended, guessed or left out.
 
-    zh, en : the same sentence in Chinese and English.
+    zh, en : the same sentence in both languages.
     """
 
     zh: str
