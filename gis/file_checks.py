@@ -1,4 +1,4 @@
-"""Whether a foreign file may be opened at all: told from its name, its size and its first bytes, before any parser runs."""
+"""Whether a foreign file may be opened at all: told by name, size and first bytes, before any parser runs."""
 
 import gzip
 import stat
@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -157,7 +157,7 @@ _HEAD_CHECKS: dict[str, Callable[[bytes], bool]] = {
 def open_packed(file: Path) -> IO[bytes]:
     """Open a plain, .gz or .bz2 file for reading its unpacked bytes."""
     if file.name.lower().endswith(".gz"):
-        return gzip.open(file, "rb")
+        return cast(IO[bytes], gzip.open(file, "rb"))
     if file.name.lower().endswith(".bz2"):
         import bz2  # rarely needed, and this module is loaded by every parsing process
 

@@ -1,0 +1,277 @@
+"""Bytes to a table, in whichever process this is called: the parsing half of gis.files.
+
+Called by gis.file_guard in a process that may use little and reach nothing; call it elsewhere only for files one made oneself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError, FieldError, GeometryError
+
+from gis.coordinate_repair import geometries_from_wkb, mend
+from gis.errors import FileRefusedError
+from gis.file_checks import Limits, plain
+from gis.file_unpacking import Source
+from gis.notes import LamplightNote
+from gis.shapefile_text import shapefile_encoding
+from gis.tabular import PlainTable, no_such_layer, other_layers, read_csv_table, read_xlsx_table, too_many
+
+GEOMETRY = "geometry"
+# Columns LIBKML adds to every feature, whatever the file holds.
+_KML_FILLER = {
+    "timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility", "drawOrder", "icon", "snippet",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A table whose geometries (n,) are valid WGS84 or None."""
+
+    table: pa.Table
+    shapes: NDArray[np.object_]
+    layer: str
+    driver: str
+    encoding: str
+    notes: tuple[LamplightNote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    table: pa.Table
+    shapes: NDArray[np.object_] | None
+    layer: str
+    encoding: str
+    notes: list[LamplightNote]
+    crs: str | None
+    datum: str
+    crs_expected: bool = True
+
+
+def parse(source: Source, *, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> Parsed:
+    """Read one layer of an unpacked source to a WGS84 table; raises FileRefusedError."""
+    raw = _READERS[source.kind.name](source, layer, encoding, datum, limits)
+    if raw.table.num_rows > limits.max_rows:
+        raise too_many(source.name, "行", "rows", raw.table.num_rows, limits.max_rows)
+    if raw.table.num_columns > limits.max_columns:
+        raise too_many(source.name, "列", "columns", raw.table.num_columns, limits.max_columns)
+    if raw.table.num_rows == 0:
+        raise FileRefusedError(f"{source.name}：没有任何记录", f"{source.name}: holds no records")
+
+    notes = list(raw.notes)
+    table = _with_unique_names(raw.table, notes)
+    if raw.shapes is None:
+        shapes = np.full(table.num_rows, None, dtype=object)
+    else:
+        shapes, more = mend(raw.shapes, raw.crs, datum=raw.datum, crs_expected=raw.crs_expected)
+        notes += more
+        if shapely.is_missing(shapes).all() and not shapely.is_missing(raw.shapes).all():
+            why_zh, why_en = "；".join(n.zh for n in more), "; ".join(n.en for n in more)
+            raise FileRefusedError(
+                f"{source.name}：没有可用的几何（{why_zh}）", f"{source.name}: no usable geometry ({why_en})"
+            )
+    return Parsed(table, shapes, raw.layer, source.kind.driver or source.kind.name, raw.encoding, tuple(notes))
+
+
+def layers_of(source: Source) -> list[str]:
+    """Name the layers of an unpacked source; raises FileRefusedError."""
+    if source.kind.name == "xlsx":
+        import openpyxl
+
+        return list(openpyxl.load_workbook(source.path, read_only=True, keep_links=False).sheetnames)
+    if not source.kind.driver:
+        return [source.stem]
+    names = _gdal_layers(source)
+    return [source.stem] if source.kind.name == "shp" else names
+
+
+def _with_unique_names(table: pa.Table, notes: list[LamplightNote]) -> pa.Table:
+    """Name every column once, none of them "geometry"; a null byte or control character has no place in a name."""
+    seen, names = {GEOMETRY}, []
+    for given in table.column_names:
+        base = plain(given).strip() or "column"
+        name, n = base, 2
+        while name.lower() in seen:
+            name, n = f"{base}_{n}", n + 1
+        seen.add(name.lower())
+        names.append(name)
+        if name != given:
+            notes.append(
+                LamplightNote(f"列“{plain(given)}”改名为“{name}”", f"column {plain(given)!r} renamed {name!r}")
+            )
+    return table.rename_columns(names)
+
+
+# --- GDAL ----------------------------------------------------------------------------------------------------------
+
+
+def _refused(source: Source, fault: Exception) -> FileRefusedError:
+    reason = plain(str(fault).replace(str(source.path.parent), ""))
+    return FileRefusedError(
+        f"{source.name}：{source.kind.name} 文件损坏或无法解读（{reason}）",
+        f"{source.name}: damaged or unreadable {source.kind.name} ({reason})",
+    )
+
+
+_GDAL_FAULTS = (
+    DataSourceError,
+    DataLayerError,
+    FieldError,
+    GeometryError,
+    UnicodeError,
+    pa.ArrowException,
+    RuntimeError,
+)
+
+
+def _gdal_layers(source: Source) -> list[str]:
+    try:
+        return [str(name) for name, _ in pyogrio.list_layers(source.path)]
+    except _GDAL_FAULTS as fault:
+        raise _refused(source, fault) from None
+
+
+def _read_gdal_layer(
+    source: Source, layer: str, encoding: str | None, limits: Limits
+) -> tuple[dict[str, Any], pa.Table]:
+    try:
+        info = pyogrio.read_info(source.path, layer=layer)
+        if len(info["fields"]) > limits.max_columns:
+            raise too_many(source.name, "列", "columns", len(info["fields"]), limits.max_columns)
+        meta, table = pyogrio.read_arrow(
+            source.path, layer=layer, encoding=encoding, max_features=limits.max_rows + 1, datetime_as_string=False
+        )
+        table.validate(full=True)  # text that is no UTF-8 would otherwise fail later, somewhere else
+    except _GDAL_FAULTS as fault:
+        raise _refused(source, fault) from None
+    return meta, table
+
+
+def _split_geometry(
+    meta: dict[str, Any], table: pa.Table
+) -> tuple[pa.Table, NDArray[np.object_] | None, list[LamplightNote]]:
+    at = [i for i, f in enumerate(table.schema) if (f.metadata or {}).get(b"ARROW:extension:name") == b"geoarrow.wkb"]
+    if not at:
+        return table, None, []
+    shapes, notes = geometries_from_wkb(table.column(at[0]))
+    for i in reversed(at):
+        table = table.remove_column(i)
+    return table, shapes, notes
+
+
+def _read_gdal(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    names = _gdal_layers(source)
+    if not names:
+        raise FileRefusedError(f"{source.name}：没有任何图层", f"{source.name}: holds no layer")
+    if layer is not None and layer not in names:
+        raise no_such_layer(source.name, layer, names)
+    chosen = layer or names[0]
+    meta, table = _read_gdal_layer(source, chosen, encoding, limits)
+    table, shapes, notes = _split_geometry(meta, table)
+    if layer is None:
+        notes = other_layers(names, chosen) + notes
+    return _Raw(table, shapes, chosen, str(meta["encoding"]), notes, meta["crs"], datum)
+
+
+def _read_shapefile(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    if layer not in (None, source.stem):
+        raise no_such_layer(source.name, str(layer), [source.stem])
+    notes: list[LamplightNote] = []
+    used = encoding or shapefile_encoding(source.path, source.name, notes)
+    raw = _read_gdal(source, None, used, datum, limits)
+    return replace(raw, layer=source.stem, encoding=used, notes=notes + raw.notes)
+
+
+def _read_kml(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    """Read one folder, or all of them one after another; KML is WGS84 by definition."""
+    names = _gdal_layers(source)
+    if layer is not None and layer not in names:
+        raise no_such_layer(source.name, layer, names)
+    parts = [_read_gdal(source, name, encoding, datum, limits) for name in ([layer] if layer else names)]
+    parts = [p for p in parts if p.table.num_rows]
+    if not parts:
+        raise FileRefusedError(f"{source.name}：没有任何地标", f"{source.name}: holds no placemark")
+    tables = []
+    for part in parts:
+        keep = [c for c in part.table.column_names if c not in _KML_FILLER]
+        table = part.table.select(keep)
+        tables.append(
+            table if len(parts) == 1 else table.append_column("folder", pa.array([part.layer] * table.num_rows))
+        )
+    table = pa.concat_tables(tables, promote_options="permissive")
+    shapes = np.concatenate([p.shapes for p in parts if p.shapes is not None])
+    notes = [n for p in parts for n in p.notes]
+    return _Raw(table, shapes, layer or parts[0].layer, "UTF-8", notes, "EPSG:4326", datum)
+
+
+# --- without GDAL --------------------------------------------------------------------------------------------------
+
+
+def _read_parquet(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    import geopandas as gpd
+    import pyarrow.parquet as pq
+
+    try:
+        facts = pq.ParquetFile(source.path)
+        if facts.metadata.num_rows > limits.max_rows:
+            raise too_many(source.name, "行", "rows", facts.metadata.num_rows, limits.max_rows)
+        if facts.metadata.num_columns > limits.max_columns:
+            raise too_many(source.name, "列", "columns", facts.metadata.num_columns, limits.max_columns)
+        if b"geo" not in (facts.schema_arrow.metadata or {}):
+            note = LamplightNote(
+                "Parquet 文件没有地理元数据，按无坐标表格读取", "no geo metadata: read as a plain table"
+            )
+            table = PlainTable(pd.read_parquet(source.path), None, "UTF-8", (note,), datum, source.stem)
+            return _from_plain(table)
+        frame = gpd.read_parquet(source.path)
+    except FileRefusedError:
+        raise
+    except (
+        pa.ArrowException,
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+        AttributeError,
+        shapely.errors.ShapelyError,
+    ) as fault:
+        raise _refused(source, fault) from None
+    crs = frame.crs.to_wkt() if frame.crs else None
+    table = pa.Table.from_pandas(pd.DataFrame(frame.drop(columns=frame.geometry.name)), preserve_index=False)
+    return _Raw(table, frame.geometry.to_numpy(object), source.stem, "UTF-8", [], crs, datum)
+
+
+def _read_csv(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    if layer not in (None, source.stem):
+        raise no_such_layer(source.name, str(layer), [source.stem])
+    return _from_plain(read_csv_table(source.path, source.stem, encoding, datum, limits))
+
+
+def _read_xlsx(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    return _from_plain(read_xlsx_table(source.path, layer, datum, limits))
+
+
+def _from_plain(plain_table: PlainTable) -> _Raw:
+    table = pa.Table.from_pandas(plain_table.table, preserve_index=False)
+    return _Raw(
+        table, plain_table.shapes, plain_table.layer, plain_table.encoding, list(plain_table.notes), None,
+        plain_table.datum, crs_expected=False,
+    )  # fmt: skip
+
+
+_READERS: dict[str, Callable[[Source, str | None, str | None, str, Limits], _Raw]] = {
+    "gpkg": _read_gdal,
+    "geojson": _read_gdal,
+    "shp": _read_shapefile,
+    "kml": _read_kml,
+    "csv": _read_csv,
+    "csv.gz": _read_csv,
+    "xlsx": _read_xlsx,
+    "parquet": _read_parquet,
+}

@@ -1,0 +1,312 @@
+"""CSV and XLSX tables: encoding, separator, types, and which columns are the coordinates."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from gis.datum import DATUMS
+from gis.errors import FileRefusedError
+from gis.file_checks import Limits, open_packed
+from gis.notes import LamplightNote
+
+_LON = {"经度", "lng", "lon", "long", "longitude", "x", "经", "point_x", "coord_x"}
+_LAT = {"纬度", "lat", "latitude", "y", "纬", "point_y", "coord_y"}
+_PAIR = {"坐标", "经纬度", "lnglat", "lonlat", "location", "coordinate", "coordinates"}
+_WKT = {"wkt", "geometry", "geom", "the_geom"}
+_DATUM_WORDS = {
+    **dict.fromkeys(("wgs84", "wgs", "4326", "gps", "cgcs2000"), "wgs84"),
+    **dict.fromkeys(("gcj02", "gcj", "gaode", "amap", "高德", "火星", "腾讯"), "gcj02"),
+    **dict.fromkeys(("bd09", "bd09ll", "bd", "baidu", "百度"), "bd09"),
+}
+_EMPTY = {"", "na", "n/a", "nan", "null", "none", "-", "--", "无"}
+_WHOLE, _DECIMAL = re.compile(r"-?(0|[1-9]\d{0,10})"), re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_GUARDED = re.compile(r"'(?=[=+@\-\t\r])")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTable:
+    """A table as read: columns (unique names), geometries (n,) or None where it has no coordinates at all."""
+
+    table: pd.DataFrame
+    shapes: NDArray[np.object_] | None
+    encoding: str
+    notes: tuple[LamplightNote, ...]
+    datum: str
+    layer: str
+
+
+# --- bytes to text -------------------------------------------------------------------------------------------------
+
+
+def decode_text(raw: bytes, name: str, encoding: str | None) -> tuple[str, str, list[LamplightNote]]:
+    """Decode text: the encoding asked for, else a byte order mark, else UTF-8, else GB18030 with a note."""
+    if encoding is None and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    tried = [encoding] if encoding else ["utf-8-sig", "gb18030"]
+    for one in tried:
+        try:
+            text = raw.decode(one)
+        except LookupError:
+            raise FileRefusedError(f"不认识的编码“{one}”", f"unknown encoding {one!r}") from None
+        except UnicodeDecodeError:
+            continue
+        notes = []
+        if one == "gb18030" and encoding is None:
+            notes.append(LamplightNote("按 GB18030 编码读取，请确认文字无误", "read as GB18030; please check the text"))
+        return text, one.removesuffix("-sig"), notes
+    raise FileRefusedError(
+        f"{name}：文字不是 {'、'.join(tried)} 编码，请指明编码",
+        f"{name}: text is not {' or '.join(tried)}; name its encoding",
+    )
+
+
+def _separator(text: str) -> str:
+    """Pick the separator that splits the heading into most fields (ties: comma, semicolon, tab)."""
+    heading = text.lstrip("\r\n").partition("\n")[0]
+    return max(",;\t", key=lambda mark: len(next(csv.reader([heading], delimiter=mark), [])))
+
+
+def read_csv_table(file: Path, layer: str, encoding: str | None, datum: str, limits: Limits) -> PlainTable:
+    """Read a CSV (also .gz; comma, semicolon or tab) with or without coordinates."""
+    with open_packed(file) as stream:
+        raw = stream.read(limits.max_bytes + 1)
+    text, used, notes = decode_text(raw, file.name, encoding)
+    if "\x00" in text:
+        raise FileRefusedError(f"{file.name}：含有空字节，不是文本", f"{file.name}: holds null bytes, is no text")
+    try:
+        frame = pd.read_csv(
+            io.StringIO(text), sep=_separator(text), header=None, dtype=str, keep_default_na=False,
+            skip_blank_lines=True, nrows=limits.max_rows + 2, skipinitialspace=True,
+        )  # fmt: skip
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, OverflowError) as fault:
+        reason = " ".join(str(fault).split())[-120:]
+        raise FileRefusedError(
+            f"{file.name}：表格无法解读（{reason}）", f"{file.name}: unreadable table ({reason})"
+        ) from None
+    heading = [str(c) for c in frame.iloc[0]]
+    body = frame.iloc[1:].reset_index(drop=True)
+    body.columns = _unique(heading, notes)
+    typed = {name: _typed(body[name].str.replace(_GUARDED, "", regex=True)) for name in body.columns}
+    return _with_shapes(pd.DataFrame(typed, index=body.index), layer, used, datum, notes)
+
+
+def read_xlsx_table(file: Path, layer: str | None, datum: str, limits: Limits) -> PlainTable:
+    """Read one sheet (the first unless named); formulas are not evaluated, their last stored value counts."""
+    import openpyxl  # here alone: the other kinds need not wait for it
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        names = book.sheetnames
+        if layer is not None and layer not in names:
+            raise no_such_layer(file.name, layer, names)
+        sheet = book[layer or names[0]]
+        rows = _sheet_rows(sheet, limits, file.name)
+        book.close()
+    except (
+        InvalidFileException,
+        BadZipFile,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        SyntaxError,
+    ) as e:
+        if isinstance(e, FileRefusedError):
+            raise
+        raise FileRefusedError(f"{file.name}：不是完好的 XLSX 文件", f"{file.name}: not a sound XLSX file") from None
+    notes = other_layers(names, sheet.title) if layer is None else []
+    if not rows:
+        raise FileRefusedError(f"{file.name}：工作表是空的", f"{file.name}: the sheet is empty")
+    heading = _unique(["" if c is None else str(c) for c in rows[0]], notes)
+    columns = {name: _cells(values) for name, values in zip(heading, zip(*rows[1:], strict=True), strict=False)}
+    return _with_shapes(pd.DataFrame(columns, columns=heading), sheet.title, "", datum, notes)
+
+
+def _sheet_rows(sheet: Any, limits: Limits, name: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    # The sheet's own word on its size may lie, in either direction.
+    sheet.reset_dimensions()
+    for row in sheet.iter_rows(values_only=True, max_col=limits.max_columns + 1):
+        if any(c is not None and c != "" for c in row):
+            rows.append(row)
+        if len(rows) > limits.max_rows + 1:
+            raise too_many(name, "行", "rows", len(rows), limits.max_rows)
+    width = max((len(r) for r in rows), default=0)
+    return [r + (None,) * (width - len(r)) for r in rows]
+
+
+def _cells(values: Iterable[Any]) -> pd.Series:
+    """Keep a column's type where all cells agree; otherwise everything is text."""
+    cells = [None if v is None or (isinstance(v, str) and not v.strip()) else v for v in values]
+    kinds = {type(c) for c in cells if c is not None}
+    if kinds <= {int, float}:
+        return pd.Series(cells, dtype="float64" if None in cells or float in kinds else "int64")
+    if kinds <= {datetime, date}:
+        if all(c is None or not isinstance(c, datetime) or c.time() == time() for c in cells):
+            return pd.Series([c.date() if isinstance(c, datetime) else c for c in cells], dtype=object)
+        return pd.Series(np.array(cells, "datetime64[us]"))
+    if kinds == {bool}:
+        return pd.Series(cells, dtype=object)
+    return _typed(pd.Series(["" if c is None else str(c) for c in cells], dtype=object))
+
+
+# --- text to types --------------------------------------------------------------------------------------------------
+
+
+def _unique(heading: list[str], notes: list[LamplightNote]) -> list[str]:
+    """Name every column, once: blanks become column_3, a second "name" becomes "name_2"."""
+    seen: set[str] = set()
+    out = []
+    for i, given in enumerate(heading):
+        base = given.strip().strip("\ufeff") or f"column_{i + 1}"
+        name, n = base, 2
+        while name in seen:
+            name, n = f"{base}_{n}", n + 1
+        seen.add(name)
+        out.append(name)
+        if name != base:
+            notes.append(LamplightNote(f"列名“{base}”重复，后者改为“{name}”", f"column {base!r} twice, now {name!r}"))
+    return out
+
+
+def _typed(text: "pd.Series[str]") -> pd.Series:
+    """Turn a column of text into whole or decimal numbers where every value is one.
+
+    Text with leading zeros, or of 12 digits and more (area codes, identity numbers), stays text: it is a name.
+    """
+    clean = text.fillna("").astype(str).str.strip()
+    empty = clean.str.lower().isin(_EMPTY)
+    filled = clean[~empty]
+    if len(filled) and filled.map(_WHOLE.fullmatch).notna().all():
+        return pd.to_numeric(clean.where(~empty)).astype("float64" if empty.any() else "int64")
+    codes = filled.str.fullmatch(r"-?0\d+|\d{12,}")
+    if len(filled) and not codes.any() and filled.map(lambda v: bool(_DECIMAL.fullmatch(v)) or _is_odd_number(v)).all():
+        return clean.where(~empty).astype("float64")
+    return clean.where(clean != "", None).astype(object)
+
+
+def _is_odd_number(value: str) -> bool:
+    return value.lower() in {"inf", "-inf", "infinity", "-infinity"}
+
+
+# --- coordinates ----------------------------------------------------------------------------------------------------
+
+
+def _meaning(heading: str) -> tuple[str, str]:
+    """Tell what a heading stands for: ("lon"|"lat"|"pair"|"wkt"|"", datum it names or "")."""
+    words = [w for w in re.split(r"[\s_\-（）()\[\]【】:：]+", heading.strip().lower()) if w]
+    named = next((_DATUM_WORDS[w] for w in words if w in _DATUM_WORDS), "")
+    for prefix, of in _DATUM_WORDS.items():
+        # Chinese headings are written without spaces: 高德经度
+        if not named and not prefix.isascii() and heading.startswith(prefix):
+            named, words = of, [heading[len(prefix) :]]
+    for meaning, names in (("lon", _LON), ("lat", _LAT), ("pair", _PAIR), ("wkt", _WKT)):
+        if words and (words[0] in names or "_".join(words[:2]) in names or (named and names & set(words))):
+            return meaning, named
+    return "", named
+
+
+def find_coordinates(headings: list[str], datum: str) -> tuple[list[str], str, str]:
+    """Find the coordinate columns: (names, "lonlat" | "pair" | "wkt" | "", the datum their headings name or "").
+
+    Among several pairs the one whose heading names ``datum`` wins, then one that names none, then the first.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for heading in headings:
+        found.setdefault(_meaning(heading), heading)
+    order = [datum, "", *DATUMS]
+    for named in order:
+        if (("lon", named) in found) and (("lat", named) in found):
+            return [found["lon", named], found["lat", named]], "lonlat", named
+    for form in ("pair", "wkt"):
+        for named in order:
+            if (form, named) in found:
+                return [found[form, named]], form, named
+    return [], "", ""
+
+
+def _with_shapes(table: pd.DataFrame, layer: str, encoding: str, datum: str, notes: list[LamplightNote]) -> PlainTable:
+    columns, form, named = find_coordinates(list(table.columns), datum)
+    shapes: NDArray[np.object_] | None = None
+    if form == "lonlat":
+        lon, lat = (_degrees(table[c], c) for c in columns)
+        shapes = _points(lon, lat)
+    elif form == "pair":
+        parts = (
+            table[columns[0]]
+            .astype(str)
+            .str.replace("，", ",")
+            .str.extract(r"^\W*?(-?[\d.]+)\s*[,; ]\s*(-?[\d.]+)\W*$")
+        )
+        if parts.notna().all(axis=1).any():
+            shapes = _points(*(pd.to_numeric(parts[i], errors="coerce").to_numpy(np.float64) for i in (0, 1)))
+    elif form == "wkt":
+        texts = table[columns[0]].where(table[columns[0]].notna(), None).to_numpy(object)
+        read = shapely.from_wkt([t if isinstance(t, str) else None for t in texts], on_invalid="ignore")
+        if not shapely.is_missing(read).all():
+            shapes, table = read, table.drop(columns=columns)
+    if shapes is not None and named and named != datum:
+        if datum == "wgs84":
+            zh, en = (
+                f"列名“{columns[0]}”标明 {named}，按 {named} 转换",
+                f"heading {columns[0]!r} names {named}: converted from it",
+            )
+            datum = named
+        else:
+            zh = f"列名“{columns[0]}”标明 {named}，与指定的 {datum} 不同，按指定的处理"
+            en = f"heading {columns[0]!r} names {named}, but {datum} was asked for and is used"
+        notes.append(LamplightNote(zh, en))
+    return PlainTable(table, shapes, encoding, tuple(notes), datum, layer)
+
+
+def _degrees(values: pd.Series, heading: str) -> NDArray[np.float64]:
+    numbers = pd.to_numeric(values, errors="coerce")
+    if len(values) and numbers.isna().all() and values.notna().any():
+        sample = str(values.dropna().iloc[0])[:40]
+        raise FileRefusedError(
+            f"“{heading}”列不是十进制度（例：{sample}）",
+            f"column {heading!r} is not in decimal degrees (such as {sample!r})",
+        )
+    return numbers.to_numpy(np.float64)
+
+
+def _points(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Make points; rows with neither coordinate have none, a half or infinite one is left for the repair to name."""
+    shapes = shapely.points(lon, lat)
+    shapes[np.isnan(lon) & np.isnan(lat)] = None
+    return np.asarray(shapes, dtype=object)
+
+
+# --- messages shared by the readers -----------------------------------------------------------------------------------
+
+
+def too_many(name: str, zh: str, en: str, count: int, limit: int) -> FileRefusedError:
+    """Say that a table is too long or too wide."""
+    return FileRefusedError(f"{name}：{count:,} {zh}，超过上限 {limit:,}", f"{name}: {count:,} {en}, limit {limit:,}")
+
+
+def no_such_layer(name: str, layer: str, layers: list[str]) -> FileRefusedError:
+    """Say that a layer is missing, and which there are."""
+    known = ", ".join(layers[:20])
+    return FileRefusedError(
+        f"{name}：没有图层“{layer}”，现有 {known}", f"{name}: no layer {layer!r}, there are {known}"
+    )
+
+
+def other_layers(layers: list[str], read: str) -> list[LamplightNote]:
+    """Name the layers left unread, if any."""
+    rest = ", ".join(n for n in layers if n != read)
+    return [LamplightNote(f"读取图层“{read}”，未读：{rest}", f"read layer {read!r}; not read: {rest}")] if rest else []
