@@ -1,0 +1,152 @@
+"""Opens the store: one engine per address, its transactions, its migrations, and its failures in plain words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from gis.errors import StoreError
+
+BUSY_TIMEOUT_MS = 30_000
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def parse_url(address: str) -> URL:
+    """Return the database address ``address`` names: a URL, or the path of a SQLite file.
+
+    Raises StoreError on any database but SQLite and PostgreSQL.
+    """
+    if "://" not in address:
+        return URL.create("sqlite", database=address)
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise StoreError("数据库地址无法识别", "the database address cannot be read") from None
+    backend = url.get_backend_name()
+    if backend in {"postgresql", "postgres"}:
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise StoreError(
+            f"不支持的数据库：{backend}（可用 sqlite、postgresql）",
+            f"unsupported database {backend!r}: expected sqlite or postgresql",
+        )
+    return url
+
+
+def open_engine(url: URL) -> Engine:
+    """Return an engine for ``url``; nothing is connected to yet."""
+    try:
+        engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
+    except (NoSuchModuleError, ImportError, ArgumentError):
+        raise StoreError("数据库驱动缺失或地址无效", "the database driver is missing or the address is wrong") from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    # the driver must not open transactions by itself: it would leave schema changes outside of them
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a writer takes its lock at once: one that read first could be refused half-way
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def transaction(engine: Engine, *, writes: bool = False) -> Iterator[Connection]:
+    """Open one transaction, committed at the end and rolled back on any failure.
+
+    Raises StoreError, without the password, where the database itself refuses.
+    """
+    try:
+        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        raise store_error(engine.url, error) from error
+
+
+def store_error(url: URL, error: DBAPIError) -> StoreError:
+    """Put a database's refusal in one sentence that names the store and never its password."""
+    lines = str(error.orig or error).strip().splitlines()
+    reason = (lines or ["unknown"])[0]
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    place = url.render_as_string(hide_password=True)
+    return StoreError(f"数据库出错（{place}）：{reason}", f"the store {place} failed: {reason}")
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema up to the newest revision, inside the transaction of ``connection``.
+
+    Raises StoreError where PostgreSQL lacks PostGIS, or the schema is newer than this software.
+    """
+    if connection.dialect.name == "postgresql":
+        _require_postgis(connection)
+    config = _config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    found = revision_of(connection)
+    if found is not None and found not in known:
+        raise newer_schema(found)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _require_postgis(connection: Connection) -> None:
+    if _has_postgis(connection):
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS postgis"))
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise StoreError(
+            f"数据库没有 PostGIS 扩展，且无法自动创建：{reason}（请管理员执行 CREATE EXTENSION postgis）",
+            f"the database has no PostGIS and it could not be added: {reason} (ask for CREATE EXTENSION postgis)",
+        ) from None
+
+
+def _has_postgis(connection: Connection) -> bool:
+    return bool(connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'postgis'")))
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the schema revision the store is at; None where none was ever created."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str:
+    """Return the schema revision this software works with."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def newer_schema(found: str) -> StoreError:
+    """Return the refusal of a store made by newer software."""
+    return StoreError(
+        f"数据库结构（{found}）比本软件新，请升级 Lamplight",
+        f"the store's schema ({found}) is newer than this Lamplight",
+    )

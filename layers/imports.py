@@ -1,0 +1,199 @@
+"""One file becomes one layer: read, validated, checked for a wrong datum, and stored in one transaction."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gis.errors import FileRefusedError, RecordError
+from gis.files import read_table
+from gis.network_build import GRAPHML_SUFFIXES, OSM_SUFFIXES, build_network, network_to_records, read_network
+from gis.notes import LamplightNote
+from layers.codes import LEVEL_ZH, LEVELS, Level, level_of, normalise_code
+from layers.columns import field_sources
+from layers.parsing import text_of
+from layers.records import layer_schema
+from layers.rows import canonical_table
+from layers.store import LayerVersion, NewVersion, Store
+from layers.validation import Context, Validated, validate
+
+DEFAULT_TIMEZONE = "Asia/Shanghai"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportReport:
+    """What became of one file: given = accepted + rejected.
+
+    versions : one a tier for areas, else one; empty where no row was accepted, and then nothing changed.
+    rejects : one line a row left out (see ``layers.validation``). warnings : look here; notes : for the record.
+    """
+
+    layer: str
+    part: str
+    versions: tuple[LayerVersion, ...]
+    given: int
+    accepted: int
+    rejected: int
+    rejects: pd.DataFrame
+    warnings: tuple[LamplightNote, ...] = ()
+    notes: tuple[LamplightNote, ...] = field(default=())
+
+    @property
+    def version(self) -> LayerVersion | None:
+        """The first version stored; None where no row was accepted."""
+        return self.versions[0] if self.versions else None
+
+
+def import_file(
+    store: Store,
+    layer: str,
+    path: Path | str,
+    *,
+    part: str | None = None,
+    file_layer: str | None = None,
+    encoding: str | None = None,
+    datum: str = "wgs84",
+    approximate: bool | None = None,
+    columns: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import ``path`` as ``layer``; the store changes only if the whole of it succeeds.
+
+    part : the tier of areas; inferred from the codes where None, several tiers in one table becoming a version each.
+    file_layer, encoding : which layer of the file, in which encoding, where it does not say so itself.
+    datum : "wgs84", "gcj02" or "bd09", what the file's coordinates are in. approximate : whether its lines are a
+    stand-in; None to go by "approx" or 近似 in the names. columns : field -> column, where headings do not tell.
+    now : UTC, the clock's by default. progress : called with each step's name.
+
+    Raises FileRefusedError, NetworkError, RecordError or StoreError; rows that break a rule are counted, not raised.
+    """
+    schema = layer_schema(layer)
+    if part is not None and part not in schema.parts:
+        expected = ", ".join(filter(None, schema.parts)) or "-"
+        raise RecordError(f"图层 {layer} 没有层级 {part}", f"layer {layer} has no level {part!r}: expected {expected}")
+    path, say, now = Path(path), progress or _silent, now or datetime.now(UTC)
+    sha256 = file_sha256(path)
+    say("read")
+    context = _context(store, now, columns or {})
+    table, notes = _read(path, layer, file_layer, encoding, datum)
+    say("validate")
+    tables = _by_level(table, part, context) if layer == "areas" else {part or "": table}
+    verdicts = {p: _validated(layer, t, p, context) for p, t in tables.items()}
+    approx = _looks_approximate(path, file_layer) if approximate is None else approximate
+    warnings = tuple(w for v in verdicts.values() for w in v.warnings)
+    if approx:
+        notes = (*notes, LamplightNote("边界或位置为近似，所有结果均会注明", "approximate: every result will say so"))
+    say("store")
+    new = [
+        NewVersion(layer, p, v.accepted, path.name, sha256, _note(file_layer), len(v.rejected), approx, datum)
+        for p, v in verdicts.items()
+        if len(v.accepted)
+    ]
+    versions = tuple(store.import_layers(new, now=now)) if new else ()
+    if not new:
+        warnings = (*warnings, LamplightNote("没有一行可用，数据未变", "no row was accepted: nothing changed"))
+    rejects = pd.concat([v.rejected for v in verdicts.values()], ignore_index=True)
+    accepted = sum(len(v.accepted) for v in verdicts.values())
+    shown = next(iter(verdicts)) if len(verdicts) == 1 else (part or "")
+    return ImportReport(
+        layer, shown, versions, accepted + len(rejects), accepted, len(rejects), rejects, warnings, notes
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes; raises FileRefusedError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileRefusedError(f"无法读取文件 {path}：{reason}", f"cannot read {path}: {reason}") from None
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _note(file_layer: str | None) -> str:
+    return f"layer {file_layer}" if file_layer else ""
+
+
+def _looks_approximate(path: Path, file_layer: str | None) -> bool:
+    names = f"{path.stem} {file_layer or ''}".lower()
+    return "approx" in names or "近似" in names
+
+
+def _read(
+    path: Path, layer: str, file_layer: str | None, encoding: str | None, datum: str
+) -> tuple[gpd.GeoDataFrame, tuple[LamplightNote, ...]]:
+    if layer != "streets":
+        read = read_table(path, layer=file_layer, encoding=encoding, datum=datum)
+        return read.table, tuple(read.notes)
+    if path.name.lower().endswith((*OSM_SUFFIXES, *GRAPHML_SUFFIXES)):
+        if datum != "wgs84":
+            raise RecordError("OSM 数据总是 WGS84", "OpenStreetMap data is always WGS84: leave the datum out")
+        network, notes = read_network(path)
+    else:
+        read = read_table(path, layer=file_layer, encoding=encoding, datum=datum)
+        network, more = build_network(read.table)
+        notes = (*read.notes, *more)
+    return network_to_records(network), notes
+
+
+def _validated(layer: str, table: gpd.GeoDataFrame, part: str, context: Context) -> Validated:
+    if layer == "streets":  # a network is valid by construction
+        return Validated(canonical_table(layer, table), pd.DataFrame(columns=["row", "code", "zh", "en"]), ())
+    return validate(layer, table, part=part, context=context)
+
+
+def _by_level(table: gpd.GeoDataFrame, part: str | None, context: Context) -> dict[str, gpd.GeoDataFrame]:
+    """Split areas by the tier their codes say; rows without a usable code go with the tier most rows have."""
+    source = field_sources(layer_schema("areas"), list(table.columns), context.columns).get("code")
+    if part is not None or source is None or not len(table):
+        return {part or Level.SUBDISTRICT: table}
+    levels = table[source.column].map(_level_or_none)
+    if levels.notna().sum() == 0:
+        return {Level.SUBDISTRICT: table}
+    levels = levels.fillna(levels.mode().iloc[0])
+    return {level.value: table[levels == level.value] for level in LEVELS if (levels == level.value).any()}
+
+
+def _level_or_none(value: object) -> str | None:
+    try:
+        return level_of(normalise_code(text_of(value))).value
+    except RecordError:
+        return None
+
+
+def _context(store: Store, now: datetime, columns: Mapping[str, str]) -> Context:
+    timezone = store.setting("timezone") or DEFAULT_TIMEZONE
+    aware = now if now.tzinfo is not None else now.replace(tzinfo=UTC)
+    local = aware.astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
+    current = store.current()
+    areas = {p: store.load("areas", p) for layer, p in current if layer == "areas"}
+    codes = {code for table in areas.values() for code in table["code"]}
+    if ("grid-cells", "") in current:
+        codes |= set(store.load("grid-cells")["code"])
+    return Context(local, timezone, _boundary(areas), frozenset(codes), columns)
+
+
+def _boundary(areas: Mapping[str, gpd.GeoDataFrame]) -> BaseGeometry | None:
+    """Return the city's boundary: its own, or that of its districts together."""
+    for level in (Level.CITY, Level.DISTRICT):
+        if level in areas and len(areas[level]):
+            return shapely.union_all(areas[level].geometry.to_numpy())
+    return None
+
+
+def level_label(level: Level, language: str = "en") -> str:
+    """Return a tier's name for a reader."""
+    return LEVEL_ZH[level] if language == "zh" else level.value

@@ -1,0 +1,343 @@
+"""Where a city is kept: layers in versions, runs, settings, and a cache of what can be derived again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+from sqlalchemy import Connection, Table, delete, insert, select, update
+
+from gis.errors import RecordError, StoreError
+from gis.network import StreetNetwork
+from gis.network_build import network_from_records
+from layers.connection import migrate, newer_schema, newest_revision, open_engine, parse_url, revision_of, transaction
+from layers.geometry_type import wkb_of
+from layers.records import layer_schema
+from layers.rows import canonical_table, content_sha256, driver_rows, table_from_rows
+from layers.run import Run, parquet_bytes, table_from_parquet
+from layers.schema import DERIVED, LAYER_TABLES, LAYER_VERSION, RUN, RUN_TABLE, SETTING
+
+ROWS_A_CHUNK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LayerVersion:
+    """One import of a layer's part: what came in, when, from where.
+
+    created_at : UTC, naive. file_sha256 : of the file's bytes; content_sha256 : of the records, whatever the file.
+    approximate : its lines or places are a stand-in, which every result drawn from them must say.
+    datum : what the file was taken to be in; active : whether questions use it (an older one stays to compare with).
+    """
+
+    id: int
+    layer: str
+    part: str
+    created_at: datetime
+    source: str
+    file_sha256: str
+    content_sha256: str
+    accepted: int
+    rejected: int
+    note: str
+    approximate: bool
+    datum: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewVersion:
+    """A validated table about to become a layer's active version."""
+
+    layer: str
+    part: str
+    table: pd.DataFrame
+    source: str
+    sha256: str
+    note: str = ""
+    rejected: int = 0
+    approximate: bool = False
+    datum: str = "wgs84"
+
+
+class Store:
+    """A city's records behind one address, on SQLite or on PostgreSQL with PostGIS.
+
+    Every public call is one transaction. Raises StoreError where the store is missing, was never created, is newer
+    than this software, or fails.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = parse_url(url)
+        self._engine = open_engine(self._url)
+        self._checked = False
+
+    @property
+    def address(self) -> str:
+        """The store's address, its password hidden."""
+        return self._url.render_as_string(hide_password=True)
+
+    def create(self) -> None:
+        """Create the store, or bring an older one up to date; nothing happens to one that is."""
+        if self._file is not None:
+            try:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"无法创建数据库目录：{error}", f"cannot make the store's folder: {error}") from None
+        with transaction(self._engine, writes=True) as connection:
+            migrate(connection)
+        self._checked = True
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+    # layers
+
+    def import_layer(
+        self,
+        layer: str,
+        part: str,
+        table: pd.DataFrame,
+        *,
+        source: str,
+        sha256: str,
+        note: str = "",
+        rejected: int = 0,
+        approximate: bool = False,
+        datum: str = "wgs84",
+        now: datetime | None = None,
+    ) -> LayerVersion:
+        """Make ``table`` (validated, WGS84) the active version of a layer's part, in one transaction.
+
+        source : the file's name; sha256 : of its bytes; rejected : rows left out; now : UTC, the clock's by default.
+        Raises RecordError on an unknown layer or part, or a table that lacks a required column.
+        """
+        new = NewVersion(layer, part, table, source, sha256, note, rejected, approximate, datum)
+        return self.import_layers([new], now=now)[0]
+
+    def import_layers(self, new: Sequence[NewVersion], *, now: datetime | None = None) -> list[LayerVersion]:
+        """Make several tables active versions in one transaction: all of them, or none."""
+        created_at = (now or datetime.now(UTC)).replace(tzinfo=None)
+        ready = [(_known_part(item), canonical_table(item.layer, item.table)) for item in new]
+        with self._writing() as connection:
+            return [_insert_version(connection, item, table, created_at) for item, table in ready]
+
+    def versions(self, layer: str | None = None, part: str | None = None) -> list[LayerVersion]:
+        """Return every version kept, newest first; of one layer, of one part where given."""
+        query = select(LAYER_VERSION).order_by(LAYER_VERSION.c.id.desc())
+        if layer is not None:
+            query = query.where(LAYER_VERSION.c.layer == layer_schema(layer).name)
+        if part is not None:
+            query = query.where(LAYER_VERSION.c.part == part)
+        with self._reading() as connection:
+            return [LayerVersion(**row._mapping) for row in connection.execute(query)]
+
+    def current(self) -> dict[tuple[str, str], LayerVersion]:
+        """Return the active version of each (layer, part) imported so far."""
+        return {(v.layer, v.part): v for v in reversed(self.versions()) if v.active}
+
+    def load(self, layer: str, part: str = "", *, version: int | None = None) -> gpd.GeoDataFrame:
+        """Return the records of a layer's part in canonical order: of its active version, or of ``version``.
+
+        Columns as in ``layers.records``; WGS84; a layer without geometry gives a frame without one.
+        Raises StoreError where nothing was imported or no such version is kept.
+        """
+        schema, table = layer_schema(layer), LAYER_TABLES[layer_schema(layer).name]
+        chosen = self._version(layer, part, version)
+        columns: list[Any] = [table.c[field.name] for field in schema.fields]
+        if schema.has_geometry:
+            columns.append(wkb_of(table.c.geometry, self._engine.dialect.name))
+        query = select(*columns).where(table.c.version_id == chosen.id).order_by(table.c.row)
+        with self._reading() as connection:
+            return table_from_rows(layer, connection.execute(query).all())
+
+    def load_network(self, *, version: int | None = None) -> StreetNetwork:
+        """Return the street network of the active version of ``streets``, or of ``version``."""
+        return network_from_records(self.load("streets", version=version))
+
+    def prune(self) -> list[LayerVersion]:
+        """Remove every version that is not active, and the derived cache; return what was removed."""
+        old = [version for version in self.versions() if not version.active]
+        with self._writing() as connection:
+            for version in old:
+                connection.execute(delete(LAYER_VERSION).where(LAYER_VERSION.c.id == version.id))
+            connection.execute(delete(DERIVED))
+        return old
+
+    def _version(self, layer: str, part: str, version: int | None) -> LayerVersion:
+        kept = self.versions(layer, part)
+        wanted = [v for v in kept if (v.active if version is None else v.id == version)]
+        if wanted:
+            return wanted[0]
+        name = f"{layer} {part}".strip()
+        if version is None:
+            raise StoreError(f"尚未导入图层：{name}", f"layer {name} has not been imported yet")
+        raise StoreError(f"图层 {name} 没有版本 {version}", f"layer {name} has no version {version}")
+
+    # runs
+
+    def save_run(self, run: Run, *, now: datetime | None = None) -> Run:
+        """Keep an analysis with its tables; return it with the id and time it was given."""
+        created_at = (now or datetime.now(UTC)).replace(tzinfo=None)
+        row = {
+            "kind": run.kind,
+            "created_at": created_at,
+            "parameters": _json(run.parameters),
+            "inputs": _json(run.inputs),
+            "software": run.software,
+            "seconds": run.seconds,
+        }
+        with self._writing() as connection:
+            run_id = int(connection.execute(insert(RUN).values(row)).inserted_primary_key[0])
+            for name, table in run.tables.items():
+                values = {"run_id": run_id, "name": name, "parquet": parquet_bytes(table)}
+                connection.execute(insert(RUN_TABLE).values(values))
+        return Run(run.kind, run.parameters, run.inputs, run.tables, run.software, run.seconds, run_id, created_at)
+
+    def run(self, run_id: int) -> Run:
+        """Return one analysis with its tables; raises StoreError where there is none of that id."""
+        with self._reading() as connection:
+            row = connection.execute(select(RUN).where(RUN.c.id == run_id)).one_or_none()
+            kept = select(RUN_TABLE).where(RUN_TABLE.c.run_id == run_id).order_by(RUN_TABLE.c.name)
+            tables = {t.name: table_from_parquet(t.parquet) for t in connection.execute(kept)}
+        if row is None:
+            raise StoreError(f"没有编号为 {run_id} 的分析", f"there is no run {run_id}")
+        return _run_from(row, tables)
+
+    def runs(self, kind: str | None = None) -> list[Run]:
+        """Return the analyses kept, newest first, without their tables."""
+        query = select(RUN).order_by(RUN.c.id.desc())
+        if kind is not None:
+            query = query.where(RUN.c.kind == kind)
+        with self._reading() as connection:
+            return [_run_from(row, {}) for row in connection.execute(query)]
+
+    # settings and the derived cache
+
+    def setting(self, name: str, default: str | None = None) -> str | None:
+        """Return a setting such as "city_name", "city_code" or "timezone"; ``default`` where it was never set."""
+        with self._reading() as connection:
+            value = connection.scalar(select(SETTING.c.value).where(SETTING.c.name == name))
+        return default if value is None else str(value)
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Set a setting."""
+        _replace(self, SETTING, {"name": name, "value": value})
+
+    def derived(self, key: str) -> bytes | None:
+        """Return what was derived earlier under ``key`` (which names the content hashes it came from), or None."""
+        with self._reading() as connection:
+            value = connection.scalar(select(DERIVED.c.value).where(DERIVED.c.key == key))
+        return None if value is None else bytes(value)
+
+    def keep_derived(self, key: str, value: bytes) -> None:
+        """Keep bytes that can be computed again, until the next prune."""
+        _replace(self, DERIVED, {"key": key, "value": value})
+
+    # transactions
+
+    @property
+    def _file(self) -> Path | None:
+        database = self._url.database or ""
+        kept_in_file = self._url.get_backend_name() == "sqlite" and database not in {"", ":memory:"}
+        return Path(database) if kept_in_file else None
+
+    def _reading(self) -> Any:
+        self._check()
+        return transaction(self._engine)
+
+    def _writing(self) -> Any:
+        self._check()
+        return transaction(self._engine, writes=True)
+
+    def _check(self) -> None:
+        if self._checked:
+            return
+        if self._file is not None and not self._file.is_file():
+            raise StoreError(
+                f"找不到数据库：{self._file}（请先建库）", f"there is no store at {self._file}: create it first"
+            )
+        with transaction(self._engine) as connection:
+            found, newest = revision_of(connection), newest_revision()
+        if found is None:
+            raise StoreError(f"数据库尚未建库：{self.address}", f"the store {self.address} was never created")
+        if found > newest:
+            raise newer_schema(found)
+        if found < newest:
+            raise StoreError(
+                "数据库结构较旧，请重新建库以升级", "the store's schema is older: create it again to upgrade it"
+            )
+        self._checked = True
+
+
+def _known_part(new: NewVersion) -> NewVersion:
+    schema = layer_schema(new.layer)
+    if new.part not in schema.parts:
+        known = ", ".join(filter(None, schema.parts)) or "-"
+        raise RecordError(
+            f"图层 {new.layer} 没有“{new.part}”部分（可用：{known}）",
+            f"layer {new.layer} has no part {new.part!r}: expected {known}",
+        )
+    return new
+
+
+def _insert_version(
+    connection: Connection, new: NewVersion, table: gpd.GeoDataFrame, created_at: datetime
+) -> LayerVersion:
+    columns = LAYER_VERSION.c
+    same_part = (columns.layer == new.layer) & (columns.part == new.part)
+    connection.execute(update(LAYER_VERSION).where(same_part & columns.active).values(active=False))
+    values = {
+        "layer": new.layer,
+        "part": new.part,
+        "created_at": created_at,
+        "source": new.source,
+        "file_sha256": new.sha256,
+        "content_sha256": content_sha256(new.layer, table),
+        "accepted": len(table),
+        "rejected": new.rejected,
+        "note": new.note,
+        "approximate": new.approximate,
+        "datum": new.datum,
+        "active": True,
+    }
+    version_id = int(connection.execute(insert(LAYER_VERSION).values(values)).inserted_primary_key[0])
+    _insert_rows(connection, new.layer, table, version_id)
+    return LayerVersion(id=version_id, **values)  # type: ignore[arg-type]  # the dictionary mixes the fields' types
+
+
+def _insert_rows(connection: Connection, layer: str, table: gpd.GeoDataFrame, version_id: int) -> None:
+    """Insert through the driver itself, in chunks on SQLite and by COPY on PostgreSQL: statements are too slow."""
+    dialect = connection.dialect.name
+    names, rows = driver_rows(layer, table, version_id, dialect)
+    target = LAYER_TABLES[layer].name
+    columns = ", ".join(f'"{name}"' for name in names)
+    if dialect == "postgresql":
+        cursor = connection.connection.cursor()
+        with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg's
+            for row in rows:
+                copy.write_row(row)
+        return
+    statement = f"INSERT INTO {target} ({columns}) VALUES ({', '.join('?' * len(names))})"
+    for start in range(0, len(rows), ROWS_A_CHUNK):
+        connection.exec_driver_sql(statement, rows[start : start + ROWS_A_CHUNK])
+
+
+def _replace(store: Store, table: Table, values: Mapping[str, Any]) -> None:
+    key = next(iter(table.primary_key))
+    with store._writing() as connection:
+        connection.execute(delete(table).where(key == values[key.name]))
+        connection.execute(insert(table).values(values))
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), ensure_ascii=False, sort_keys=True)
+
+
+def _run_from(row: Any, tables: Mapping[str, pd.DataFrame]) -> Run:
+    parameters, inputs = json.loads(row.parameters), json.loads(row.inputs)
+    return Run(row.kind, parameters, inputs, tables, row.software, row.seconds, row.id, row.created_at)
