@@ -62,10 +62,12 @@ def _lines(edges: gpd.GeoDataFrame, notes: list[LamplightNote]) -> tuple[pd.Data
     """Keep rows with a finite line; lines of several parts are joined where they can be, else taken apart."""
     shapes = shapely.force_2d(edges.geometry.to_numpy())
     multi = shapely.get_type_id(shapes) == shapely.GeometryType.MULTILINESTRING
-    shapes[multi] = [g if g.geom_type != "MultiLineString" else g for g in shapely.line_merge(shapes[multi])]
+    shapes[multi] = shapely.line_merge(shapes[multi])
     parts, row = shapely.get_parts(shapes, return_index=True)
-    finite = np.isfinite(shapely.total_bounds(parts)).all() or np.isfinite(shapely.bounds(parts)).all(axis=1)
-    usable = (shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING) & ~shapely.is_empty(parts) & finite
+    broken = np.zeros(len(parts), bool)
+    vertices, of = shapely.get_coordinates(parts, return_index=True)
+    broken[of[~np.isfinite(vertices).all(axis=1)]] = True
+    usable = (shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING) & ~shapely.is_empty(parts) & ~broken
     parts, row = parts[usable], row[usable]
     lost = len(edges) - len(np.unique(row))
     if lost:

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from gis.crs import metric_crs, to_metric
 from gis.edge_columns import tidy_edges
 from gis.errors import NetworkError
+from gis.files import read_table
 from gis.hilbert import hilbert_key
 from gis.network import StreetNetwork, arcs_of
 from gis.notes import LamplightNote
@@ -45,8 +46,6 @@ def read_network(path: Path | str) -> tuple[StreetNetwork, tuple[LamplightNote, 
     elif name.endswith(GRAPHML_SUFFIXES):
         edges = edges_from_graphml(Path(path))
     else:
-        from gis.files import read_table
-
         read = read_table(Path(path))
         edges, notes = read.table, list(read.notes)
     network, more = build_network(edges)

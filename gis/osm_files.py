@@ -21,7 +21,7 @@ from gis.notes import LamplightNote
 
 #: Values of the highway tag that are no street one can pass. Source: osmnx 2, network type "all".
 NO_STREET = frozenset(
-    ["abandoned", "construction", "corridor_proposed", "no", "planned", "platform", "proposed", "raceway", "razed",
+    ["abandoned", "construction", "no", "planned", "platform", "proposed", "raceway", "razed",
      "rest_area", "services"]
 )  # fmt: skip
 #: Ways that are one-way although no tag says so. Source: OSM wiki, Key:oneway, implied values.
@@ -43,54 +43,46 @@ def edges_from_osm(path: Path) -> tuple[gpd.GeoDataFrame, list[LamplightNote]]:
     Raises FileRefusedError when the file cannot be read, NetworkError when it holds no streets.
     """
     try:
-        tags, refs, way = _ways(path)
-        known, lonlat = _locations(path, np.unique(refs))
+        tags, refs, way, lonlat = _ways(path)
     except (RuntimeError, OSError, ValueError) as error:
         raise FileRefusedError(f"无法读取 OSM 文件：{error}", f"the OSM file cannot be read: {error}") from error
-    if not len(refs):
-        raise NetworkError("OSM 文件中没有街道", "the OSM file holds no streets")
 
-    at = np.minimum(np.searchsorted(known, refs), max(len(known) - 1, 0))
-    there = known[at] == refs if len(known) else np.zeros(len(refs), bool)
+    there = np.isfinite(lonlat).all(axis=1)
+    if not there.any():
+        raise NetworkError("OSM 文件中没有街道", "the OSM file holds no streets")
     notes = []
     if not there.all():
         gone = len(np.unique(refs[~there]))
         zh, en = f"文件缺少街道的 {gone} 个节点，相应路段从略", f"the file lacks {gone} nodes of its streets: cut there"
         notes.append(LamplightNote(zh, en))
     # A missing node breaks its way in two: the stretches get numbers of their own.
-    stretch = np.cumsum(np.r_[True, way[1:] != way[:-1]] | np.r_[False, ~there[:-1]] | ~there)[there]
-    edges = _edges_between_shared(tags, refs[there], way[there], stretch, lonlat[at[there]])
-    return edges, notes
+    stretch = np.cumsum(np.r_[True, way[1:] != way[:-1]] | np.r_[False, ~there[:-1]])[there]
+    return _edges_between_shared(tags, refs[there], way[there], stretch, lonlat[there]), notes
 
 
-def _ways(path: Path) -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.int64]]:
-    """Return the tags of each street (by position), and the node ids of all with their way's position."""
+def _ways(path: Path) -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the tags of each street, and of all their vertices the node id, the street's position and the lonlat."""
+    # Nodes are read first and by themselves: Overpass may write them after the ways.
+    locations = osmium.NodeLocationsForWays(osmium.index.create_map("sparse_mem_array"))
+    locations.ignore_errors()
+    with osmium.io.Reader(str(path), osmium.osm.NODE) as reader:
+        osmium.apply(reader, locations)
+    streets = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(locations)
     tags: list[tuple[Any, ...]] = []
-    refs: list[int] = []
+    vertices: list[tuple[int, float, float]] = []
     counts: list[int] = []
-    ways = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(osmium.filter.KeyFilter("highway"))
-    for item in ways:
-        if item.tags["highway"] in NO_STREET or item.tags.get("area") == "yes" or len(item.nodes) < 2:
+    for way in streets.with_filter(osmium.filter.KeyFilter("highway")):
+        if way.tags["highway"] in NO_STREET or way.tags.get("area") == "yes":
             continue
-        tags.append((item.id, *(item.tags.get(tag) for tag in _TAGS)))
-        before = len(refs)
-        refs.extend(node.ref for node in item.nodes)
-        counts.append(len(refs) - before)
+        tags.append((way.id, *(way.tags.get(tag) for tag in _TAGS)))
+        counts.append(len(way.nodes))
+        for node in way.nodes:
+            place = (node.location.lon, node.location.lat) if node.location.valid() else (np.nan, np.nan)
+            vertices.append((node.ref, *place))
     table = pd.DataFrame(tags, columns=["way", *_TAGS], dtype=object)
-    return table, np.array(refs, np.int64), np.repeat(np.arange(len(tags)), counts)
-
-
-def _locations(path: Path, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the ids, ascending, and lonlat of those wanted nodes that the file holds."""
-    found: list[tuple[int, float, float]] = []
-    nodes = osmium.FileProcessor(str(path), osmium.osm.NODE).with_filter(osmium.filter.IdFilter(wanted.tolist()))
-    for item in nodes:
-        if item.location.valid():
-            found.append((item.id, item.location.lon, item.location.lat))
-    ids = np.array([row[0] for row in found], np.int64)
-    known, first = np.unique(ids, return_index=True)
-    lonlat = np.array([row[1:] for row in found], np.float64).reshape(-1, 2)
-    return known, lonlat[first]
+    refs = np.array([vertex[0] for vertex in vertices], np.int64)
+    lonlat = np.array([vertex[1:] for vertex in vertices], np.float64).reshape(-1, 2)
+    return table, refs, np.repeat(np.arange(len(tags)), counts), lonlat
 
 
 def _edges_between_shared(
@@ -130,9 +122,9 @@ def edges_from_graphml(path: Path) -> gpd.GeoDataFrame:
 
     Raises FileRefusedError on a file that is too large, declares entities, or is no OSMnx graph.
     """
-    opened = gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
+    opener: Any = gzip.open if path.name.lower().endswith(".gz") else Path.open
     try:
-        with opened as source:
+        with opener(path, "rb") as source:
             content = source.read(MAX_GRAPHML_BYTES + 1)
         if len(content) > MAX_GRAPHML_BYTES:
             raise FileRefusedError("GraphML 文件过大", f"the GraphML file exceeds {MAX_GRAPHML_BYTES} bytes unpacked")

@@ -31,11 +31,11 @@ def merge_mirrors(tidy: pd.DataFrame) -> tuple[pd.DataFrame, list[LamplightNote]
     """
     u, v, ids = tidy["u"].to_numpy(), tidy["v"].to_numpy(), tidy["segment_id"].to_numpy()
     shapes = tidy["geometry"].to_numpy()
-    drawn, canonical = shapely.to_wkb(shapes), shapely.to_wkb(shapely.normalize(shapes))
+    drawn, mirrored = shapely.to_wkb(shapes), shapely.to_wkb(shapely.reverse(shapes))
     low, high = np.minimum(u, v), np.maximum(u, v)
     loop = u == v
-    forward = np.where(loop, drawn == canonical, u < v)
-    pair_of = _pair_off(low, high, pd.factorize(canonical)[0], forward, ids)
+    forward = np.where(loop, drawn < mirrored, u < v)
+    pair_of = _pair_off(low, high, pd.factorize(np.where(drawn < mirrored, drawn, mirrored))[0], forward, ids)
     rest = np.flatnonzero((pair_of < 0) & ~loop)
     lengths = pd.factorize(np.round(tidy["length_m"].to_numpy()[rest], 2))[0]  # NaN: -1, paired with nothing below
     by_length = _pair_off(low[rest], high[rest], np.where(lengths < 0, -1 - rest, lengths), forward[rest], ids[rest])
