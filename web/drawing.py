@@ -25,15 +25,19 @@ FUNCTION_NAMES = {
 FICTIONAL = ("虚构城市，仅供演示", "fictional city, for demonstration")
 APPROXIMATE = ("边界为近似", "approximate boundaries")
 STATION = "rescue-stations"
-TITLE = ("服务点步行覆盖", "Service points within walking reach")
-STREETS = ("路段最远处步行时间", "Walking time at a street's farthest spot")
+TITLE = ("服务点覆盖", "Coverage of service points")
+STREETS = ("路段最远处的到达时间", "Time from a street's farthest spot")
 NO_ONE = {"people": ("无常住人口", "no residents"), "street": ("无街面", "no streets")}
+
+#: More areas than this are no map of areas; they also make a page too large to open.
+MAX_AREAS = 12_000
 
 #: Upper ends of the five classes of share covered; the palette is ColorBrewer's sequential Blues, safe for all eyes.
 SHARE_EDGES = (0.2, 0.4, 0.6, 0.8, 1.0)
 SHARE_COLOURS = ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c")
 NO_ONE_COLOUR = "#dddddd"
-#: Walking time: blues within the thresholds, oranges beyond (blue against orange holds for every colour vision).
+OUTLINE_COLOUR, EDGE_COLOUR = "#555555", "#8193a6"
+#: Time: blues within the thresholds, oranges beyond (blue against orange holds for every colour vision).
 _WITHIN = ("#08306b", "#2171b5", "#6baed6", "#a6cbe3")
 BEYOND_COLOURS = ("#f4a259", "#c8500a")
 UNREACHED_COLOUR = "#4d4d4d"
@@ -44,7 +48,7 @@ class CoverageDrawing:
     """One coverage result with its geometry, ready to be drawn and tabled.
 
     city : the city's name. level : the tier the maps colour, one of LEVELS.
-    thresholds_s : ascending walking times in seconds; the maps open on the last.
+    thresholds_s : ascending times in seconds; the maps open on the last.
     areas : every tier's and grid cell's row of the run's "areas" table, with geometry (WGS84, may be None).
     segments : the run's "segments" table with geometry. points : code, name, functions, hours, phone, address,
         kind ("service-points" or "rescue-stations"), withheld, with geometry; missing columns are taken as blank.
@@ -89,6 +93,14 @@ class CoverageDrawing:
         chosen = self.areas[(self.areas["level"] == level).to_numpy() & ~self.areas.geometry.isna().to_numpy()]
         return chosen.sort_values("code", kind="stable", ignore_index=True)
 
+    def areas_to_draw(self) -> tuple[str, GeoDataFrame]:
+        """Return ``level`` and its areas, or the next tier above that has boundaries and not too many for one page."""
+        for level in LEVELS[LEVELS.index(self.level) :: -1]:
+            areas = self.at_level(level)
+            if 0 < len(areas) <= MAX_AREAS:
+                return level, areas
+        return self.level, self.areas.iloc[:0]
+
     def shown_points(self) -> GeoDataFrame:
         """Return the points a map may show: placed, and not withheld from the public."""
         withheld = self.points["withheld"].fillna(False).astype(bool) if "withheld" in self.points else False
@@ -111,7 +123,7 @@ def share_class(share: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class TimeClass:
-    """A class of walking time: seconds in (over_s, upto_s], its colour and its words."""
+    """A class of time to the nearest point: seconds in (over_s, upto_s], its colour and its words."""
 
     over_s: float
     upto_s: float

@@ -42,8 +42,11 @@ header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: 
 .corner small { color: #666; font-size: 11px; display: block; }
 .corner i { flex: none; width: 22px; height: 13px; border: 1px solid rgba(0, 0, 0, .25); }
 .corner i.line { height: 0; border: 0; border-top: 3px solid; }
-.corner i.dot { width: 11px; height: 11px; border-radius: 50%; border: 2px solid #fff;
-  box-shadow: 0 0 0 1px #333; margin: 0 4px; }
+.corner i.dot { width: 8px; height: 8px; border-radius: 50%; border: 2px solid #fff; background: #111;
+  box-shadow: 0 0 0 1px #999; margin: 0 5px; }
+.station { box-sizing: border-box; width: 20px; height: 20px; line-height: 17px; text-align: center; font-size: 12px;
+  font-weight: 600; color: #fff; background: #111; border: 1.5px solid #fff; border-radius: 3px; }
+.corner .station { flex: none; margin: 2px 1px; box-shadow: 0 0 0 1px #999; }
 .corner.source { padding: 2px 8px; font-size: 11px; color: #444; margin: 0 !important; border-radius: 4px 0 0 0; }
 .card b { font-size: 14px; } .card .code { color: #777; font-size: 11px; margin-left: 6px; }
 .card table { border-collapse: collapse; margin-top: 3px; } .card td { padding: 1px 10px 1px 0; vertical-align: top; }
@@ -95,13 +98,13 @@ class ShareLayer(Layer):
         var {{ this.get_name() }} = L.geoJson(lamplightAreas, {
             style: (area) => ({
                 fillColor: [{{ this.none }}].concat({{ this.palette }})[area.properties.c[{{ this.position }}] + 1],
-                fillOpacity: 0.8, color: '#ffffff', weight: 1, opacity: 0.9,
+                fillOpacity: 0.8, color: '#8193a6', weight: 0.7, opacity: 0.9,
             }),
             onEachFeature: (area, layer) => {
                 layer.bindPopup(area.properties.h, {maxWidth: 320});
                 layer.bindTooltip(area.properties.n, {sticky: true});
                 layer.on('mouseover', () => layer.setStyle({weight: 3, color: '#111111'}).bringToFront());
-                layer.on('mouseout', () => layer.setStyle({weight: 1, color: '#ffffff'}));
+                layer.on('mouseout', () => layer.setStyle({weight: 0.7, color: '#8193a6'}));
             },
         });
         {% endmacro %}
@@ -116,10 +119,11 @@ class ShareLayer(Layer):
         self.palette = script_json(drawing.SHARE_COLOURS)
 
 
-class StreetLayer(Layer):
-    """Streets as one many-part line per class of walking time, drawn on a canvas that lets clicks through.
+class LineLayer(Layer):
+    """Many lines as one many-part line per colour, on a canvas that lets clicks through.
 
-    lines : per class, as from steps(). Thin while zoomed out, so that a whole city stays legible.
+    groups : (colour, lines, width relative to a street's). Lines are thin and pale while zoomed out, so that a whole
+    city stays legible. The last group lies on top.
     """
 
     _template = Template(
@@ -127,10 +131,13 @@ class StreetLayer(Layer):
         {% macro script(this, kwargs) %}
         var {{ this.get_name() }} = L.layerGroup();
         (() => {
-            const canvas = L.canvas({pane: 'streets', padding: 0.3});
-            const width = (zoom) => zoom < 10.5 ? 0.7 : zoom < 12 ? 1.1 : zoom < 13.5 ? 1.7 : zoom < 15 ? 2.6 : 4;
             const map = {{ this._parent.get_name() }};
-            {{ this.text }}.forEach(({colour, counts, steps}) => {
+            const canvas = L.canvas({pane: 'streets', padding: 0.3});
+            const look = (zoom, width) => ({
+                weight: width * (zoom < 10.5 ? 0.6 : zoom < 12 ? 1.1 : zoom < 13.5 ? 1.7 : zoom < 15 ? 2.6 : 4),
+                opacity: zoom < 10.5 ? 0.6 : 0.9,
+            });
+            {{ this.text }}.forEach(({colour, width, counts, steps}) => {
                 let x = 0, y = 0, at = 0;
                 const lines = counts.map((count) => {
                     const line = [];
@@ -140,20 +147,20 @@ class StreetLayer(Layer):
                     }
                     return line;
                 });
-                L.polyline(lines, {renderer: canvas, pane: 'streets', interactive: false, color: colour,
-                                   weight: width(11), opacity: 0.9}).addTo({{ this.get_name() }});
+                const drawn = L.polyline(lines, {renderer: canvas, pane: 'streets', interactive: false, color: colour});
+                map.on('zoomend', () => drawn.setStyle(look(map.getZoom(), width)));
+                drawn.addTo({{ this.get_name() }});
             });
-            map.on('zoomend', () => {{ this.get_name() }}.eachLayer((l) => l.setStyle({weight: width(map.getZoom())})));
         })();
         {% endmacro %}
         """
     )
 
-    def __init__(self, name: str, lines: list[NDArray[np.object_]], classes: list[drawing.TimeClass]) -> None:
-        super().__init__(name=name, overlay=True, show=True)
-        self._name = "StreetLayer"
-        drawn = [{"colour": k.colour, **steps(part)} for part, k in zip(lines, classes, strict=True) if len(part)]
-        self.text = script_json(drawn[::-1])  # what is within reach lies on top
+    def __init__(self, name: str, groups: list[tuple[str, NDArray[np.object_], float]], *, control: bool) -> None:
+        super().__init__(name=name, overlay=True, show=True, control=control)
+        self._name = "LineLayer"
+        drawn = [{"colour": c, "width": width, **steps(lines)} for c, lines, width in groups if len(lines)]
+        self.text = script_json(drawn)
 
 
 def steps(lines: NDArray[np.object_]) -> dict[str, list[int]]:
@@ -179,11 +186,14 @@ class PointMarks(MacroElement):
         {% macro script(this, kwargs) %}
         (() => {
             const svg = L.svg({pane: 'markerPane'});
+            const map = {{ this._parent._parent.get_name() }};
+            const radius = (zoom) => zoom < 10.5 ? 3.5 : zoom < 13 ? 5 : 7;
             {{ this.text }}.forEach(([lat, lon, station, name, card]) => {
                 const mark = station
                     ? L.marker([lat, lon], {icon: L.divIcon({className: 'station', html: '站', iconSize: [20, 20]})})
                     : L.circleMarker([lat, lon], {renderer: svg, pane: 'markerPane', radius: 5, color: '#ffffff',
                                                   weight: 1.5, fillColor: '#111111', fillOpacity: 1});
+                if (!station) { map.on('zoomend', () => mark.setRadius(radius(map.getZoom()))); }
                 mark.bindTooltip(name).bindPopup(card, {maxWidth: 320}).addTo({{ this._parent.get_name() }});
             });
         })();
@@ -195,6 +205,20 @@ class PointMarks(MacroElement):
         super().__init__()
         self._name = "PointMarks"
         self.text = script_json(rows)
+
+
+class MetricScale(MacroElement):
+    """A scale bar in metres and kilometres only."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "L.control.scale({imperial: false, maxWidth: 140}).addTo({{ this._parent.get_name() }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = "MetricScale"
 
 
 class Corner(MacroElement):

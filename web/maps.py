@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from web import assets, drawing, map_parts
 from web.drawing import CoverageDrawing
 
-#: Vertices of streets and count of areas beyond which the file would outgrow about 8 MB.
+#: Vertices of streets beyond which the file would outgrow about 8 MB.
 MAX_VERTICES = 700_000
-MAX_AREAS = 12_000
 #: Detail dropped from lines and boundaries, in degrees: about 3 m and 10 m, below a pixel until zoomed far in.
 LINE_TOLERANCE, AREA_TOLERANCE = 3e-5, 1e-4
 
@@ -46,23 +45,26 @@ def coverage_map(what: CoverageDrawing, path: Path) -> None:
     time at their farthest spot; points carry a card. Withheld points are left out. The same input gives the same
     bytes. Raises LamplightError where the browser assets have not been fetched.
     """
-    level, areas = _areas_to_draw(what)
+    level, areas = what.areas_to_draw()
     classes = drawing.time_classes(what.thresholds_s)
     lines, said = _streets_to_draw(what, classes)
 
     page = _OfflineMap(
-        tiles=None, prefer_canvas=True, control_scale=True, font_size="13px", zoom_snap=0.25, attribution_control=False
+        tiles=None, prefer_canvas=True, font_size="13px", zoom_snap=0.25, attribution_control=False
     )
     page.add_child(folium.map.CustomPane("streets", z_index=420))
     page.add_child(_area_data(what, areas))
     for i, threshold_s in enumerate(what.thresholds_s):
         name = f"{drawing.minutes(threshold_s)} 分钟内占比 share within {drawing.minutes(threshold_s)} min"
         page.add_child(map_parts.ShareLayer(name, i, show=threshold_s == what.headline_s))
-    page.add_child(map_parts.StreetLayer("街面步行时间 streets", lines, classes))
+    groups = [(k.colour, part, 1.0) for k, part in zip(classes, lines, strict=True)][::-1]  # within reach on top
+    page.add_child(map_parts.LineLayer("街面 streets", groups, control=True))
+    page.add_child(map_parts.LineLayer("", [(drawing.OUTLINE_COLOUR, _outlines(what, level), 1.6)], control=False))
     marks = folium.FeatureGroup("服务点、救助站 points")
     marks.add_child(map_parts.PointMarks(map_parts.point_rows(what.shown_points())))
     page.add_child(marks)
     page.add_child(map_parts.Corner("bottomright", map_parts.source_html(what), "corner source"))
+    page.add_child(map_parts.MetricScale())
     page.add_child(map_parts.Corner("bottomleft", map_parts.legend_html(what, level, classes, said)))
     page.add_child(folium.LayerControl(collapsed=JsCode("window.innerWidth < 800")))
     bounds = _bounds(areas, what.segments)
@@ -96,16 +98,6 @@ def _number(figure: Figure) -> None:
         waiting.extend([*parts, *element._children.values()][::-1])
 
 
-def _areas_to_draw(what: CoverageDrawing) -> tuple[str, GeoDataFrame]:
-    """Return the asked-for tier, or the next one above it that is not too many for one page."""
-    start = drawing.LEVELS.index(what.level)
-    for level in drawing.LEVELS[start::-1]:
-        areas = what.at_level(level)
-        if len(areas) <= MAX_AREAS and (len(areas) or level == "city"):
-            return level, areas
-    return what.level, what.at_level(what.level).iloc[:0]
-
-
 def _area_data(what: CoverageDrawing, areas: GeoDataFrame) -> map_parts.AreaData:
     share = np.stack([drawing.shares(areas, what.measure, t) for t in what.thresholds_s])
     labels = [f"{drawing.minutes(t)} 分钟内 within {drawing.minutes(t)} min" for t in what.thresholds_s]
@@ -117,7 +109,7 @@ def _area_data(what: CoverageDrawing, areas: GeoDataFrame) -> map_parts.AreaData
             ("人口 people", f"{people:,.0f}"),
             ("街面 streets", f"{street_m / 1000:,.1f} km"),
             *zip(labels, map(_percent, share[:, i]), strict=True),
-            ("平均步行 mean walk", f"{mean_s / 60:,.1f} 分钟 min" if np.isfinite(mean_s) else "—"),
+            ("平均时间 mean time", f"{mean_s / 60:,.1f} 分钟 min" if np.isfinite(mean_s) else "—"),
         ]
         cards.append(map_parts.card_html(str(name), str(code), facts))
         names.append(f"{escape(str(name))} {_percent(share[headline, i])}")
@@ -160,6 +152,15 @@ def _streets_to_draw(
         said = (said[0] + "中较长者", said[1] + ", the longest of them")
     counted = drawing.both(said) + f" ({chosen.sum():,}/{len(what.segments):,})"
     return [lines[chosen & (found == c)] for c in range(len(classes))], counted
+
+
+def _outlines(what: CoverageDrawing, level: str) -> NDArray[np.object_]:
+    """Return the lines between districts, for areas finer than those."""
+    if drawing.LEVELS.index(level) <= drawing.LEVELS.index("district"):
+        return np.empty(0, object)
+    shapes = shapely.simplify(what.at_level("district").geometry.to_numpy(), AREA_TOLERANCE)
+    parts = shapely.get_parts(shapely.boundary(shapes))
+    return parts[~shapely.is_empty(parts)]
 
 
 def _bounds(*tables: GeoDataFrame) -> list[list[float]] | None:

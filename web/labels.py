@@ -1,0 +1,56 @@
+"""Where names go on a drawn map: largest first, none over another."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from web.fonts import ems
+
+_BREAK_AFTER = "、，。；：,;· "
+
+
+def place(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    width: NDArray[np.float64],
+    height: NDArray[np.float64],
+    room: NDArray[np.float64],
+    taken: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Choose which labels can be written, in the order given, so that no two boxes meet.
+
+    x, y : (k,) centres. width, height : (k,) of the boxes, in the same unit. room : (k,) the width a label may have.
+    taken : (q, 4) boxes (left, bottom, right, top) already in use. Returns (k,) whether each is placed.
+    """
+    boxes = np.column_stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
+    used = np.empty((len(taken) + len(boxes), 4))
+    used[: len(taken)] = taken
+    count = len(taken)
+    placed = np.zeros(len(boxes), bool)
+    for i, (left, bottom, right, top) in enumerate(boxes):
+        inside = used[:count]
+        meets = (inside[:, 0] < right) & (inside[:, 2] > left) & (inside[:, 1] < top) & (inside[:, 3] > bottom)
+        placed[i] = width[i] <= room[i] and not meets.any()
+        if placed[i]:
+            used[count] = boxes[i]
+            count += 1
+    return placed
+
+
+def wrap(text: str, width: float) -> list[str]:
+    """Break ``text`` into lines of at most ``width`` font sizes, at a space or a Chinese mark where there is one."""
+    lines, rest = [], text.strip()
+    while ems(rest) > width:
+        sizes = np.cumsum([ems(c) for c in rest])
+        most = max(1, int(np.searchsorted(sizes, width, side="right")))
+        at = max((i + 1 for i, c in enumerate(rest[:most]) if c in _BREAK_AFTER), default=most)
+        # a break far from the edge looks worse than one inside a Chinese sentence
+        at = at if at > most * 0.6 else most
+        lines.append(rest[:at].rstrip())
+        rest = rest[at:].lstrip()
+    return [*lines, rest] if rest or not lines else lines
+
+
+def round_length(most: float) -> float:
+    """Return the longest length of 1, 2 or 5 times a power of ten that is not above ``most``."""
+    power = 10.0 ** np.floor(np.log10(most))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= most))
