@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
-from gis import reach_kernels, reach_segments
+from gis import reach_kernels, reach_many, reach_segments
 from gis.errors import NetworkError
 from gis.network import Positions
 from gis.reach_segments import SegmentSpans, Streets, segment_spans, streets_of
-from gis.search_graph import SearchGraph, start_seconds
+from gis.search_graph import SearchGraph
+from gis.search_seeds import bucket_width, check_limit, check_positions, seeds_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,63 +54,16 @@ class Ramps:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seeds:
-    """Where a search begins: ``node`` (i,) is ``seconds`` (i,) away from point ``source`` (i,), which ascends."""
+class Catchments:
+    """The nodes within a limit of each of k points, in compressed sparse rows.
 
-    node: NDArray[np.int32]
-    seconds: NDArray[np.float64]
-    source: NDArray[np.int32]
-
-
-def seeds_of(graph: SearchGraph, sources: Positions) -> Seeds:
-    """Return the nodes from which a search from ``sources`` begins: the ends of their segments, as direction allows.
-
-    A point at the very end of a segment stands on the node there, whichever way the segment may be passed.
-    Points that are unsnapped or on closed segments begin nowhere. Raises NetworkError on positions off the network.
+    indptr : (k + 1,) int64; the catchment of point i is ``indptr[i]:indptr[i + 1]`` of ``node`` int32 and ``time_s``,
+    in the order a search from the point meets its nodes.
     """
-    check_positions(graph, sources)
 
-    start = start_seconds(graph, sources)
-    placed = np.flatnonzero(np.isfinite(start))
-    segment, offset_m = sources.segment[placed], sources.offset_m[placed]
-    pace, rest_m = graph.seconds_per_m[segment], graph.length_m[segment] - offset_m
-    over_u = graph.to_v[segment] | (offset_m == 0)
-    over_v = graph.to_u[segment] | (rest_m == 0)
-    begins = np.column_stack([over_u, over_v])
-    node = np.column_stack([graph.u[segment], graph.v[segment]])
-    seconds = start[placed, None] + np.column_stack([offset_m, rest_m]) * pace[:, None]
-    source = np.repeat(placed.astype(np.int32), 2).reshape(-1, 2)
-    return Seeds(node[begins], seconds[begins], source[begins])
-
-
-def check_positions(graph: SearchGraph, positions: Positions) -> None:
-    """Raise NetworkError unless every snapped position lies on a segment of ``graph``, its gap not negative."""
-    segment, offset_m, gap_m = positions.segment, positions.offset_m, positions.gap_m
-    if not len(segment) == len(offset_m) == len(gap_m):
-        raise NetworkError("位置数组长度不一致", "the arrays of the positions differ in length")
-    placed = segment >= 0
-    if placed.any() and segment.max() >= len(graph.u):
-        raise NetworkError("位置所在路段不存在", f"no segment {segment.max()}: the network has {len(graph.u)}")
-    on = np.where(placed, segment, 0)
-    length_m = graph.length_m[on] if len(graph.u) else np.zeros(len(on))
-    if not ((offset_m >= 0) & (offset_m <= length_m) & (gap_m >= 0))[placed].all():
-        raise NetworkError(
-            "位置须在路段长度之内，且离路距离不为负",
-            "a position must lie within its segment's length, at a gap that is not negative",
-        )
-
-
-def check_limit(limit_s: float) -> None:
-    """Raise NetworkError unless ``limit_s`` is a number of seconds, not negative (``inf`` for no limit)."""
-    if not limit_s >= 0:
-        raise NetworkError(f"时间上限无效：{limit_s}", f"a time limit must not be negative, got {limit_s}")
-
-
-def bucket_width(graph: SearchGraph) -> float:
-    """Return a bucket width in seconds for searches of ``graph``: about the mean arc, from an even sample of arcs."""
-    sample = graph.seconds[:: max(1, len(graph.seconds) // 4096)]
-    mean_s = float(sample.mean()) if len(sample) else 0.0
-    return mean_s if mean_s > 0 else 1.0
+    indptr: NDArray[np.int64]
+    node: NDArray[np.int32]
+    time_s: NDArray[np.float64]
 
 
 def nearest(graph: SearchGraph, sources: Positions, *, limit_s: float = np.inf) -> Nearest:
@@ -129,6 +84,64 @@ def nearest(graph: SearchGraph, sources: Positions, *, limit_s: float = np.inf) 
             float(limit_s), bucket_width(graph),
         )
     )  # fmt: skip
+
+
+def k_nearest(
+    graph: SearchGraph, sources: Positions, k: int, *, limit_s: float = np.inf
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return (time_s, source), each (n, k): the k nearest different points of each node, soonest first.
+
+    Where fewer than k are reached, ``inf`` and -1 follow. sources, limit_s and ties as in ``nearest``, whose answer is
+    the first column. Raises NetworkError on positions off the network, a negative limit, or k below one.
+    """
+    check_limit(limit_s)
+    if k < 1:
+        raise NetworkError(f"最近点个数无效：{k}", f"at least one nearest point must be asked for, got {k}")
+
+    seeds = seeds_of(graph, sources)
+    time_s, source = reach_many.nearest_in_turn(
+        graph.indptr, graph.head, graph.seconds, seeds.node, seeds.seconds, seeds.source,
+        k, float(limit_s), bucket_width(graph),
+    )  # fmt: skip
+    return time_s, source
+
+
+def catchments(graph: SearchGraph, sources: Positions, limit_s: float) -> Catchments:
+    """Return the nodes within ``limit_s`` of each of k points, with their times.
+
+    Memory is proportional to the answer. Raises NetworkError on positions off the network or a negative limit.
+    """
+    check_limit(limit_s)
+
+    seeds = seeds_of(graph, sources)
+    first = np.searchsorted(seeds.source, np.arange(len(sources) + 1))
+    return Catchments(
+        *reach_many.catch(
+            graph.indptr, graph.head, graph.seconds, seeds.node, seeds.seconds, seeds.source, first,
+            float(limit_s), bucket_width(graph),
+        )
+    )  # fmt: skip
+
+
+def time_matrix(graph: SearchGraph, sources: Positions, targets: Positions, cutoff_s: float) -> csr_array:
+    """Return the (sources x targets) seconds between each point and each target, where at most ``cutoff_s``.
+
+    Both walks between a place and its segment count. Entries are explicit, a time of zero too; targets ascend in each
+    row. Memory is proportional to the entries. Raises NetworkError on positions off the network or a negative cutoff.
+    """
+    check_limit(cutoff_s)
+    check_positions(graph, targets)
+
+    seeds = seeds_of(graph, sources)
+    first = np.searchsorted(seeds.source, np.arange(len(sources) + 1))
+    indptr, target, time_s = reach_many.meet(
+        graph.indptr, graph.head, graph.seconds, seeds.node, seeds.seconds, seeds.source, first,
+        float(cutoff_s), bucket_width(graph), reach_many.hooks_of(graph, targets),
+        reach_many.neighbours_of(graph, sources, targets), len(targets),
+    )  # fmt: skip
+    matrix = csr_array((time_s, target, indptr), shape=(len(sources), len(targets)))
+    matrix.sort_indices()
+    return matrix
 
 
 def time_at(graph: SearchGraph, sources: Positions, near: Nearest, positions: Positions) -> Nearest:

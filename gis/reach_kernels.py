@@ -88,8 +88,17 @@ def _open_window(chain, per_s, queue):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def holds(taken, v, s):  # type: ignore[no-untyped-def]
+    """Tell whether row v of ``taken`` (n, j) holds s."""
+    found = False
+    for i in range(taken.shape[1]):
+        found |= taken[v, i] == s
+    return found
+
+
+@njit(cache=True)
 def _drain(  # type: ignore[no-untyped-def]
-    indptr, head, seconds, limit_s, per_s, base, state, time_s, source, touched, buckets, key, node, following
+    indptr, head, seconds, limit_s, per_s, base, state, time_s, source, touched, taken, buckets, key, node, following
 ):
     """Empty the window's buckets in order, until done or until the pool could run out; ``state`` says where we are."""
     b, waiting, later, spare, top, n_touched = state
@@ -116,6 +125,8 @@ def _drain(  # type: ignore[no-untyped-def]
             reached = d + seconds[a]
             known = time_s[v]
             if reached > known or reached > limit_s or (reached == known and s >= source[v]):
+                continue
+            if taken.size > 0 and holds(taken, v, s):
                 continue
             if known == np.inf:
                 touched[n_touched] = v
@@ -154,6 +165,19 @@ def spread(  # type: ignore[no-untyped-def]
     changes, as in delta-stepping (Meyer & Sanders 2003, doi 10.1016/S0196-6774(03)00076-2). Buckets hold a window of
     keys; what lies beyond (long segments) waits in a chain until the window has passed.
     """
+    taken = np.empty((0, 0), np.int32)
+    return spread_beside(
+        indptr, head, seconds, seed_node, seed_s, seed_source, first, last, limit_s, width_s, time_s, source, touched,
+        taken, queue,
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def spread_beside(  # type: ignore[no-untyped-def]
+    indptr, head, seconds, seed_node, seed_s, seed_source, first, last, limit_s, width_s, time_s, source, touched,
+    taken, queue,
+):  # fmt: skip
+    """Search as ``spread`` does, but never label a node with a source among its ``taken`` (n, j); seeds neither."""
     if queue[1].size < last - first:
         queue = _longer(queue, last - first)
     n_touched, top = _seeded(seed_node, seed_s, seed_source, first, last, limit_s, time_s, source, touched, queue)
@@ -167,7 +191,7 @@ def spread(  # type: ignore[no-untyped-def]
             buckets, key, node, following = queue
             state = (b, waiting, later, spare, top, n_touched)
             b, waiting, later, spare, top, n_touched = _drain(
-                indptr, head, seconds, limit_s, per_s, base, state, time_s, source, touched, buckets, key, node,
+                indptr, head, seconds, limit_s, per_s, base, state, time_s, source, touched, taken, buckets, key, node,
                 following,
             )  # fmt: skip
             if waiting == 0:

@@ -1,5 +1,7 @@
 """Small networks for the kernels' tests, and an independent model of them: every place a node of a networkx graph."""
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -98,7 +100,7 @@ def every_place(network: StreetNetwork, travel: Travel, points: Positions, place
         ends = (0.0, float(network.length_m[s]))
         chain = [(x, stop) for x in sorted(inside - set(ends)) for stop in stops_at(network, s, x)]
         chain = [(ends[0], ("node", int(network.u[s]))), *chain, (ends[1], ("node", int(network.v[s])))]
-        for (x, a), (y, b) in zip(chain, chain[1:], strict=False):
+        for (x, a), (y, b) in pairwise(chain):
             if travel.forward[s]:
                 join(a, b, (y - x) * travel.seconds_per_m[s])
             if travel.backward[s]:
