@@ -1,0 +1,102 @@
+"""Access to capacity: whom each point serves, and the floating-catchment score of the people around."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from gis.network import Positions
+from gis.reach import time_matrix
+from gis.search_graph import SearchGraph
+from planner.coverage_inputs import CoverageInputs, HelpPoints, Placed
+from planner.notes import Note
+
+#: People spread along streets stand at places at most this far apart when access is measured.
+STATION_STEP_M = 100.0
+#: Scores and ratios are capacity per this many people.
+PEOPLE_UNIT = 10_000.0
+
+
+def people_stations(inputs: CoverageInputs, people_per_m: NDArray[np.float64]) -> Placed:
+    """Return homes, and people spread along streets gathered at places at most ``STATION_STEP_M`` apart."""
+    homes = inputs.homes
+    pieces = inputs.pieces
+    peopled = np.flatnonzero(people_per_m > 0)
+    metres = (pieces.to_m - pieces.from_m)[peopled]
+    count = np.ceil(metres / STATION_STEP_M).astype(np.int64)
+    piece = np.repeat(peopled, count)
+    place = np.arange(len(piece)) - np.repeat(np.cumsum(count) - count, count)
+    part_m = np.repeat(metres / np.maximum(count, 1), count)
+    along = Positions(
+        pieces.segment[piece].astype(np.int32), pieces.from_m[piece] + (place + 0.5) * part_m, np.zeros(len(piece))
+    )
+    at = homes.positions
+    positions = Positions(
+        np.concatenate([at.segment, along.segment]),
+        np.concatenate([at.offset_m, along.offset_m]),
+        np.concatenate([at.gap_m, along.gap_m]),
+    )
+    area = {level: np.concatenate([of, pieces.area[level][piece]]) for level, of in homes.area.items()}
+    return Placed(np.concatenate([homes.weight, people_per_m[piece] * part_m]), positions, area)
+
+
+def seconds_matrix(graph: SearchGraph, sources: Positions, stations: Placed, limit_s: float) -> csr_array:
+    """Return (stations x points) seconds within ``limit_s``, the walk between station and street included."""
+    matrix = time_matrix(graph, sources, stations.positions, limit_s).T.tocsr()
+    matrix.sort_indices()
+    return matrix
+
+
+def point_table(
+    points: HelpPoints,
+    position: NDArray[np.int64],
+    seconds: csr_array,
+    people: NDArray[np.float64],
+    thresholds_s: tuple[int, ...],
+) -> pd.DataFrame:
+    """Return one row per point that counts: people within each threshold of it (nearest or not), capacity, ratio.
+
+    ratio : capacity per 10,000 people within the largest threshold; NaN where capacity is unknown or nobody is near.
+    """
+    weight = np.repeat(people, np.diff(seconds.indptr))
+    table: dict[str, NDArray[np.generic]] = {"code": points.code[position], "name": points.name[position]}
+    for t in thresholds_s:
+        near = np.where(seconds.data <= t, weight, 0.0)
+        table[f"people_{t}"] = np.bincount(seconds.indices, near, minlength=len(position))
+    capacity = points.capacity[position]
+    served = table[f"people_{thresholds_s[-1]}"].astype(np.float64)
+    ratio = np.divide(capacity * PEOPLE_UNIT, served, out=np.full(len(served), np.nan), where=served > 0)
+    return pd.DataFrame({**table, "capacity": capacity, "ratio": ratio})
+
+
+def assumed_capacity(capacity: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[Note, ...]]:
+    """Return capacities with the unknown ones filled in by the median known one, or by 1 where none is known."""
+    known = np.isfinite(capacity)
+    if known.all():
+        return capacity, ()
+    typical = float(np.median(capacity[known])) if known.any() else 1.0
+    missing = int((~known).sum())
+    note = Note(
+        "capacity-assumed",
+        f"{missing} 个点位没有登记容量，可达性按 {typical:g} 计算",
+        f"{missing} points have no recorded capacity: access counts them as {typical:g}",
+    )
+    return np.where(known, capacity, typical), (note,)
+
+
+def access_scores(
+    seconds: csr_array, people: NDArray[np.float64], capacity: NDArray[np.float64], thresholds_s: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return the (stations,) E2SFCA score: capacity within reach per 10,000 people competing for it.
+
+    The thresholds are the zones; each zone weighs as a Gaussian of its outer edge, the nearest as 1.
+    Source: Luo & Qi 2009, https://doi.org/10.1016/j.healthplace.2009.06.002
+    """
+    edges = np.array(thresholds_s, np.float64)
+    zone_weight = np.exp(-0.5 * ((edges - edges[0]) / edges[-1] * 2) ** 2)
+    weight = zone_weight[np.searchsorted(edges, seconds.data)]
+    station = np.repeat(np.arange(len(people)), np.diff(seconds.indptr))
+    point = seconds.indices
+    competing = np.bincount(point, weight * people[station], minlength=len(capacity))
+    ratio = np.divide(capacity, competing, out=np.zeros(len(capacity)), where=competing > 0)
+    return np.bincount(station, weight * ratio[point], minlength=len(people)) * PEOPLE_UNIT

@@ -1,0 +1,58 @@
+"""A coverage run as one JSON object, for machines."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from layers.run import Run
+
+FIGURES = ("people", "street_m", "reports", "mean_s", "median_s", "p95_s", "unreached_people", "access")
+COVERED = ("covered_people", "covered_street_m", "covered_reports")
+
+
+def coverage_json(run: Run) -> dict[str, Any]:
+    """Return ``run`` (kind "coverage") as JSON values.
+
+    Keys: run (its id), kind, software, thresholds_s, parameters, inputs, totals, areas, inequality and notes. Totals
+    and each area hold people, street_m, reports, mean_s, median_s, p95_s, unreached_people and access, and
+    covered_people, covered_street_m and covered_reports keyed by threshold in seconds as text; areas also code, name,
+    level and parent. A figure that does not exist is null.
+    """
+    thresholds = [int(t) for t in run.parameters["thresholds_s"]]
+    areas = run.tables["areas"].to_dict("records")
+    named = ("code", "name", "level", "parent")
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "software": run.software,
+        "thresholds_s": thresholds,
+        "parameters": dict(run.parameters),
+        "inputs": dict(run.inputs),
+        "totals": _figures(run.tables["totals"].to_dict("records")[0], thresholds),
+        "areas": [{**{k: str(area[k]) for k in named}, **_figures(area, thresholds)} for area in areas],
+        "inequality": _records(run.tables["inequality"]),
+        "notes": _records(run.tables["notes"]),
+    }
+
+
+def _figures(row: Mapping[Any, Any], thresholds: list[int]) -> dict[str, Any]:
+    figures: dict[str, Any] = {name: _value(row[name]) for name in FIGURES}
+    for name in COVERED:
+        figures[name] = {str(t): _value(row[f"{name}_{t}"]) for t in thresholds}
+    return figures
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): _value(v) for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _value(value: Any) -> Any:
+    """Return a JSON value: numbers as plain floats and whole ones as integers, null for none."""
+    if isinstance(value, str) or value is None:
+        return value
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number

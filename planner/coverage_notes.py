@@ -1,0 +1,171 @@
+"""What a coverage result must say beside its figures, so that nobody reads more into them than is there."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from gis.network import StreetNetwork
+from gis.search_graph import SearchGraph, start_seconds
+from planner.coverage_inputs import CoverageInputs, select
+from planner.coverage_question import CoverageQuestion
+from planner.coverage_reach import Choice
+from planner.notes import Note
+
+#: Names given in full in a note; of more, only the count.
+NAMES_SHOWN = 10
+
+
+def note_table(notes: list[Note]) -> pd.DataFrame:
+    """Return the notes as a table (code, zh, en), in order, the same note once."""
+    rows = list(dict.fromkeys((n.code, n.zh, n.en) for n in notes))
+    return pd.DataFrame(rows, columns=["code", "zh", "en"])
+
+
+def point_notes(inputs: CoverageInputs, question: CoverageQuestion, choice: Choice) -> Iterator[Note]:
+    """State which points were left out, and why nothing is covered if no point is left."""
+    if choice.asked == 0:
+        yield Note("no-points", "没有任何服务点或救助站", "the city has no such service points or rescue stations")
+    if choice.planned:
+        yield Note(
+            "points-planned",
+            f"{choice.planned} 个点位尚待新建或改建，未计入",
+            f"{choice.planned} points are still to be built or converted and do not count",
+        )
+    if question.function is not None and choice.without_function:
+        yield Note(
+            "points-function",
+            f"{choice.without_function} 个点位不提供“{question.function}”功能，未计入",
+            f"{choice.without_function} points do not offer {question.function} and do not count",
+        )
+    if question.at is not None and choice.closed:
+        yield Note(
+            "points-closed",
+            f"{choice.closed} 个点位在{question.at.label('zh')}不开放，未计入",
+            f"{choice.closed} points are closed on {question.at.label('en')} and do not count",
+        )
+    if choice.hours_unknown:
+        yield Note(
+            "points-hours-unknown",
+            f"{choice.hours_unknown} 个点位没有登记开放时间，按时刻统计时视为不开放",
+            f"{choice.hours_unknown} points have no recorded opening hours: by the hour they count as closed",
+        )
+    segment = inputs.points.positions.segment[choice.position]
+    unsnapped = choice.position[segment < 0]
+    if len(unsnapped):
+        zh, en = _names(inputs.points.name[unsnapped], inputs.points.code[unsnapped])
+        yield Note(
+            "points-unsnapped",
+            f"{len(unsnapped)} 个点位距可用街道超过 {question.snap_limit_m:g} 米，无法到达：{zh}",
+            f"{len(unsnapped)} points lie over {question.snap_limit_m:g} m from usable streets and reach nobody: {en}",
+        )
+    if choice.asked and len(choice.position) == 0:
+        yield Note(
+            "nobody-serves",
+            "没有点位符合所问的功能与时刻，覆盖为零",
+            "no point offers what was asked at that time: nothing is covered",
+        )
+
+
+def place_notes(inputs: CoverageInputs, question: CoverageQuestion) -> Iterator[Note]:
+    """State what is missing among people, reports and areas, and what could not be put on the network."""
+    if not inputs.population_given:
+        yield Note(
+            "no-population",
+            "尚未导入人口：时间统计按街道长度计算，覆盖人口为零",
+            "no population has been imported: times are averaged over street metres, and no people are counted",
+        )
+    if len(inputs.reports) == 0:
+        yield Note("no-reports", "没有发现报告", "there are no discovery reports")
+    if not inputs.tiers:
+        yield Note("no-areas", "尚未导入辖区：只有全市合计", "no areas have been imported: only city totals are given")
+    off = inputs.homes.positions.segment < 0
+    if (inputs.homes.weight[off] > 0).any():
+        people = inputs.homes.weight[off].sum()
+        yield Note(
+            "homes-unsnapped",
+            f"{people:,.0f} 人居住地距可用街道超过 {question.snap_limit_m:g} 米，计入人口但视为不可达",
+            f"{people:,.0f} people live over {question.snap_limit_m:g} m from usable streets: counted, but unreached",
+        )
+    lost = int((inputs.reports.positions.segment < 0).sum())
+    if lost:
+        yield Note(
+            "reports-unsnapped",
+            f"{lost} 条发现报告距可用街道超过 {question.snap_limit_m:g} 米，视为未覆盖",
+            f"{lost} reports lie over {question.snap_limit_m:g} m from any usable street and count as not covered",
+        )
+
+
+def outside_notes(levels: pd.DataFrame) -> Iterator[Note]:
+    """State what lies outside every area of a level: it counts in the city's totals and in no area."""
+    for row in levels.to_dict("records"):
+        if row["street_m_outside"] >= 1.0 or row["people_outside"] >= 0.5 or row["reports_outside"] > 0:
+            yield Note(
+                "outside-areas",
+                f"{row['level']}：{row['street_m_outside']:,.0f} 米街道、{row['people_outside']:,.0f} 人、"
+                f"{row['reports_outside']:.0f} 条报告在各区域之外，只计入合计",
+                f"{row['level']}: {row['street_m_outside']:,.0f} m of street, {row['people_outside']:,.0f} people and "
+                f"{row['reports_outside']:.0f} reports lie outside all areas and count in the totals only",
+            )
+
+
+def network_notes(
+    inputs: CoverageInputs,
+    question: CoverageQuestion,
+    graph: SearchGraph,
+    choice: Choice,
+    piece_people: NDArray[np.float64],
+) -> Iterator[Note]:
+    """State the streets closed to the mode and the parts of the network without a point.
+
+    piece_people : (p,) people spread along each piece of street.
+    """
+    network = inputs.network
+    closed_m = float(network.length_m[~np.isfinite(graph.seconds_per_m)].sum())
+    if closed_m > 0:
+        yield Note(
+            "streets-closed",
+            f"{closed_m:,.0f} 米街道（如高速公路）不允许该出行方式通行：计入街道长度，不可达",
+            f"{closed_m:,.0f} m of street (motorways and the like) are closed to this mode: "
+            "they count as street and are out of reach",
+        )
+    if question.mode == "drive":
+        yield Note("drive", "驾车时间按从点位出发计算", "driving times are from the point to the place")
+    parts, part_of_node = _parts(network, graph)
+    if parts > 1:
+        sources = select(inputs.points.positions, choice.position)
+        usable = np.isfinite(start_seconds(graph, sources))
+        served = np.zeros(parts, bool)
+        served[part_of_node[network.u[sources.segment[usable]]]] = True
+        open_ = np.isfinite(graph.seconds_per_m)
+        lost = open_ & ~served[part_of_node[network.u]]
+        metres = float(network.length_m[lost].sum())
+        homes = inputs.homes.positions.segment
+        people = inputs.homes.weight[(homes >= 0) & lost[homes]].sum() + piece_people[lost[inputs.pieces.segment]].sum()
+        count = len(np.unique(part_of_node[network.u[lost]]))
+        if count and served.any():
+            yield Note(
+                "components-without-point",
+                f"路网有 {count} 个互不连通的部分没有点位，共 {metres:,.0f} 米街道、{people:,.0f} 人不可达",
+                f"{count} disconnected parts of the network have no point: "
+                f"{metres:,.0f} m of street and {people:,.0f} people cannot be reached",
+            )
+
+
+def _parts(network: StreetNetwork, graph: SearchGraph) -> tuple[int, NDArray[np.int32]]:
+    open_ = np.isfinite(graph.seconds_per_m)
+    u, v = network.u[open_], network.v[open_]
+    links = coo_array((np.ones(len(u), np.int8), (u, v)), shape=(network.n_nodes, network.n_nodes))
+    parts, label = connected_components(links, directed=False)
+    return int(parts), np.asarray(label, np.int32)
+
+
+def _names(names: NDArray[np.object_], codes: NDArray[np.object_]) -> tuple[str, str]:
+    shown = [str(name) or str(code) for name, code in zip(names, codes, strict=True)][:NAMES_SHOWN]
+    more = len(names) - len(shown)
+    return "、".join(shown) + (f" 等 {len(names)} 个" if more else ""), ", ".join(shown) + (
+        f" and {more} more" if more else ""
+    )

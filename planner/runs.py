@@ -1,0 +1,270 @@
+"""The one place where planning meets the store: load what a question needs, answer it, keep the answer as a ``Run``."""
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from time import process_time
+from typing import Any, TypeAlias
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from gis.errors import StoreError
+from gis.modes import travel_by
+from gis.network import Positions, StreetNetwork
+from gis.snapping import snap
+from gis.street_pieces import StreetPieces, cut_by_areas, locate
+from layers.codes import LEVELS
+from layers.hours import OpeningHours
+from layers.records import ALL_FUNCTIONS, layer_schema
+from layers.rows import canonical_table
+from layers.run import Run
+from layers.store import LayerVersion, Store
+from planner.comparison import compare_coverage
+from planner.coverage import CoverageInputs, CoverageQuestion, measure_coverage
+from planner.coverage_inputs import HOURS_A_WEEK, HelpPoints, Placed
+from planner.coverage_question import PLANNED_STATES
+from planner.demand import AreaTier
+from planner.notes import Note
+
+#: Called with the name of each step (one of ``STEPS``) as it begins.
+Progress: TypeAlias = Callable[[str], None]
+VersionKey: TypeAlias = tuple[str, str]
+GRID_CELL = "grid_cell"
+STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
+
+
+def run_coverage(
+    store: Store,
+    question: CoverageQuestion,
+    *,
+    versions: Mapping[VersionKey, int] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Answer ``question`` for the city in ``store`` and keep the answer.
+
+    versions : (layer, part) -> version id to use instead of the active one, for a comparison with earlier records.
+    The same question of the same records by the same software is answered by the run already kept. Raises StoreError
+    if no streets have been imported or a version does not exist.
+    """
+    used = _versions(store, question, versions or {})
+    inputs = {"/".join(filter(None, key)): used[key].content_sha256 for key in sorted(used)}
+    parameters = dict(question.parameters)
+    kept = _kept(store, "coverage", parameters, inputs)
+    if kept is not None:
+        return kept
+
+    started = process_time()
+    tell = progress or (lambda step: None)
+    tables = measure_coverage(_City(store, used, question, tell).load(), question)
+    tell("keeping")
+    return store.save_run(Run("coverage", parameters, inputs, tables, software(), process_time() - started))
+
+
+def run_comparison(store: Store, before: int, after: int) -> Run:
+    """Keep, and return, what coverage run ``after`` gains or loses against run ``before`` (their ids).
+
+    Raises StoreError if either does not exist, QuestionError if they cannot be compared.
+    """
+    old, new = store.run(before), store.run(after)
+    parameters = {"before": before, "after": after}
+    inputs = {
+        f"{side}/{name}": sha for side, run in (("before", old), ("after", new)) for name, sha in run.inputs.items()
+    }
+    kept = _kept(store, "comparison", parameters, inputs)
+    if kept is not None:
+        return kept
+
+    started = process_time()
+    tables = compare_coverage(old, new)
+    return store.save_run(Run("comparison", parameters, inputs, tables, software(), process_time() - started))
+
+
+def software() -> str:
+    """Return the version of this software, which every run carries."""
+    return f"lamplight {metadata.version('lamplight')}"
+
+
+def _kept(store: Store, kind: str, parameters: Mapping[str, object], inputs: Mapping[str, str]) -> Run | None:
+    for run in store.runs(kind):
+        if dict(run.parameters) == parameters and dict(run.inputs) == inputs and run.software == software():
+            return store.run(run.id) if run.id is not None else None
+    return None
+
+
+def _versions(
+    store: Store, question: CoverageQuestion, wanted: Mapping[VersionKey, int]
+) -> dict[VersionKey, LayerVersion]:
+    """Return the layer versions the question reads."""
+    used = store.current()
+    by_id = {v.id: v for v in store.versions()}
+    for key, number in wanted.items():
+        version = by_id.get(number)
+        if version is None or (version.layer, version.part) != key:
+            name = " ".join(filter(None, key))
+            raise StoreError(f"图层 {name} 没有版本 {number}", f"layer {name} has no version {number}")
+        used[key] = version
+    if ("streets", "") not in used:
+        raise StoreError("尚未导入街道，无法计算覆盖", "no streets have been imported: there is nothing to measure")
+    unread = {"all": set(), "service-points": {"rescue-stations"}, "rescue-stations": {"service-points"}}
+    left_out = unread[question.places] | (set() if question.roster_date else {"roster"})
+    return {key: version for key, version in used.items() if key[0] not in left_out}
+
+
+class _City:
+    """Loads one question's inputs, step by step; what is slow to derive is kept in the store's cache."""
+
+    def __init__(
+        self, store: Store, used: Mapping[VersionKey, LayerVersion], question: CoverageQuestion, progress: Progress
+    ) -> None:
+        self._store = store
+        self._used = used
+        self._question = question
+        self._tell = progress
+
+    def load(self) -> CoverageInputs:
+        """Return everything the question of coverage needs, on the network."""
+        self._tell("streets")
+        network = self._store.load_network(version=self._used["streets", ""].id)
+        usable = np.isfinite(travel_by(network, "walk").seconds_per_m)
+        if self._question.mode == "drive":
+            usable &= np.isfinite(travel_by(network, "drive").seconds_per_m)
+        self._tell("areas")
+        tiers, polygons = self._areas()
+        pieces = self._pieces(network, polygons)
+        self._tell("points")
+        points = self._points(network, usable)
+        self._tell("population")
+        population = self._table("population")
+        by_place = population["area_code"].isna().to_numpy(bool)
+        people = population["people"].to_numpy(np.float64)
+        homes = self._placed("population", network, usable, polygons, population[by_place], people[by_place])
+        self._tell("reports")
+        reports = self._table("reports")
+        found = self._placed("reports", network, usable, polygons, reports, np.ones(len(reports)))
+        roster = self._table("roster") if ("roster", "") in self._used else None
+        self._tell("coverage")
+        return CoverageInputs(
+            network, tiers, pieces, points, homes,
+            population["area_code"].to_numpy(object)[~by_place], people[~by_place],
+            ("population", "") in self._used, found, roster, tuple(self._notes()),
+        )  # fmt: skip
+
+    def _table(self, layer: str, part: str = "") -> gpd.GeoDataFrame:
+        """Return the records of a layer's part, or an empty table if it was never imported."""
+        version = self._used.get((layer, part))
+        if version is None:
+            return canonical_table(
+                layer, pd.DataFrame({f.name: [] for f in layer_schema(layer).fields} | {"geometry": []})
+            )
+        return self._store.load(layer, part, version=version.id)
+
+    def _areas(self) -> tuple[tuple[AreaTier, ...], dict[str, NDArray[np.object_]]]:
+        """Return the tiers that were imported, coarsest first, and their polygons by level."""
+        tiers, polygons = [], {}
+        for level, layer, part in [
+            *((str(level), "areas", str(level)) for level in LEVELS),
+            (GRID_CELL, "grid-cells", ""),
+        ]:
+            if (layer, part) in self._used:
+                table = self._table(layer, part)
+                tiers.append(AreaTier(level, table["code"].to_numpy(object), table["name"].to_numpy(object)))
+                polygons[level] = table.geometry.to_numpy()
+        return tuple(tiers), polygons
+
+    def _pieces(self, network: StreetNetwork, polygons: dict[str, NDArray[np.object_]]) -> StreetPieces:
+        def cut() -> dict[str, NDArray[Any]]:
+            made = cut_by_areas(network, polygons)
+            areas = {f"area_{level}": of for level, of in made.area.items()}
+            return {"segment": made.segment, "from_m": made.from_m, "to_m": made.to_m, **areas}
+
+        arrays = self._derived(self._key("pieces", "streets", "areas", "grid-cells"), cut)
+        area = {level: arrays[f"area_{level}"] for level in polygons}
+        return StreetPieces(arrays["segment"], arrays["from_m"], arrays["to_m"], area)
+
+    def _placed(
+        self,
+        layer: str,
+        network: StreetNetwork,
+        usable: NDArray[np.bool_],
+        polygons: dict[str, NDArray[np.object_]],
+        table: gpd.GeoDataFrame,
+        weight: NDArray[np.float64],
+    ) -> Placed:
+        """Put the rows of ``table`` on the network and into their areas."""
+        limit_m = self._question.snap_limit_m
+
+        def place() -> dict[str, NDArray[Any]]:
+            lon, lat = _lonlat(table)
+            at = snap(network, lon, lat, limit_m=limit_m, usable=usable)
+            areas = {f"area_{level}": locate(of, lon, lat) for level, of in polygons.items()}
+            return {"segment": at.segment, "offset_m": at.offset_m, "gap_m": at.gap_m, **areas}
+
+        key = self._key("places", layer, "streets", "areas", "grid-cells")
+        arrays = self._derived(f"{key}:{limit_m:g}:{hashlib.sha256(usable.tobytes()).hexdigest()[:16]}", place)
+        positions = Positions(arrays["segment"], arrays["offset_m"], arrays["gap_m"])
+        return Placed(weight, positions, {level: arrays[f"area_{level}"] for level in polygons})
+
+    def _points(self, network: StreetNetwork, usable: NDArray[np.bool_]) -> HelpPoints:
+        services, stations = self._table("service-points"), self._table("rescue-stations")
+        station = np.repeat([False, True], [len(services), len(stations)])
+        both = pd.concat(
+            [services, stations.assign(functions=ALL_FUNCTIONS, build_state="existing")], ignore_index=True
+        )
+        hours = both["hours"].fillna("").astype(str).str.strip().to_numpy(object)
+        lon, lat = _lonlat(both)
+        week = [OpeningHours.parse(text).week_table() if text else np.zeros(HOURS_A_WEEK, bool) for text in hours]
+        at = self._question.at
+        then = [at is None or (bool(text) and OpeningHours.parse(text).open_at(at)) for text in hours]
+        return HelpPoints(
+            code=both["code"].to_numpy(object),
+            name=both["name"].to_numpy(object),
+            functions=np.array([None, *(frozenset(str(f).split(",")) for f in both["functions"])], object)[1:],
+            capacity=both["capacity"].to_numpy(np.float64),
+            positions=snap(network, lon, lat, limit_m=self._question.snap_limit_m, usable=usable),
+            station=station,
+            planned=both["build_state"].isin(list(PLANNED_STATES)).to_numpy(bool),
+            hours_known=hours != "",
+            open_week=np.array(week, bool).reshape(len(both), HOURS_A_WEEK),
+            open_then=np.array(then, bool),
+        )
+
+    def _notes(self) -> list[Note]:
+        """Return what the records themselves say of their worth."""
+        notes = []
+        for (layer, part), version in sorted(self._used.items()):
+            if version.approximate:
+                name = " ".join(filter(None, (layer, part)))
+                notes.append(
+                    Note(
+                        "approximate",
+                        f"图层 {name}（{version.source}）的边界或位置为近似",
+                        f"the boundaries or places of layer {name} ({version.source}) are approximate",
+                    )
+                )
+        return notes
+
+    def _key(self, what: str, *layers: str) -> str:
+        read = sorted((key, v.content_sha256) for key, v in self._used.items() if key[0] in layers)
+        return f"{what}:{software()}:{hashlib.sha256(repr(read).encode()).hexdigest()}"
+
+    def _derived(self, key: str, derive: Callable[[], dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+        """Return arrays from the store's cache, or derive and cache them."""
+        kept = self._store.derived(key)
+        if kept is not None:
+            with np.load(io.BytesIO(kept), allow_pickle=False) as file:
+                return dict(file)
+        arrays = derive()
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        self._store.keep_derived(key, buffer.getvalue())
+        return arrays
+
+
+def _lonlat(table: gpd.GeoDataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    points = table["geometry"].to_numpy() if len(table) else np.empty(0, object)
+    return shapely.get_x(points), shapely.get_y(points)
