@@ -32,7 +32,8 @@ class Elements:
     @property
     def length(self) -> Floats:
         """Length of each element (e,)."""
-        return np.hypot(*(self.end - self.start).T)
+        length: Floats = np.hypot(*(self.end - self.start).T)
+        return length
 
     def shapes(self) -> NDArray[np.object_]:
         """Return the elements as two-point lines (e,)."""

@@ -6,6 +6,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -14,11 +15,13 @@ from scipy.sparse.csgraph import connected_components
 from gis.crs import metric_crs, to_metric
 from gis.edge_columns import tidy_edges
 from gis.errors import NetworkError
+from gis.file_checks import DEFAULT_LIMITS, Limits
+from gis.file_guard import RESULT, run_guarded, scratch_folder
 from gis.files import read_table
 from gis.hilbert import hilbert_key
 from gis.network import StreetNetwork, arcs_of
 from gis.notes import LamplightNote
-from gis.osm_files import edges_from_graphml, edges_from_osm, edges_from_osmnx
+from gis.osm_files import edges_from_osmnx
 from gis.topology import merge_mirrors, split_where_meeting
 
 #: Metres by which line ends at one node may differ before it is worth a remark.
@@ -28,31 +31,39 @@ LENGTH_SHARE = 0.05
 #: A given length is taken for a slip beyond this many times the measured one, or below its inverse.
 LENGTH_FACTOR = 10.0
 
-OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
-GRAPHML_SUFFIXES = (".graphml", ".graphml.gz")
+#: Metres within which line ends of a layer without topology are one node.
+SNAP_TOLERANCE_M = 0.5
+STREET_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".pbf", ".graphml", ".graphml.gz")
+
+Notes = tuple[LamplightNote, ...]
 
 
-def read_network(path: Path | str) -> tuple[StreetNetwork, tuple[LamplightNote, ...]]:
+def read_network(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> tuple[StreetNetwork, Notes]:
     """Read a street network from a file, with what was mended or guessed on the way.
 
     path : OSM data (.osm, .osm.gz, .osm.bz2, .osm.pbf), an OSMnx graph (.graphml, .graphml.gz), or any vector layer
-        that ``gis.files`` reads.
+        that ``gis.files`` reads. Foreign bytes are parsed in a process of their own within ``limits``.
     Raises NetworkError when the file holds no streets, FileRefusedError when it cannot be read.
     """
-    name = Path(path).name.lower()
-    notes: list[LamplightNote] = []
-    if name.endswith(OSM_SUFFIXES):
-        edges, notes = edges_from_osm(Path(path))
-    elif name.endswith(GRAPHML_SUFFIXES):
-        edges = edges_from_graphml(Path(path))
+    if Path(path).name.lower().endswith(STREET_SUFFIXES):
+        tidy, notes = _read_streets(Path(path), limits)
     else:
-        read = read_table(Path(path))
-        edges, notes = read.table, list(read.notes)
-    network, more = build_network(edges)
-    return network, (*notes, *more)
+        read = read_table(path, limits=limits)
+        tidy, more = tidy_edges(read.table)
+        notes = [*read.notes, *more]
+    return _build(tidy, notes, SNAP_TOLERANCE_M)
 
 
-def network_from_edges(edges: gpd.GeoDataFrame, *, snap_tolerance_m: float = 0.5) -> StreetNetwork:
+def _read_streets(path: Path, limits: Limits) -> tuple[pd.DataFrame, list[LamplightNote]]:
+    with scratch_folder() as folder:
+        reply = run_guarded({"do": "streets", "path": str(path.absolute())}, Path(folder), limits)
+        with pa.OSFile(str(Path(folder) / RESULT), "rb") as source:
+            tidy = pa.ipc.open_file(source).read_all().to_pandas()
+    tidy["geometry"] = shapely.from_wkb(tidy["geometry"].to_numpy())
+    return tidy, [LamplightNote(zh, en) for zh, en in reply["notes"]]
+
+
+def network_from_edges(edges: gpd.GeoDataFrame, *, snap_tolerance_m: float = SNAP_TOLERANCE_M) -> StreetNetwork:
     """Build a network from an edge layer, as ``build_network`` does, without its remarks."""
     return build_network(edges, snap_tolerance_m=snap_tolerance_m)[0]
 
@@ -66,8 +77,8 @@ def network_from_osmnx(graph: Any) -> StreetNetwork:
 
 
 def build_network(
-    edges: gpd.GeoDataFrame, *, snap_tolerance_m: float = 0.5
-) -> tuple[StreetNetwork, tuple[LamplightNote, ...]]:
+    edges: gpd.GeoDataFrame, *, snap_tolerance_m: float = SNAP_TOLERANCE_M
+) -> tuple[StreetNetwork, Notes]:
     """Build a network from an edge layer, and say what was mended or guessed.
 
     edges : lines in any coordinate system geopandas knows (WGS84 if it names none). Columns used where present:
@@ -83,7 +94,10 @@ def build_network(
     if not (np.isfinite(snap_tolerance_m) and snap_tolerance_m >= 0):
         raise NetworkError(f"捕捉容差无效：{snap_tolerance_m}", f"invalid snapping tolerance {snap_tolerance_m}")
 
-    tidy, notes = tidy_edges(edges)
+    return _build(*tidy_edges(edges), snap_tolerance_m)
+
+
+def _build(tidy: pd.DataFrame, notes: list[LamplightNote], snap_tolerance_m: float) -> tuple[StreetNetwork, Notes]:
     crs = _crs_of(tidy["geometry"].to_numpy())
     if (tidy["u"] == -1).all() and (tidy["v"] == -1).all():
         tidy, more = split_where_meeting(tidy, crs, snap_tolerance_m=snap_tolerance_m)
@@ -148,7 +162,8 @@ def _measured_m(shapes: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
     lonlat, line = shapely.get_coordinates(shapes, return_index=True)
     x, y = to_metric(lonlat[:, 0], lonlat[:, 1], crs)
     within = line[1:] == line[:-1]
-    return np.bincount(line[1:][within], np.hypot(np.diff(x), np.diff(y))[within], minlength=len(shapes))
+    steps = np.hypot(np.diff(x), np.diff(y))[within]
+    return np.bincount(line[1:][within], steps, minlength=len(shapes)).astype(np.float64)
 
 
 def _lengths(

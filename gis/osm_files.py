@@ -1,22 +1,24 @@
 """Street edges from OpenStreetMap data files and from osmnx graphs."""
 
-import gzip
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import geopandas as gpd
+import networkx
 import numpy as np
 import osmium
 import osmnx
 import pandas as pd
+import pyarrow as pa
 import shapely
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import iterparse
 from numpy.typing import NDArray
 
+from gis.edge_columns import tidy_edges
 from gis.errors import FileRefusedError, NetworkError
+from gis.file_checks import Limits, check_file, open_packed
 from gis.notes import LamplightNote
 
 #: Values of the highway tag that are no street one can pass. Source: osmnx 2, network type "all".
@@ -30,8 +32,29 @@ _ONEWAY_JUNCTIONS = frozenset({"roundabout", "circular"})
 _TAGS = ("highway", "name", "oneway", "maxspeed", "layer", "bridge", "tunnel", "junction")
 #: Segments of one way are numbered from way id times this; OSM allows a way 2,000 nodes.
 _PARTS_PER_WAY = 10_000
-#: Bytes an unpacked GraphML file may have.
-MAX_GRAPHML_BYTES = 2_000_000_000
+_GRAPHML = (".graphml", ".graphml.gz")
+
+
+def leave_streets(path: Path, result: Path, limits: Limits) -> dict[str, Any]:
+    """Parse an OSM or GraphML file, leave its tidy edges as an Arrow file, and return the remarks on them.
+
+    Meant for the limited process in which foreign bytes are parsed. Raises FileRefusedError.
+    """
+    check_file(path, limits)
+    notes: list[LamplightNote] = []
+    try:
+        if path.name.lower().endswith(_GRAPHML):
+            edges = edges_from_graphml(path)
+        else:
+            edges, notes = edges_from_osm(path)
+        tidy, more = tidy_edges(edges)
+    except NetworkError as error:
+        raise FileRefusedError(error.zh, error.en) from error
+    tidy["geometry"] = shapely.to_wkb(tidy["geometry"].to_numpy())
+    table = pa.Table.from_pandas(tidy, preserve_index=False)
+    with pa.OSFile(str(result), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return {"notes": [[note.zh, note.en] for note in (*notes, *more)]}
 
 
 def edges_from_osm(path: Path) -> tuple[gpd.GeoDataFrame, list[LamplightNote]]:
@@ -47,7 +70,7 @@ def edges_from_osm(path: Path) -> tuple[gpd.GeoDataFrame, list[LamplightNote]]:
     except (RuntimeError, OSError, ValueError) as error:
         raise FileRefusedError(f"无法读取 OSM 文件：{error}", f"the OSM file cannot be read: {error}") from error
 
-    there = np.isfinite(lonlat).all(axis=1)
+    there: NDArray[np.bool_] = np.isfinite(lonlat[:, 0])
     if not there.any():
         raise NetworkError("OSM 文件中没有街道", "the OSM file holds no streets")
     notes = []
@@ -67,7 +90,7 @@ def _ways(path: Path) -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.int64
     locations.ignore_errors()
     with osmium.io.Reader(str(path), osmium.osm.NODE) as reader:
         osmium.apply(reader, locations)
-    streets = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(locations)
+    streets: Any = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(locations)
     tags: list[tuple[Any, ...]] = []
     vertices: list[tuple[int, float, float]] = []
     counts: list[int] = []
@@ -118,27 +141,19 @@ def _edges_between_shared(
 
 
 def edges_from_graphml(path: Path) -> gpd.GeoDataFrame:
-    """Read the edges of an OSMnx graph from GraphML, gzipped or not.
+    """Read the edges of an OSMnx graph from a checked GraphML file, gzipped or not.
 
-    Raises FileRefusedError on a file that is too large, declares entities, or is no OSMnx graph.
+    Raises FileRefusedError on a file that is no OSMnx graph.
     """
-    opener: Any = gzip.open if path.name.lower().endswith(".gz") else Path.open
     try:
-        with opener(path, "rb") as source:
-            content = source.read(MAX_GRAPHML_BYTES + 1)
-        if len(content) > MAX_GRAPHML_BYTES:
-            raise FileRefusedError("GraphML 文件过大", f"the GraphML file exceeds {MAX_GRAPHML_BYTES} bytes unpacked")
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, open_packed(path) as source:
+            # osmnx takes a path to a plain file only.
             plain = Path(folder) / "graph.graphml"
-            plain.write_bytes(content)
-            # osmnx reads with the standard parser: a document type (entity bombs, outside files) is refused before.
-            for _, element in iterparse(str(plain), forbid_dtd=True):
-                element.clear()
+            with plain.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
             graph = osmnx.load_graphml(plain)
-    except (DefusedXmlException, ParseError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
-        if isinstance(error, FileRefusedError):
-            raise
-        zh, en = f"不是可用的 OSMnx GraphML 文件：{error}", f"not a usable OSMnx GraphML file: {error}"
+    except (ParseError, networkx.NetworkXError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
+        zh, en = f"不是可用的 OSMnx GraphML 文件：{error!r}", f"not a usable OSMnx GraphML file: {error!r}"
         raise FileRefusedError(zh, en) from error
     return edges_from_osmnx(graph)
 

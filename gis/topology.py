@@ -190,7 +190,7 @@ def _pieces(
     ids = pieces["segment_id"].to_numpy().copy()
     ids[later] = tidy["segment_id"].max() + 1 + np.arange(len(later))
     pieces["segment_id"] = ids
-    return pieces
+    return pd.DataFrame(pieces)
 
 
 def _without_repeats(pieces: pd.DataFrame, lines: int) -> tuple[pd.DataFrame, list[LamplightNote]]:
