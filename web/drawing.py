@@ -23,6 +23,11 @@ FUNCTION_NAMES = {
     "temporary_service": ("临时服务", "temporary service"),
 }
 FICTIONAL = ("虚构城市，仅供演示", "fictional city, for demonstration")
+ROLE_NAMES = {
+    "supervisor": ("街道救助督导员", "supervisor"),
+    "assistant": ("社区救助协管员", "assistant"),
+    "grid_worker": ("网格员", "grid worker"),
+}
 APPROXIMATE = ("边界为近似", "approximate boundaries")
 STATION = "rescue-stations"
 TITLE = ("服务点覆盖", "Coverage of service points")

@@ -1,0 +1,130 @@
+"""Coverage as files for other programs: a workbook for readers, a GeoPackage for a desktop GIS."""
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from gis.file_writing import write_layers
+from web import drawing, qgis_styles, workbook
+from web.drawing import CoverageDrawing, both
+
+#: Cells of one sheet beyond which rows stay in the GeoPackage: a workbook is for reading.
+MAX_CELLS = 60_000
+_WEEKDAYS = ("一 Mon", "二 Tue", "三 Wed", "四 Thu", "五 Fri", "六 Sat", "日 Sun")
+_SHEETS = {
+    "gaps": "最长缺口 Gaps",
+    "hours": "时段 Hours",
+    "points": "服务点 Points",
+    "inequality": "公平性 Inequality",
+    "lorenz": "洛伦兹曲线 Lorenz",
+    "roster": "名册缺岗 Roster",
+}
+
+
+def coverage_workbook(what: CoverageDrawing, path: Path) -> None:
+    """Write a coverage result as XLSX: summary, areas, gaps, hours, points, segments, inequality, roster, notes.
+
+    Headings in Chinese and English, times in minutes, streets in km, shares in percent. Rows too many for a sheet (grid
+    cells, then segments) are left to the GeoPackage, and the notes say so. The same input gives the same bytes.
+    """
+    left_out: list[tuple[str, str]] = []
+    sheets = {"区域 Areas": _areas_sheet(what, left_out)}
+    for name, title in _SHEETS.items():
+        if name in what.tables and len(what.tables[name]):
+            sheets[title] = _readable(what.tables[name])
+    segments = _readable(pd.DataFrame(what.segments.drop(columns=what.segments.geometry.name)))
+    if segments.size <= MAX_CELLS:
+        sheets["路段 Segments"] = segments
+    else:
+        count = f"{len(segments):,}"
+        left_out.append((f"{count} 个路段见 GeoPackage", f"{count} segments are in the GeoPackage"))
+    notes = pd.DataFrame([*what.notes, *left_out], columns=["zh", "en"])
+    workbook.write({"摘要 Summary": _summary(what), **sheets, "说明 Notes": notes}, path)
+
+
+def coverage_package(what: CoverageDrawing, path: Path) -> None:
+    """Write a coverage result as a GeoPackage that QGIS opens in colour.
+
+    Layers: areas (the tier asked for), segments, points (withheld ones flagged), and areas_<tier> for the others. The
+    same input gives the same bytes.
+    """
+    layers: dict[str, pd.DataFrame] = {"areas": _with_shares(what, what.at_level(what.level))}
+    layers["segments"] = what.segments
+    if len(what.points):
+        layers["points"] = what.points
+    for level in drawing.LEVELS:
+        areas = what.at_level(level)
+        if level != what.level and len(areas):
+            layers[f"areas_{level}"] = _with_shares(what, areas)
+    write_layers(layers, path)
+    styles = {name: qgis_styles.areas(what) for name in layers if name.startswith("areas")}
+    qgis_styles.embed(path, {**styles, "segments": qgis_styles.segments(what)})
+
+
+def _with_shares(what: CoverageDrawing, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    return areas.assign(
+        **{f"share_{t}": drawing.shares(areas, what.measure, t) for t in what.thresholds_s},
+    )
+
+
+def _areas_sheet(what: CoverageDrawing, left_out: list[tuple[str, str]]) -> pd.DataFrame:
+    table = pd.DataFrame(what.areas.drop(columns=what.areas.geometry.name))
+    for t in what.thresholds_s:
+        for measure in ("people", "street"):
+            table[f"share_{measure}_{t}"] = drawing.shares(table, measure, t)
+    kept, cells = [], 0
+    for level in drawing.LEVELS:
+        rows = table[table["level"] == level]
+        cells += rows.size
+        if cells <= MAX_CELLS:
+            kept.append(rows)
+        elif len(rows):
+            zh, en = drawing.LEVEL_NAMES[level]
+            left_out.append((f"{len(rows):,} 个{zh}见 GeoPackage", f"{len(rows):,} areas ({en}) are in the GeoPackage"))
+    return _readable(pd.concat(kept, ignore_index=True))
+
+
+def _readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with levels, weekdays and roles in words."""
+    words = {}
+    if "level" in table:
+        words["level"] = table["level"].map({k: both(v) for k, v in drawing.LEVEL_NAMES.items()}).fillna(table["level"])
+    if "weekday" in table:
+        words["weekday"] = table["weekday"].map(dict(enumerate(_WEEKDAYS)))
+    if "missing" in table:
+        roles = {k: both(v) for k, v in drawing.ROLE_NAMES.items()}
+        words["missing"] = table["missing"].map(roles).fillna(table["missing"])
+    return table.assign(**words)
+
+
+def _summary(what: CoverageDrawing) -> pd.DataFrame:
+    """Return the first sheet: what was asked, of which data, and how much is covered over the whole city."""
+    level, areas = _totals(what)
+    facts: list[tuple[str, object]] = [
+        ("城市 City", what.city),
+        ("问题 Question", both(what.question)),
+        ("数据日期 Data of", what.data_date),
+        *(("注意 Note", both(flag)) for flag in what.flags),
+        ("数据来源 Sources", what.attribution),
+        ("审图号 Map approval number", what.approval_number),
+        ("合计范围 Totals of", level),
+        ("人口 People", float(areas["people"].sum())),
+        ("街面（公里）Streets (km)", float(areas["street_m"].sum()) / 1000),
+    ]
+    for t in what.thresholds_s:
+        for part, whole, said in (
+            (f"covered_people_{t}", "people", "人口 people"),
+            (f"covered_street_m_{t}", "street_m", "街面 streets"),
+        ):
+            total = float(areas[whole].sum())
+            share = float(areas[part].sum()) / total if total > 0 else np.nan
+            facts.append((f"{drawing.minutes(t)} 分钟内 within {drawing.minutes(t)} min：{said}", share))
+    return pd.DataFrame([f for f in facts if f[1] not in ("", None)], columns=["项目 Item", "内容 Value"])
+
+
+def _totals(what: CoverageDrawing) -> tuple[str, pd.DataFrame]:
+    if "totals" in what.tables:
+        return "全部街面与人口 all streets and people", what.tables["totals"]
+    return both(drawing.LEVEL_NAMES[what.level]), what.areas[(what.areas["level"] == what.level).to_numpy()]

@@ -1,0 +1,68 @@
+"""Results as plain text for a terminal; Chinese characters count as two columns."""
+
+from collections.abc import Sequence
+from unicodedata import east_asian_width
+
+import numpy as np
+import pandas as pd
+
+from layers.run import Run
+from web.drawing import LEVEL_NAMES, both, minutes, shares
+
+#: Rows of a printed table; the rest is in the files.
+MOST_ROWS = 40
+
+
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows under headings as aligned text: the first column to the left, the others to the right."""
+    cells = [list(headings), *map(list, rows)]
+    widths = [max(_width(row[i]) for row in cells) for i in range(len(headings))]
+    lines = []
+    for row in cells:
+        padded = [
+            cell + " " * (width - _width(cell)) if i == 0 else " " * (width - _width(cell)) + cell
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def coverage_text(run: Run, *, level: str | None = None) -> str:
+    """Return the areas of one tier of a coverage run as a table, the worst covered first, with the city's totals."""
+    areas, thresholds = run.tables["areas"], [int(t) for t in run.parameters["thresholds_s"]]
+    present = list(dict.fromkeys(areas["level"]))
+    level = level or next((x for x in ("subdistrict", "district", "city") if x in present), "city")
+    chosen = areas[areas["level"] == level]
+    measure = "people" if areas["people"].sum() > 0 else "street"
+    order = np.lexsort((chosen["code"], np.nan_to_num(shares(chosen, measure, thresholds[-1]), nan=2.0)))
+    listed = chosen.iloc[order[:MOST_ROWS]]
+    whole = pd.concat([listed, run.tables["totals"].assign(name="合计 total")], ignore_index=True)
+    headings = [
+        both(LEVEL_NAMES[level]), "人口 people", "街面km street", *(f"≤{minutes(t)}min" for t in thresholds),
+        "中位min median", "p95",
+    ]  # fmt: skip
+    by_threshold = [shares(whole, measure, t) for t in thresholds]
+    rows = [
+        [
+            str(row.name), f"{row.people:,.0f}", f"{row.street_m / 1000:,.1f}",
+            *(_percent(share[i]) for share in by_threshold), _minutes(row.median_s), _minutes(row.p95_s),
+        ]
+        for i, row in enumerate(whole.itertuples(index=False))
+    ]  # fmt: skip
+    parts = [text_table(headings, rows)]
+    if len(chosen) > MOST_ROWS:
+        parts.append(f"……另有 {len(chosen) - MOST_ROWS} 个，见表格文件 / {len(chosen) - MOST_ROWS} more in the files")
+    parts += [f"· {note.zh} / {note.en}" for note in run.tables["notes"].itertuples()]
+    return "\n".join(parts)
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _percent(share: float) -> str:
+    return "–" if np.isnan(share) else f"{share * 100:.1f}%"
+
+
+def _minutes(seconds: float | None) -> str:
+    return "–" if seconds is None or not np.isfinite(seconds) else f"{seconds / 60:.1f}"
