@@ -1,8 +1,431 @@
-"""Command line of Lamplight."""
+"""The command line: one verb a question; parses, calls, prints."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
+from tqdm import tqdm
+
+from gis.errors import LamplightError, QuestionError
+
+if TYPE_CHECKING:
+    from layers.imports import ImportReport
+    from layers.run import Run
+    from layers.store import Store
+
+# Libraries for geometry take a second to load, so each verb imports what it needs; these words are held here, and a
+# test keeps them equal to the modules that own them.
+LAYERS = ("streets", "areas", "grid-cells", "service-points", "rescue-stations", "population", "reports", "roster")
+LEVELS = ("city", "district", "subdistrict", "community")
+FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
+DATUMS = ("wgs84", "gcj02", "bd09")
+MODES = ("walk", "ebike", "drive")
+PLACES = ("all", "service-points", "rescue-stations")
+SPREADS = ("streets", "communities")
+SIZES = ("town", "city", "metro")
+WALK_KMH = 4.5
+DEFAULT_STORE = "sqlite:///lamplight.sqlite"
 
 
-@click.group()
+class OneLineGroup(click.Group):
+    """A group whose every wrong input is one line on standard error and exit code 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # click's own signature
+        """Run a command; turn what a user can mend into one line, never a traceback."""
+        kwargs["standalone_mode"] = False
+        try:
+            sys.exit(super().main(*args, **kwargs) or 0)
+        except click.exceptions.Abort:
+            _fail("已取消", "cancelled", 130)
+        except click.ClickException as error:
+            _fail("", error.format_message(), 2)
+        except LamplightError as error:
+            _fail(error.zh, error.en, 2)
+        except OSError as error:
+            _fail("文件或磁盘错误", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 2)
+
+
+def _fail(zh: str, en: str, code: int) -> None:
+    text = " / ".join(part for part in (zh, en) if part)
+    click.echo(f"lamplight: {' '.join(text.split())}", err=True)
+    sys.exit(code)
+
+
+class Progress:
+    """A bar on standard error, drawn on terminals only; handed down as a callable (step, steps done, steps in all)."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` steps are behind us and ``step`` has begun."""
+        if self._bar is None:
+            self._bar = tqdm(leave=False, disable=None, bar_format="{bar:24} {percentage:3.0f}% {desc} {elapsed}")
+        self._bar.total = total
+        self._bar.n = done
+        self._bar.set_description_str(step)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every verb takes: the store's address and the switch for machines."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(command)
+    return click.option(
+        "--db", envvar="LAMPLIGHT_DB", default=DEFAULT_STORE, show_default=True, metavar="URL",
+        help="The city's store: sqlite:///FILE or postgresql://USER@HOST/NAME (or LAMPLIGHT_DB).",
+    )(command)  # fmt: skip
+
+
+class Minutes(click.ParamType):
+    """Thresholds such as "5,10,15", in minutes, as whole seconds."""
+
+    name = "minutes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the thresholds in seconds."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(round(float(part) * 60) for part in str(value).replace("，", ",").split(","))
+        except (ValueError, OverflowError):
+            self.fail(
+                f"分钟数应为数字，以逗号分隔 / minutes must be numbers parted by commas, got {value!r}", param, ctx
+            )
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"日期应为 2026-01-31 的写法 / expected a date like 2026-01-31, got {text!r}"
+        ) from None
+
+
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("lamplight"), prog_name="lamplight")
 def main() -> None:
-    """Plan a city's street-rescue service."""
+    """Plan a city's street-rescue service (救助管理): whom do the service points reach, and where are the gaps?"""
+
+
+@main.command()
+@click.option("--name", default="", help="The city's name, for titles of maps and tables.")
+@click.option("--timezone", default="Asia/Shanghai", show_default=True, help="The zone the city's clocks are in.")
+@click.option("--attribution", default="", help="Whose data it is, printed on every map.")
+@click.option("--approval-number", default="", help="The map approval number (审图号), printed on every map.")
+@store_options
+def init(name: str, timezone: str, attribution: str, approval_number: str, db: str, as_json: bool) -> None:
+    """Create the store of a city, or bring an older one up to date."""
+    from layers.store import Store
+
+    _known_timezone(timezone)
+    store = Store(db)
+    store.create()
+    settings = {
+        "city_name": name, "timezone": timezone, "attribution": attribution, "approval_number": approval_number,
+    }  # fmt: skip
+    for setting, value in settings.items():
+        if value:
+            store.set_setting(setting, value)
+    _say({"store": store.address, **settings}, as_json, f"已建库 / the store is ready: {store.address}")
+
+
+@main.command("import")
+@click.argument("layer", type=click.Choice(LAYERS))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--level", type=click.Choice(LEVELS), help="Tier of areas; read from their codes when left out.")
+@click.option("--file-layer", metavar="NAME", help="Layer inside the file, where it holds several.")
+@click.option("--encoding", help="Text encoding, where the file does not say it (UTF-8, GB18030).")
+@click.option("--datum", type=click.Choice(DATUMS), default="wgs84", show_default=True, help="Datum of the file.")
+@click.option("--column", "columns", multiple=True, metavar="FIELD=HEADING", help="Which heading holds a field.")
+@click.option("--approximate/--exact", default=None, help="Whether boundaries are approximate; maps will say so.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where to write refused rows, with reasons (CSV).")
+@store_options
+def import_(
+    layer: str, file: Path, level: str | None, file_layer: str | None, encoding: str | None, datum: str,
+    columns: tuple[str, ...], approximate: bool | None, rejects: Path | None, db: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Import FILE as a new version of LAYER: the whole of it, or nothing."""
+    from layers.imports import import_file
+    from layers.store import Store
+    from layers.validation import write_rejects
+
+    steps = ("read", "validate", "store")
+    with Progress() as progress:
+        report = import_file(
+            Store(db), layer, file, part=level, file_layer=file_layer, encoding=encoding, datum=datum,
+            approximate=approximate, columns=_pairs(columns),
+            progress=lambda step: progress(step, steps.index(step), len(steps)),
+        )  # fmt: skip
+    if rejects is not None:
+        write_rejects(report.rejects, rejects)
+    _say(_report_json(report), as_json, _report_text(report, rejects))
+
+
+@main.command()
+@click.option("--minutes", type=Minutes(), default="5,10,15", show_default=True, help="Thresholds in minutes.")
+@click.option("--function", type=click.Choice(FUNCTIONS), help="Only points that offer this.")
+@click.option(
+    "--at", metavar="HOUR", help='Only points open at this hour of the week, such as "Sun 02:00" or 周日02:00.'
+)
+@click.option("--mode", type=click.Choice(MODES), default="walk", show_default=True, help="How people move.")
+@click.option("--walk-kmh", type=float, default=WALK_KMH, show_default=True, help="Walking speed in km/h.")
+@click.option("--places", type=click.Choice(PLACES), default="all", show_default=True, help="Which points count.")
+@click.option("--planned", is_flag=True, help="Count points still to be built or converted, too.")
+@click.option("--spread", type=click.Choice(SPREADS), default="streets", show_default=True,
+              help="How population totals of areas are spread.")  # fmt: skip
+@click.option("--snap-m", type=float, default=200.0, show_default=True, help="Farthest a point may lie from a street.")
+@click.option("--roster-on", metavar="DATE", help="Also list areas without a named person on this date.")
+@click.option("--version", "versions", multiple=True, type=int, metavar="ID",
+              help="Use this version of a layer instead of the current one.")  # fmt: skip
+@click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), help="The tier to print and to colour maps by.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and maps.")
+@store_options
+def coverage(
+    minutes: tuple[int, ...], function: str | None, at: str | None, mode: str, walk_kmh: float, places: str,
+    planned: bool, spread: str, snap_m: float, roster_on: str | None, versions: tuple[int, ...], level: str | None,
+    out: Path | None, db: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure which people, streets and hours are within reach of a service point."""
+    from layers.hours import parse_hour_of_week
+    from layers.store import Store
+    from planner.coverage_answer import coverage_json
+    from planner.coverage_question import CoverageQuestion
+    from planner.runs import run_coverage
+    from web.text_tables import coverage_text
+
+    question = CoverageQuestion(
+        thresholds_s=minutes, function=function, at=None if at is None else parse_hour_of_week(at), mode=mode,
+        walk_kmh=walk_kmh, places=places, planned=planned, spread=spread, snap_limit_m=snap_m,
+        roster_date=_day(roster_on),
+    )  # fmt: skip
+    store = Store(db)
+    with Progress() as progress:
+        run = run_coverage(store, question, versions=_chosen(store, versions), progress=progress)
+        written = _write_coverage(store, run, out, level, progress) if out is not None else []
+    if as_json:
+        _say(coverage_json(run), True, "")
+    else:
+        click.echo(coverage_text(run, level=level))
+        _list_files(written)
+
+
+@main.command()
+@click.option("--size", type=click.Choice(SIZES), default="town", show_default=True)
+@click.option("--seed", type=int, help="Another seed gives another city.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="out", show_default=True)
+@store_options
+def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None:
+    """Build the fictional city Linjiang (临江市), import it, and run every analysis there is."""
+    from layers.store import Store
+    from planner.coverage_question import CoverageQuestion
+    from planner.runs import run_coverage
+    from web.text_tables import coverage_text
+
+    if db == DEFAULT_STORE:  # never into the user's own city
+        db = f"sqlite:///{out / f'linjiang-{size}.sqlite'}"
+    store = Store(db)
+    with Progress() as progress:
+        _fill_demo(store, size, seed, out / f"linjiang-{size}", progress)
+        run = run_coverage(store, CoverageQuestion(), progress=progress)
+        written = _write_coverage(store, run, out, None, progress)
+    summary = {"store": store.address, "run": run.id, "files": [str(path) for path in written]}
+    _say(summary, as_json, coverage_text(run, level="subdistrict"))
+    if not as_json:
+        _list_files(written)
+        click.echo(f"数据库 / store: {store.address}")
+
+
+def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path, progress: Progress) -> None:
+    """Build and import the demo city, unless the store holds this very one already."""
+    from layers.demo_city.build import build_demo_city, write_demo_city
+    from layers.imports import import_file
+
+    store.create()
+    wanted = f"{version('lamplight')} {size} {'' if seed is None else seed}".strip()
+    if store.setting("demo_city") == wanted:
+        return
+    city = build_demo_city(size, seed=seed, progress=progress)
+    files = write_demo_city(city, folder)
+    for done, (layer, part, path) in enumerate(files):
+        progress(path.name, done, len(files))
+        import_file(store, layer, path, part=part or None)
+    settings = {"city_name": "临江市 Linjiang", "timezone": "Asia/Shanghai", "fictional": "yes", "demo_city": wanted}
+    for name, value in settings.items():
+        store.set_setting(name, value)
+
+
+@main.command()
+@click.argument("before", type=int)
+@click.argument("after", type=int)
+@click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), default="subdistrict", show_default=True)
+@store_options
+def compare(before: int, after: int, level: str, db: str, as_json: bool) -> None:
+    """Show what coverage run AFTER gains or loses against run BEFORE."""
+    from layers.store import Store
+    from planner.runs import run_comparison
+    from web.text_tables import comparison_text
+
+    run = run_comparison(Store(db), before, after)
+    areas = run.tables["areas"]
+    rows = json.loads(areas[areas["level"] == level].to_json(orient="records"))
+    _say({"run": run.id, "areas": rows}, as_json, comparison_text(run, level=level))
+
+
+@main.command("runs")
+@click.argument("run_id", metavar="[ID]", type=int, required=False)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write run ID's files again, here.")
+@store_options
+def list_runs(run_id: int | None, out: Path | None, db: str, as_json: bool) -> None:
+    """List the analyses kept, or show run ID."""
+    from layers.store import Store
+    from planner.coverage_answer import coverage_json
+    from web.text_tables import coverage_text, run_list
+
+    store = Store(db)
+    if run_id is None:
+        kept = store.runs()
+        listed = [
+            {"run": run.id, "kind": run.kind, "created_at": str(run.created_at), "seconds": run.seconds,
+             "software": run.software, "parameters": dict(run.parameters), "inputs": dict(run.inputs)}
+            for run in kept
+        ]  # fmt: skip
+        _say({"runs": listed}, as_json, run_list(kept))
+        return
+    run = store.run(run_id)
+    if run.kind != "coverage":
+        raise QuestionError(f"分析 {run_id} 不是覆盖分析", f"run {run_id} is a {run.kind}, not a coverage run")
+    with Progress() as progress:
+        written = _write_coverage(store, run, out, None, progress) if out is not None else []
+    _say(coverage_json(run), as_json, coverage_text(run))
+    if not as_json:
+        _list_files(written)
+
+
+@main.command("layers")
+@click.option("--prune", is_flag=True, help="Remove every version that is no longer current.")
+@store_options
+def list_layers(prune: bool, db: str, as_json: bool) -> None:
+    """List the layers imported, with their versions."""
+    from layers.store import Store
+    from web.text_tables import version_list
+
+    store = Store(db)
+    removed = store.prune() if prune else []
+    kept = store.versions()
+    listed = [
+        {"version": v.id, "layer": v.layer, "part": v.part, "current": v.active, "rows": v.accepted,
+         "rejected": v.rejected, "source": v.source, "created_at": str(v.created_at), "approximate": v.approximate,
+         "content_sha256": v.content_sha256}
+        for v in kept
+    ]  # fmt: skip
+    _say({"layers": listed, "removed": [v.id for v in removed]}, as_json, version_list(kept, removed))
+
+
+@main.command()
+@click.argument("layer", type=click.Choice(LAYERS))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--level", type=click.Choice(LEVELS), help="Tier, for areas.")
+@click.option("--version", "version_id", type=int, metavar="ID", help="This version instead of the current one.")
+@store_options
+def export(layer: str, file: Path, level: str | None, version_id: int | None, db: str, as_json: bool) -> None:
+    """Write LAYER to FILE: .gpkg .geojson .shp .zip .csv .xlsx .parquet or .kml, by its ending."""
+    from gis.files import write_table
+    from layers.store import Store
+
+    if layer == "areas" and level is None:
+        raise QuestionError("导出辖区须用 --level 指明层级", "areas need --level to say which tier")
+    table = Store(db).load(layer, level or "", version=version_id)
+    write_table(table, file, layer=layer)
+    _say({"file": str(file), "rows": len(table)}, as_json, f"{len(table)} 行 / rows -> {file}")
+
+
+def _write_coverage(store: "Store", run: "Run", out: Path, level: str | None, progress: Progress) -> list[Path]:
+    from web.coverage_files import write_coverage
+
+    return write_coverage(store, run, out, level=level, progress=progress)
+
+
+def _chosen(store: "Store", versions: tuple[int, ...]) -> dict[tuple[str, str], int]:
+    """Return (layer, part) -> version id for the versions a user named."""
+    kept = {v.id: v for v in store.versions()}
+    unknown = [number for number in versions if number not in kept]
+    if unknown:
+        raise QuestionError(f"没有版本 {unknown[0]}", f"there is no version {unknown[0]} (see: lamplight layers)")
+    return {(kept[number].layer, kept[number].part): number for number in versions}
+
+
+def _list_files(paths: Sequence[Path]) -> None:
+    if paths:
+        click.echo("文件 / files: " + " ".join(str(path) for path in paths))
+
+
+def _report_json(report: "ImportReport") -> dict[str, Any]:
+    return {
+        "layer": report.layer,
+        "part": report.part,
+        "versions": [v.id for v in report.versions],
+        "given": report.given,
+        "accepted": report.accepted,
+        "rejected": report.rejected,
+        "reasons": {str(k): int(n) for k, n in report.rejects["code"].value_counts().items()},
+        "warnings": [{"zh": note.zh, "en": note.en} for note in report.warnings],
+        "notes": [{"zh": note.zh, "en": note.en} for note in report.notes],
+    }
+
+
+def _report_text(report: "ImportReport", rejects: Path | None) -> str:
+    name = " ".join(filter(None, (report.layer, report.part)))
+    lines = [
+        f"{name}: {report.given} 行 = {report.accepted} 接受 + {report.rejected} 拒绝 / "
+        f"{report.given} rows = {report.accepted} accepted + {report.rejected} rejected"
+    ]
+    for (code, zh, en), rows in report.rejects.groupby(["code", "zh", "en"], sort=False):
+        lines.append(f"  拒绝 rejected {len(rows)} [{code}] {zh} / {en}")
+    if report.rejected and rejects is None:
+        lines.append("  用 --rejects 文件.csv 写出被拒绝的行 / --rejects FILE.csv writes the refused rows")
+    lines += [f"  注意 look: {note.zh} / {note.en}" for note in report.warnings]
+    lines += [f"  · {note.zh} / {note.en}" for note in report.notes]
+    return "\n".join(lines)
+
+
+def _say(values: dict[str, Any], as_json: bool, text: str) -> None:
+    click.echo(json.dumps(values, ensure_ascii=False, indent=2) if as_json else text)
+
+
+def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
+    bad = [pair for pair in columns if "=" not in pair]
+    if bad:
+        raise click.BadParameter(f"应写作 字段=列名 / expected FIELD=HEADING, got {bad[0]!r}", param_hint="--column")
+    return dict(pair.split("=", 1) for pair in columns)
+
+
+def _known_timezone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise click.BadParameter(f"未知时区 / unknown time zone {name!r}", param_hint="--timezone") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from layers.store import LayerVersion, Store
 from web.drawing import FUNCTION_NAMES, CoverageDrawing, minutes
 from web.maps import coverage_map
 from web.pictures import coverage_picture
-from web.tables import coverage_geopackage, coverage_workbook
+from web.tables import coverage_package, coverage_workbook
 
 Progress = Callable[[str, int, int], None]
 OSM_CREDIT = "© OpenStreetMap contributors"
@@ -20,7 +20,7 @@ OSM_ENDINGS = (".osm", ".osm.gz", ".osm.bz2", ".pbf", ".graphml", ".graphml.gz")
 #: The tier a map colours when nobody says which: the finest that still reads on one page.
 LEVEL_ORDER = ("subdistrict", "district", "community", "city", "grid_cell")
 WRITERS = {
-    "coverage.gpkg": coverage_geopackage,
+    "coverage.gpkg": coverage_package,
     "coverage.xlsx": coverage_workbook,
     "coverage.html": coverage_map,
     "coverage.png": coverage_picture,
@@ -100,7 +100,8 @@ def _level(wanted: str | None, areas: gpd.GeoDataFrame) -> str:
     present = set(areas["level"])
     if wanted is not None and wanted not in present:
         raise QuestionError(
-            f"没有该层级的辖区：{wanted}", f"the city has no {wanted} areas (it has {', '.join(sorted(present)) or 'none'})"
+            f"没有该层级的辖区：{wanted}",
+            f"the city has no {wanted} areas (it has {', '.join(sorted(present)) or 'none'})",
         )
     return wanted or next((level for level in LEVEL_ORDER if level in present), "city")
 

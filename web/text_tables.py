@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from layers.run import Run
+from layers.store import LayerVersion
 from web.drawing import LEVEL_NAMES, both, minutes, shares
 
 #: Rows of a printed table; the rest is in the files.
@@ -54,6 +55,56 @@ def coverage_text(run: Run, *, level: str | None = None) -> str:
         parts.append(f"……另有 {len(chosen) - MOST_ROWS} 个，见表格文件 / {len(chosen) - MOST_ROWS} more in the files")
     parts += [f"· {note.zh} / {note.en}" for note in run.tables["notes"].itertuples()]
     return "\n".join(parts)
+
+
+def comparison_text(run: Run, *, level: str) -> str:
+    """Return what the areas of one tier gain or lose between two runs, the greatest change first."""
+    areas = run.tables["areas"]
+    covered = [c for c in areas.columns if c.startswith(("covered_people_", "covered_street_m_"))]
+    chosen = areas[areas["level"] == level]
+    changed = chosen[(chosen[covered] != 0).any(axis=1)]
+    order = np.lexsort((changed["code"], -changed[covered].abs().sum(axis=1)))
+    rows = [
+        [str(row["name"]), *(f"{row[c]:+,.0f}" for c in covered)]
+        for _, row in changed.iloc[order[:MOST_ROWS]].iterrows()
+    ]
+    same = f"{len(chosen) - len(changed)} 个无变化 / {len(chosen) - len(changed)} unchanged"
+    headings = [both(LEVEL_NAMES[level]), *(_change_heading(c) for c in covered)]
+    return "\n".join([text_table(headings, rows), same] if rows else [same])
+
+
+def run_list(runs: Sequence[Run]) -> str:
+    """Return the analyses kept as a table, newest first."""
+    rows = [
+        [str(run.id), run.kind, f"{run.created_at:%Y-%m-%d %H:%M}", f"{run.seconds:.1f}", _asked(run)] for run in runs
+    ]
+    return text_table(["编号 run", "种类 kind", "时间UTC time", "秒 s", "问题 question"], rows)
+
+
+def version_list(versions: Sequence[LayerVersion], removed: Sequence[LayerVersion]) -> str:
+    """Return the layer versions kept as a table, newest first, with how many were removed."""
+    rows = [
+        [
+            str(v.id), " ".join(filter(None, (v.layer, v.part))), "*" if v.active else "", f"{v.accepted:,}",
+            f"{v.rejected:,}", f"{v.created_at:%Y-%m-%d %H:%M}", v.source,
+        ]
+        for v in versions
+    ]  # fmt: skip
+    headings = ["版本 version", "图层 layer", "当前 current", "行 rows", "拒绝 rejected", "时间UTC time", "来源 source"]
+    lines = [text_table(headings, rows)]
+    if removed:
+        lines.append(f"已清理 {len(removed)} 个旧版本 / removed {len(removed)} old versions")
+    return "\n".join(lines)
+
+
+def _asked(run: Run) -> str:
+    return " ".join(f"{k}={v}" for k, v in run.parameters.items() if v not in (None, False, ""))
+
+
+def _change_heading(column: str) -> str:
+    whom, _, threshold = column.removeprefix("covered_").rpartition("_")
+    words = {"people": "人口 people", "street_m": "街面 street m"}[whom]
+    return f"{words} ≤{minutes(int(threshold))}min"
 
 
 def _width(text: str) -> int:
