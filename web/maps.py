@@ -49,9 +49,7 @@ def coverage_map(what: CoverageDrawing, path: Path) -> None:
     classes = drawing.time_classes(what.thresholds_s)
     lines, said = _streets_to_draw(what, classes)
 
-    page = _OfflineMap(
-        tiles=None, prefer_canvas=True, font_size="13px", zoom_snap=0.25, attribution_control=False
-    )
+    page = _OfflineMap(tiles=None, prefer_canvas=True, font_size="13px", zoom_snap=0.25, attribution_control=False)
     page.add_child(folium.map.CustomPane("streets", z_index=420))
     page.add_child(_area_data(what, areas))
     for i, threshold_s in enumerate(what.thresholds_s):
@@ -129,9 +127,7 @@ def _simplified(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     return shapely.to_geojson(np.where(shapely.is_empty(rounded), shapes, rounded))
 
 
-def _streets_to_draw(
-    what: CoverageDrawing, classes: list[drawing.TimeClass]
-) -> tuple[list[NDArray[np.object_]], str]:
+def _streets_to_draw(what: CoverageDrawing, classes: list[drawing.TimeClass]) -> tuple[list[NDArray[np.object_]], str]:
     """Return the lines of each time class and a sentence on what is drawn.
 
     All streets where they fit; else those beyond the last threshold; else the longest of these.

@@ -1,6 +1,7 @@
 """The picture for a brief: one A4 page with shares by area, time along every street, legend and totals."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.patheffects as effects
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 from gis.crs import metric_crs, to_metric
 from web import drawing, picture_column
 from web.drawing import CoverageDrawing
-from web.fonts import Lettering, ems, lettering
+from web.fonts import NO_CHINESE_FONT, Lettering, ems, lettering
 from web.labels import place, round_length, wrap
 
 INCHES = (11.69, 8.27)  # A4, landscape
 DOTS_PER_INCH = 180
 #: The room for the two maps on the page: left, bottom, width, height in parts of the page; the gap between them.
-MAP_ROOM, GAP = (0.02, 0.085, 0.745, 0.765), 0.012
+MAP_ROOM, GAP = (0.02, 0.085, 0.745, 0.755), 0.012
 LABEL_SIZE = 6.2
 MOST_LABELS = 300
 _HALO = (effects.withStroke(linewidth=1.8, foreground="white"),)
@@ -66,7 +67,7 @@ def coverage_picture(what: CoverageDrawing, path: Path) -> None:
         axes = figure.add_axes(room)
         metres_per_point = _fit(axes, scene.frame, room)
         draw(axes, scene, what, letters, metres_per_point)
-    picture_column.write(figure.add_axes((0.785, 0.06, 0.2, 0.83)), what, scene.level, letters)
+    picture_column.write(figure.add_axes((0.785, 0.075, 0.2, 0.8)), what, scene.level, letters)
     _write_foot(figure, what, letters)
     canvas.print_png(str(path), metadata={"Software": None})
 
@@ -180,8 +181,7 @@ def _outlines_of(shapes: NDArray[np.object_]) -> list[Outline]:
     codes[ends - size], codes[ends - 1] = Outline.MOVETO, Outline.CLOSEPOLY
     vertices_of = np.searchsorted(np.repeat(owner[ring_part], size), np.arange(len(shapes) + 1))
     return [
-        Outline(coordinates[a:b], codes[a:b]) if b > a else Outline(np.zeros((0, 2)))
-        for a, b in zip(vertices_of[:-1], vertices_of[1:], strict=True)
+        Outline(coordinates[a:b], codes[a:b]) if b > a else Outline(np.zeros((0, 2))) for a, b in pairwise(vertices_of)
     ]
 
 
@@ -218,7 +218,7 @@ def _draw_names(axes: Axes, scene: _Scene, letters: Lettering, scale: float) -> 
     x, y = shapely.get_coordinates(shapely.get_point(middle, 0)).T
     bounds = shapely.bounds(largest)
     room = np.maximum(bounds[:, 2] - bounds[:, 0], shapely.length(middle) * 2) * 1.05
-    share = ["" if np.isnan(s) else f"\n{s:.0%}" for s in scene.share[order]]
+    share = ["" if np.isnan(s) else "\n" + _short_percent(s) for s in scene.share[order]]
     texts = [scene.names[i] + s for i, s in zip(order, share, strict=True)]
     em = LABEL_SIZE * scale
     width = np.array([ems(scene.names[i]) for i in order]) * em + em * 0.4
@@ -232,10 +232,18 @@ def _draw_names(axes: Axes, scene: _Scene, letters: Lettering, scale: float) -> 
         )  # fmt: skip
 
 
+def _short_percent(share: float) -> str:
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
 def _head(axes: Axes, letters: Lettering, words: tuple[str, str]) -> None:
+    zh, en = words if letters.can(words[0]) else (words[1], "")
     axes.text(
-        0.5, 1.0, letters.label(words), transform=axes.transAxes, ha="center", va="top", color="#222222",
-        fontproperties=letters.font(8.5, bold=True),
+        0.5, 1.0, zh, transform=axes.transAxes, ha="center", va="bottom", fontproperties=letters.font(9, bold=True)
+    )
+    axes.text(
+        0.5, 0.995, en, transform=axes.transAxes, ha="center", va="top", color="#666666",
+        fontproperties=letters.font(7),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from web import drawing, qgis_styles, workbook
 from web.drawing import CoverageDrawing, both
 
 #: Cells of one sheet beyond which rows stay in the GeoPackage: a workbook is for reading.
-MAX_CELLS = 60_000
+MAX_CELLS = 45_000
 _WEEKDAYS = ("一 Mon", "二 Tue", "三 Wed", "四 Thu", "五 Fri", "六 Sat", "日 Sun")
 _SHEETS = {
     "gaps": "最长缺口 Gaps",
@@ -33,7 +33,7 @@ def coverage_workbook(what: CoverageDrawing, path: Path) -> None:
     sheets = {"区域 Areas": _areas_sheet(what, left_out)}
     for name, title in _SHEETS.items():
         if name in what.tables and len(what.tables[name]):
-            sheets[title] = _readable(what.tables[name])
+            sheets[title] = _readable(_tiers_that_fit(what.tables[name], title, left_out))
     segments = _readable(pd.DataFrame(what.segments.drop(columns=what.segments.geometry.name)))
     if segments.size <= MAX_CELLS:
         sheets["路段 Segments"] = segments
@@ -74,16 +74,28 @@ def _areas_sheet(what: CoverageDrawing, left_out: list[tuple[str, str]]) -> pd.D
     for t in what.thresholds_s:
         for measure in ("people", "street"):
             table[f"share_{measure}_{t}"] = drawing.shares(table, measure, t)
-    kept, cells = [], 0
+    return _readable(_tiers_that_fit(table, "区域 Areas", left_out))
+
+
+def _tiers_that_fit(table: pd.DataFrame, title: str, left_out: list[tuple[str, str]]) -> pd.DataFrame:
+    """Keep a table's rows, from the coarsest tier down, while they fit on one sheet; note what is left out."""
+    if table.size <= MAX_CELLS or "level" not in table:
+        return table
+    kept, rows = [], 0
     for level in drawing.LEVELS:
-        rows = table[table["level"] == level]
-        cells += rows.size
-        if cells <= MAX_CELLS:
-            kept.append(rows)
-        elif len(rows):
+        of_level = table[table["level"] == level]
+        rows += len(of_level)
+        if rows * len(table.columns) <= MAX_CELLS:
+            kept.append(of_level)
+        elif len(of_level):
             zh, en = drawing.LEVEL_NAMES[level]
-            left_out.append((f"{len(rows):,} 个{zh}见 GeoPackage", f"{len(rows):,} areas ({en}) are in the GeoPackage"))
-    return _readable(pd.concat(kept, ignore_index=True))
+            left_out.append(
+                (
+                    f"{title}：{zh}级 {len(of_level):,} 行过多，见 GeoPackage 或 --json",
+                    f"{title}: {len(of_level):,} rows by {en} are too many here; see the GeoPackage or --json",
+                )
+            )
+    return pd.concat(kept, ignore_index=True)
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.writer.excel import ExcelWriter
 
-from web.columns import PERCENT, TEXT, Column, column
+from web.columns import TEXT, Column, column
 
 _STAMP = datetime(2000, 1, 1)
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
@@ -68,14 +68,8 @@ def _rows(sheet: Any, columns: list[Column], values: list[list[object]]) -> Iter
         cell = WriteOnlyCell(sheet)
         cell.number_format = c.format
         cells.append(cell)
-    text = WriteOnlyCell(sheet)
-    text.number_format = TEXT
-    text.quotePrefix = True
     for row in zip(*values, strict=True):
-        out: list[object] = []
-        for value, cell in zip(row, cells, strict=True):
-            out.append(None if value is None else _filled(value, cell, sheet))
-        yield out
+        yield [None if value is None else _filled(value, cell, sheet) for value, cell in zip(row, cells, strict=True)]
 
 
 def _filled(value: object, cell: Any, sheet: Any) -> Any:
