@@ -78,8 +78,10 @@ def _drop(shapes: Geometries, bad: NDArray[np.bool_], zh: str, en: str, notes: l
 def _flat(shapes: Geometries, notes: list[LamplightNote]) -> Geometries:
     high = shapely.has_z(shapes) | shapely.has_m(shapes)
     if high.any():
-        zh, en = _rows(high)
-        notes.append(LamplightNote(f"{zh} 带高程或度量值，已舍去", f"{en}: heights or measures dropped"))
+        z = shapely.get_coordinates(shapes[high], include_z=True)[:, 2]
+        if np.any(np.isfinite(z) & (z != 0)):  # KML has a height everywhere, mostly nought
+            zh, en = _rows(high)
+            notes.append(LamplightNote(f"{zh} 带高程，已舍去", f"{en}: heights dropped"))
         shapes = np.where(high, shapely.force_2d(shapes), shapes)
     return shapes
 

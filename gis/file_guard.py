@@ -2,9 +2,9 @@
 
 ``run_guarded`` starts ``python -m gis.file_guard``, which reads one request from standard input, parses, and leaves an
 Arrow file and a word of JSON behind; nothing that could carry code (no pickle) comes back. What the process may not do:
-use more memory, processor or wall time than the limits, write large files, fetch over the network (proxied to nowhere, and
-without an interface where the kernel allows), see the caller's environment, or open a file with any other than the one
-GDAL driver that its ending stands for.
+use more memory, processor or wall time than the limits, write large files, fetch over the network (proxied to nowhere,
+and without an interface where the kernel allows), see the caller's environment, or open a file with any other than the
+one GDAL driver that its ending stands for.
 """
 
 import ctypes
@@ -30,7 +30,7 @@ _NOWHERE = "http://127.0.0.1:9"  # the discard port: fails at once
 
 
 def run_guarded(request: dict[str, Any], scratch: Path, limits: Limits) -> dict[str, Any]:
-    """Answer one request {"do": "read" | "list", "path", ...} in a limited process.
+    """Answer one request {"do": "read" | "list" | "streets", "path", ...} in a limited process.
 
     scratch : an empty folder, where a table read is left as ``RESULT``. Returns the reply; raises FileRefusedError
     with the parser's reason, or where the process took too long, too much, or broke.
@@ -128,6 +128,10 @@ def answer(request: dict[str, Any], *, alone: bool = False) -> dict[str, Any]:
     work = scratch / "work"
     work.mkdir()
     try:
+        if request["do"] == "streets":
+            from gis.osm_files import leave_streets
+
+            return leave_streets(Path(request["path"]), scratch / RESULT, limits)
         source = make_ready(Path(request["path"]), work, limits, request.get("layer"))
         if alone:
             _keep_one_driver(source, request["drivers"])

@@ -1,6 +1,6 @@
 """Bytes to a table, in whichever process this is called: the parsing half of gis.files.
 
-Called by gis.file_guard in a process that may use little and reach nothing; call it elsewhere only for files one made oneself.
+Called by gis.file_guard, in a process that may use little and reach nothing; nothing else calls it.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from gis.file_checks import Limits, plain
 from gis.file_unpacking import Source
 from gis.notes import LamplightNote
 from gis.shapefile_text import shapefile_encoding
-from gis.tabular import PlainTable, no_such_layer, other_layers, read_csv_table, read_xlsx_table, too_many
+from gis.tabular import PlainTable, no_such_layer, other_layers, read_csv_table, read_xlsx_table, too_many, typed_text
 
 GEOMETRY = "geometry"
 # Columns LIBKML adds to every feature, whatever the file holds.
@@ -154,12 +154,17 @@ def _read_gdal_layer(
 
 
 def _split_geometry(
-    meta: dict[str, Any], table: pa.Table
+    source: Source, meta: dict[str, Any], table: pa.Table, layer: str
 ) -> tuple[pa.Table, NDArray[np.object_] | None, list[LamplightNote]]:
     at = [i for i, f in enumerate(table.schema) if (f.metadata or {}).get(b"ARROW:extension:name") == b"geoarrow.wkb"]
     if not at:
         return table, None, []
-    shapes, notes = geometries_from_wkb(table.column(at[0]))
+    try:
+        shapes, notes = geometries_from_wkb(table.column(at[0]))
+    except NotImplementedError:  # arcs, which shapely has no type for; read this way they come as lines
+        _, _, straight, _ = pyogrio.raw.read(source.path, layer=layer, columns=[], max_features=table.num_rows)
+        shapes, notes = geometries_from_wkb(list(straight))
+        notes.append(LamplightNote("曲线几何已转换为折线", "curves turned into straight pieces"))
     for i in reversed(at):
         table = table.remove_column(i)
     return table, shapes, notes
@@ -173,10 +178,23 @@ def _read_gdal(source: Source, layer: str | None, encoding: str | None, datum: s
         raise no_such_layer(source.name, layer, names)
     chosen = layer or names[0]
     meta, table = _read_gdal_layer(source, chosen, encoding, limits)
-    table, shapes, notes = _split_geometry(meta, table)
+    table, shapes, notes = _split_geometry(source, meta, table, chosen)
+    if source.kind.name == "gpkg":
+        table = _without_zone(table)
     if layer is None:
         notes = other_layers(names, chosen) + notes
-    return _Raw(table, shapes, chosen, str(meta["encoding"]), notes, meta["crs"], datum)
+    # GDAL names the one layer of a file that names none after the file, which here bears a name of ours.
+    shown = source.stem if chosen == source.path.stem else chosen
+    return _Raw(table, shapes, shown, str(meta["encoding"]), notes, meta["crs"], datum)
+
+
+def _without_zone(table: pa.Table) -> pa.Table:
+    """Take times as the local ones they were written as: GeoPackage stamps every time UTC, known or not."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.tz is not None:
+            naive = table.column(i).cast(pa.timestamp(field.type.unit))
+            table = table.set_column(i, field.name, naive)
+    return table
 
 
 def _read_shapefile(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
@@ -185,7 +203,7 @@ def _read_shapefile(source: Source, layer: str | None, encoding: str | None, dat
     notes: list[LamplightNote] = []
     used = encoding or shapefile_encoding(source.path, source.name, notes)
     raw = _read_gdal(source, None, used, datum, limits)
-    return replace(raw, layer=source.stem, encoding=used, notes=notes + raw.notes)
+    return replace(raw, encoding=used, notes=notes + raw.notes)
 
 
 def _read_kml(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
@@ -197,17 +215,26 @@ def _read_kml(source: Source, layer: str | None, encoding: str | None, datum: st
     parts = [p for p in parts if p.table.num_rows]
     if not parts:
         raise FileRefusedError(f"{source.name}：没有任何地标", f"{source.name}: holds no placemark")
-    tables = []
-    for part in parts:
-        keep = [c for c in part.table.column_names if c not in _KML_FILLER]
-        table = part.table.select(keep)
-        tables.append(
-            table if len(parts) == 1 else table.append_column("folder", pa.array([part.layer] * table.num_rows))
-        )
+    tables = [_kml_columns(p.table) for p in parts]
+    if len(parts) > 1:
+        folders = [pa.array([p.layer] * p.table.num_rows, pa.string()) for p in parts]
+        tables = [t.append_column("folder", f) for t, f in zip(tables, folders, strict=True)]
     table = pa.concat_tables(tables, promote_options="permissive")
     shapes = np.concatenate([p.shapes for p in parts if p.shapes is not None])
     notes = [n for p in parts for n in p.notes]
-    return _Raw(table, shapes, layer or parts[0].layer, "UTF-8", notes, "EPSG:4326", datum)
+    return _Raw(table, shapes, parts[0].layer, "UTF-8", notes, "EPSG:4326", datum)
+
+
+def _kml_columns(table: pa.Table) -> pa.Table:
+    """Keep what the file says, as numbers where it is numbers; KML itself knows only text."""
+    frame = table.to_pandas()
+    filler = [c for c in frame.columns if c in _KML_FILLER]
+    unused = [c for c in ("id", "description") if c in frame.columns and frame[c].isna().all()]
+    frame = frame.drop(columns=filler + unused).rename(columns={} if "name" in frame.columns else {"Name": "name"})
+    for name in frame.columns:
+        if pd.api.types.is_string_dtype(frame[name]):
+            frame[name] = typed_text(frame[name].fillna("").astype(object))
+    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 # --- without GDAL --------------------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ import shapely
 
 from gis.datum import DATUMS, DatumError
 from gis.file_checks import DEFAULT_LIMITS, Limits, check_file
-from gis.file_guard import GEOMETRY_COLUMN, RESULT, answer, run_guarded, scratch_folder
-from gis.file_writing import write_table
+from gis.file_guard import GEOMETRY_COLUMN, RESULT, run_guarded, scratch_folder
+from gis.file_writing import write_layers, write_table
 from gis.notes import LamplightNote
 
 __all__ = [
-    "DEFAULT_LIMITS", "LamplightNote", "Limits", "TableRead", "check_file", "list_layers", "read_in_process", "read_table",
+    "DEFAULT_LIMITS", "LamplightNote", "Limits", "TableRead", "check_file", "list_layers", "read_table", "write_layers",
     "write_table",
 ]  # fmt: skip
 
@@ -50,7 +50,8 @@ def read_table(
 ) -> TableRead:
     """Read one layer of a .gpkg .geojson .shp .zip .kml .kmz .ovkml .csv .csv.gz .xlsx or .parquet file.
 
-    layer : the first if None, with a note naming the others (KML: all folders). encoding : for .shp and .csv, else guessed.
+    layer : the first if None, with a note naming the others (KML: all folders).
+    encoding : of .shp and .csv text; guessed, with a note, if None.
     datum : what the file's coordinates are in, one of gis.datum.DATUMS.
     Numbers in text tables become numbers, but text with leading zeros or of 12 digits and more stays text.
     Raises FileRefusedError with the reason, DatumError on an unknown datum.
@@ -59,7 +60,7 @@ def read_table(
     with scratch_folder() as folder:
         scratch = Path(folder)
         reply = run_guarded(_request("read", path, layer, encoding, datum), scratch, limits)
-        return _table_read(reply, scratch)
+        return table_from_reply(reply, scratch)
 
 
 def list_layers(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> list[str]:
@@ -67,29 +68,6 @@ def list_layers(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> list[st
     with scratch_folder() as folder:
         reply = run_guarded(_request("list", path, None, None, "wgs84"), Path(folder), limits)
     return [str(name) for name in reply["layers"]]
-
-
-def read_in_process(
-    path: str | Path,
-    *,
-    layer: str | None = None,
-    encoding: str | None = None,
-    datum: str = "wgs84",
-    limits: Limits = DEFAULT_LIMITS,
-) -> TableRead:
-    """Read as read_table does, but without the limited process: only for files this program wrote itself."""
-    from dataclasses import asdict
-
-    from gis.errors import FileRefusedError
-
-    _known_datum(datum)
-    with scratch_folder() as folder:
-        scratch = Path(folder)
-        request = _request("read", path, layer, encoding, datum)
-        reply = answer({**request, "limits": asdict(limits), "scratch": folder})
-        if "refused" in reply:
-            raise FileRefusedError(*reply["refused"])
-        return _table_read(reply, scratch)
 
 
 def _known_datum(datum: str) -> None:
@@ -108,7 +86,8 @@ def _request(do: str, path: str | Path, layer: str | None, encoding: str | None,
     }
 
 
-def _table_read(reply: dict[str, Any], scratch: Path) -> TableRead:
+def table_from_reply(reply: dict[str, Any], scratch: Path) -> TableRead:
+    """Take up the table that a parsing process left in ``scratch``."""
     with pa.OSFile(str(scratch / RESULT), "rb") as source:
         table = pa.ipc.open_file(source).read_all()
     shapes = shapely.from_wkb(table.column(GEOMETRY_COLUMN).to_numpy(zero_copy_only=False))

@@ -97,7 +97,7 @@ def read_csv_table(file: Path, layer: str, encoding: str | None, datum: str, lim
     heading = [str(c) for c in frame.iloc[0]]
     body = frame.iloc[1:].reset_index(drop=True)
     body.columns = _unique(heading, notes)
-    typed = {name: _typed(body[name].str.replace(_GUARDED, "", regex=True)) for name in body.columns}
+    typed = {name: typed_text(body[name].str.replace(_GUARDED, "", regex=True)) for name in body.columns}
     return _with_shapes(pd.DataFrame(typed, index=body.index), layer, used, datum, notes)
 
 
@@ -144,8 +144,9 @@ def _sheet_rows(sheet: Any, limits: Limits, name: str) -> list[tuple[Any, ...]]:
             rows.append(row)
         if len(rows) > limits.max_rows + 1:
             raise too_many(name, "行", "rows", len(rows), limits.max_rows)
-    width = max((len(r) for r in rows), default=0)
-    return [r + (None,) * (width - len(r)) for r in rows]
+    # Sheets are often formatted far beyond their last filled cell.
+    width = max((i + 1 for r in rows for i, c in enumerate(r) if c is not None and c != ""), default=0)
+    return [r[:width] + (None,) * (width - len(r)) for r in rows]
 
 
 def _cells(values: Iterable[Any]) -> pd.Series:
@@ -160,7 +161,7 @@ def _cells(values: Iterable[Any]) -> pd.Series:
         return pd.Series(np.array(cells, "datetime64[us]"))
     if kinds == {bool}:
         return pd.Series(cells, dtype=object)
-    return _typed(pd.Series(["" if c is None else str(c) for c in cells], dtype=object))
+    return typed_text(pd.Series(["" if c is None else str(c) for c in cells], dtype=object))
 
 
 # --- text to types --------------------------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ def _unique(heading: list[str], notes: list[LamplightNote]) -> list[str]:
     return out
 
 
-def _typed(text: "pd.Series[str]") -> pd.Series:
+def typed_text(text: "pd.Series[str]") -> pd.Series:
     """Turn a column of text into whole or decimal numbers where every value is one.
 
     Text with leading zeros, or of 12 digits and more (area codes, identity numbers), stays text: it is a name.
@@ -205,7 +206,7 @@ def _is_odd_number(value: str) -> bool:
 # --- coordinates ----------------------------------------------------------------------------------------------------
 
 
-def _meaning(heading: str) -> tuple[str, str]:
+def heading_meaning(heading: str) -> tuple[str, str]:
     """Tell what a heading stands for: ("lon"|"lat"|"pair"|"wkt"|"", datum it names or "")."""
     words = [w for w in re.split(r"[\s_\-（）()\[\]【】:：]+", heading.strip().lower()) if w]
     named = next((_DATUM_WORDS[w] for w in words if w in _DATUM_WORDS), "")
@@ -226,7 +227,7 @@ def find_coordinates(headings: list[str], datum: str) -> tuple[list[str], str, s
     """
     found: dict[tuple[str, str], str] = {}
     for heading in headings:
-        found.setdefault(_meaning(heading), heading)
+        found.setdefault(heading_meaning(heading), heading)
     order = [datum, "", *DATUMS]
     for named in order:
         if (("lon", named) in found) and (("lat", named) in found):
