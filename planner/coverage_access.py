@@ -99,4 +99,5 @@ def access_scores(
     point = seconds.indices
     competing = np.bincount(point, weight * people[station], minlength=len(capacity))
     ratio = np.divide(capacity, competing, out=np.zeros(len(capacity)), where=competing > 0)
-    return np.bincount(station, weight * ratio[point], minlength=len(people)) * PEOPLE_UNIT
+    score: NDArray[np.float64] = np.bincount(station, weight * ratio[point], minlength=len(people)) * PEOPLE_UNIT
+    return score
