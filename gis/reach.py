@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from gis import reach_kernels, reach_many, reach_segments
 from gis.errors import NetworkError
 from gis.network import Positions
-from gis.reach_segments import SegmentSpans, Streets, segment_spans, streets_of
+from gis.reach_segments import SegmentSpans, segment_spans
 from gis.search_graph import SearchGraph
 from gis.search_seeds import bucket_width, check_limit, check_positions, seeds_of
 
@@ -153,10 +153,14 @@ def time_at(graph: SearchGraph, sources: Positions, near: Nearest, positions: Po
     """
     check_positions(graph, positions)
 
-    streets, spans = _along(graph, sources, near)
+    spans = _along(graph, sources, near)
     segment = np.ascontiguousarray(positions.segment, np.int32)
     offset_m = np.ascontiguousarray(positions.offset_m, np.float64)
-    return Nearest(*reach_segments.time_inside(segment, offset_m, streets, spans))
+    return Nearest(
+        *reach_segments.time_inside(
+            segment, offset_m, graph.u, graph.v, graph.length_m, near.time_s, near.source, spans
+        )
+    )
 
 
 def segment_times(graph: SearchGraph, sources: Positions, near: Nearest) -> SegmentTimes:
@@ -165,7 +169,7 @@ def segment_times(graph: SearchGraph, sources: Positions, near: Nearest) -> Segm
     near : what ``nearest`` found for ``sources`` without a limit (with one, times beyond it are upper bounds).
     The longest and mean are ``inf`` where any part of the segment has no way, as on closed segments.
     """
-    longest_s, mean_s = reach_segments.summarise(*_along(graph, sources, near))
+    longest_s, mean_s = reach_segments.summarise(_along(graph, sources, near))
     return SegmentTimes(near.time_s[graph.u], near.time_s[graph.v], longest_s, mean_s)
 
 
@@ -191,7 +195,7 @@ def covered_metres(
         raise NetworkError("时间阈值须不小于零", "thresholds must be seconds, not below zero")
     pieces = _pieces(graph, segment, from_m, to_m)
 
-    covered: NDArray[np.float64] = reach_segments.cover(*pieces, thresholds, *_along(graph, sources, near))
+    covered: NDArray[np.float64] = reach_segments.cover(*pieces, thresholds, _along(graph, sources, near))
     return covered
 
 
@@ -209,16 +213,15 @@ def time_ramps(
     """
     pieces = _pieces(graph, segment, from_m, to_m)
 
-    return Ramps(*reach_segments.ramps(*pieces, *_along(graph, sources, near)))
+    return Ramps(*reach_segments.ramps(*pieces, _along(graph, sources, near)))
 
 
-def _along(graph: SearchGraph, sources: Positions, near: Nearest) -> tuple[Streets, SegmentSpans]:
+def _along(graph: SearchGraph, sources: Positions, near: Nearest) -> SegmentSpans:
     check_positions(graph, sources)
     if len(near.time_s) != graph.n_nodes:
         raise NetworkError("最近结果与路网不符", "the nearest points given belong to another network")
 
-    streets = streets_of(graph, near.time_s, near.source)
-    return streets, segment_spans(graph, sources, streets)
+    return segment_spans(graph, sources, near.time_s, near.source)
 
 
 def _pieces(
