@@ -59,24 +59,18 @@ def _fail(zh: str, en: str, code: int) -> None:
 
 
 class Progress:
-    """A bar on standard error, drawn on terminals only; handed down as a callable (step, steps done, steps in all)."""
+    """A bar on standard error, drawn on terminals only; handed down as a callable that is told each step's name."""
 
-    def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
+    def __init__(self, steps: Sequence[str]) -> None:
+        self._steps = list(steps)
+        self._bar = tqdm(
+            total=len(self._steps), leave=False, disable=None, bar_format="{bar:24} {percentage:3.0f}% {elapsed} {desc}"
+        )
 
-    def __call__(self, step: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` steps are behind us and ``step`` has begun."""
-        if self._bar is None:
-            self._bar = tqdm(leave=False, disable=None, bar_format="{bar:24} {percentage:3.0f}% {desc} {elapsed}")
-        self._bar.total = total
-        self._bar.n = done
+    def __call__(self, step: str, *_: int) -> None:
+        """Show that ``step`` has begun."""
+        self._bar.n = self._steps.index(step)
         self._bar.set_description_str(step)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
     def __enter__(self) -> "Progress":
         return self
@@ -84,7 +78,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._bar.close()
 
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -170,12 +164,11 @@ def import_(
     from layers.store import Store
     from layers.validation import write_rejects
 
-    steps = ("read", "validate", "store")
-    with Progress() as progress:
+    with Progress(("read", "validate", "store")) as progress:
         report = import_file(
             Store(db), layer, file, part=level, file_layer=file_layer, encoding=encoding, datum=datum,
             approximate=approximate, columns=_pairs(columns),
-            progress=lambda step: progress(step, steps.index(step), len(steps)),
+            progress=progress,
         )  # fmt: skip
     if rejects is not None:
         write_rejects(report.rejects, rejects)
@@ -211,7 +204,7 @@ def coverage(
     from layers.store import Store
     from planner.coverage_answer import coverage_json
     from planner.coverage_question import CoverageQuestion
-    from planner.runs import run_coverage
+    from planner.runs import STEPS, run_coverage
     from web.text_tables import coverage_text
 
     question = CoverageQuestion(
@@ -220,9 +213,9 @@ def coverage(
         roster_date=_day(roster_on),
     )  # fmt: skip
     store = Store(db)
-    with Progress() as progress:
+    with Progress(STEPS) as progress:
         run = run_coverage(store, question, versions=_chosen(store, versions), progress=progress)
-        written = _write_coverage(store, run, out, level, progress) if out is not None else []
+    written = [] if out is None else _write_coverage(store, run, out, level)
     if as_json:
         _say(coverage_json(run), True, "")
     else:
@@ -239,16 +232,16 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
     """Build the fictional city Linjiang (临江市), import it, and run every analysis there is."""
     from layers.store import Store
     from planner.coverage_question import CoverageQuestion
-    from planner.runs import run_coverage
+    from planner.runs import STEPS, run_coverage
     from web.text_tables import coverage_text
 
     if db == DEFAULT_STORE:  # never into the user's own city
         db = f"sqlite:///{out / f'linjiang-{size}.sqlite'}"
     store = Store(db)
-    with Progress() as progress:
-        _fill_demo(store, size, seed, out / f"linjiang-{size}", progress)
+    _fill_demo(store, size, seed, out / f"linjiang-{size}")
+    with Progress(STEPS) as progress:
         run = run_coverage(store, CoverageQuestion(), progress=progress)
-        written = _write_coverage(store, run, out, None, progress)
+    written = _write_coverage(store, run, out, None)
     summary = {"store": store.address, "run": run.id, "files": [str(path) for path in written]}
     _say(summary, as_json, coverage_text(run, level="subdistrict"))
     if not as_json:
@@ -256,20 +249,22 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
         click.echo(f"数据库 / store: {store.address}")
 
 
-def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path, progress: Progress) -> None:
+def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path) -> None:
     """Build and import the demo city, unless the store holds this very one already."""
-    from layers.demo_city.build import build_demo_city, write_demo_city
+    from layers.demo_city.build import STEPS, build_demo_city, write_demo_city
     from layers.imports import import_file
 
     store.create()
     wanted = f"{version('lamplight')} {size} {'' if seed is None else seed}".strip()
     if store.setting("demo_city") == wanted:
         return
-    city = build_demo_city(size, seed=seed, progress=progress)
+    with Progress(STEPS) as progress:
+        city = build_demo_city(size, seed=seed, progress=progress)
     files = write_demo_city(city, folder)
-    for done, (layer, part, path) in enumerate(files):
-        progress(path.name, done, len(files))
-        import_file(store, layer, path, part=part or None)
+    with Progress([path.name for *_, path in files]) as progress:
+        for layer, part, path in files:
+            progress(path.name)
+            import_file(store, layer, path, part=part or None)
     settings = {"city_name": "临江市 Linjiang", "timezone": "Asia/Shanghai", "fictional": "yes", "demo_city": wanted}
     for name, value in settings.items():
         store.set_setting(name, value)
@@ -315,8 +310,7 @@ def list_runs(run_id: int | None, out: Path | None, db: str, as_json: bool) -> N
     run = store.run(run_id)
     if run.kind != "coverage":
         raise QuestionError(f"分析 {run_id} 不是覆盖分析", f"run {run_id} is a {run.kind}, not a coverage run")
-    with Progress() as progress:
-        written = _write_coverage(store, run, out, None, progress) if out is not None else []
+    written = [] if out is None else _write_coverage(store, run, out, None)
     _say(coverage_json(run), as_json, coverage_text(run))
     if not as_json:
         _list_files(written)
@@ -360,10 +354,11 @@ def export(layer: str, file: Path, level: str | None, version_id: int | None, db
     _say({"file": str(file), "rows": len(table)}, as_json, f"{len(table)} 行 / rows -> {file}")
 
 
-def _write_coverage(store: "Store", run: "Run", out: Path, level: str | None, progress: Progress) -> list[Path]:
-    from web.coverage_files import write_coverage
+def _write_coverage(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:
+    from web.coverage_files import WRITERS, write_coverage
 
-    return write_coverage(store, run, out, level=level, progress=progress)
+    with Progress(list(WRITERS)) as progress:
+        return write_coverage(store, run, out, level=level, progress=progress)
 
 
 def _chosen(store: "Store", versions: tuple[int, ...]) -> dict[tuple[str, str], int]:

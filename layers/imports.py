@@ -2,29 +2,27 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import pandas as pd
-import shapely
-from shapely.geometry.base import BaseGeometry
 
 from gis.errors import FileRefusedError, RecordError
 from gis.files import read_table
-from gis.network_build import GRAPHML_SUFFIXES, OSM_SUFFIXES, build_network, network_to_records, read_network
+from gis.network_build import STREET_SUFFIXES, build_network, network_to_records, read_network
 from gis.notes import LamplightNote
-from layers.codes import LEVEL_ZH, LEVELS, Level, level_of, normalise_code
+from layers.codes import LEVELS, Level, level_of, normalise_code
 from layers.columns import field_sources
+from layers.datum_check import DatumSuspicion, guess_datum_shift
 from layers.parsing import text_of
 from layers.records import layer_schema
 from layers.rows import canonical_table
 from layers.store import LayerVersion, NewVersion, Store
+from layers.surroundings import Surroundings, surroundings_of
 from layers.validation import Context, Validated, validate
 
-DEFAULT_TIMEZONE = "Asia/Shanghai"
 Progress = Callable[[str], None]
 
 
@@ -34,6 +32,7 @@ class ImportReport:
 
     versions : one a tier for areas, else one; empty where no row was accepted, and then nothing changed.
     rejects : one line a row left out (see ``layers.validation``). warnings : look here; notes : for the record.
+    suspicions : tiers that were probably read in the wrong datum (said in the warnings too).
     """
 
     layer: str
@@ -44,7 +43,8 @@ class ImportReport:
     rejected: int
     rejects: pd.DataFrame
     warnings: tuple[LamplightNote, ...] = ()
-    notes: tuple[LamplightNote, ...] = field(default=())
+    notes: tuple[LamplightNote, ...] = ()
+    suspicions: tuple[DatumSuspicion, ...] = ()
 
     @property
     def version(self) -> LayerVersion | None:
@@ -72,7 +72,7 @@ def import_file(
     file_layer, encoding : which layer of the file, in which encoding, where it does not say so itself.
     datum : "wgs84", "gcj02" or "bd09", what the file's coordinates are in. approximate : whether its lines are a
     stand-in; None to go by "approx" or 近似 in the names. columns : field -> column, where headings do not tell.
-    now : UTC, the clock's by default. progress : called with each step's name.
+    now : UTC, the clock's by default. progress : called at the start of each step with its name: "read", "validate", "datum", "store".
 
     Raises FileRefusedError, NetworkError, RecordError or StoreError; rows that break a rule are counted, not raised.
     """
@@ -83,13 +83,17 @@ def import_file(
     path, say, now = Path(path), progress or _silent, now or datetime.now(UTC)
     sha256 = file_sha256(path)
     say("read")
-    context = _context(store, now, columns or {})
+    around = surroundings_of(store)
     table, notes = _read(path, layer, file_layer, encoding, datum)
     say("validate")
-    tables = _by_level(table, part, context) if layer == "areas" else {part or "": table}
-    verdicts = {p: _validated(layer, t, p, context) for p, t in tables.items()}
+    tables = _by_level(table, part, columns or {}) if layer == "areas" else {"": table}
+    verdicts = {
+        p: _validated(layer, t, p, around.context(layer, p, now, columns or {})) for p, t in tables.items()
+    }
+    say("datum")
+    suspicions = _suspicions(around, layer, verdicts, datum)
     approx = _looks_approximate(path, file_layer) if approximate is None else approximate
-    warnings = tuple(w for v in verdicts.values() for w in v.warnings)
+    warnings = (*(s.note for s in suspicions), *(w for v in verdicts.values() for w in v.warnings))
     if approx:
         notes = (*notes, LamplightNote("边界或位置为近似，所有结果均会注明", "approximate: every result will say so"))
     say("store")
@@ -105,7 +109,7 @@ def import_file(
     accepted = sum(len(v.accepted) for v in verdicts.values())
     shown = next(iter(verdicts)) if len(verdicts) == 1 else (part or "")
     return ImportReport(
-        layer, shown, versions, accepted + len(rejects), accepted, len(rejects), rejects, warnings, notes
+        layer, shown, versions, accepted + len(rejects), accepted, len(rejects), rejects, warnings, notes, suspicions
     )
 
 
@@ -138,7 +142,7 @@ def _read(
     if layer != "streets":
         read = read_table(path, layer=file_layer, encoding=encoding, datum=datum)
         return read.table, tuple(read.notes)
-    if path.name.lower().endswith((*OSM_SUFFIXES, *GRAPHML_SUFFIXES)):
+    if path.name.lower().endswith(STREET_SUFFIXES):
         if datum != "wgs84":
             raise RecordError("OSM 数据总是 WGS84", "OpenStreetMap data is always WGS84: leave the datum out")
         network, notes = read_network(path)
@@ -155,9 +159,20 @@ def _validated(layer: str, table: gpd.GeoDataFrame, part: str, context: Context)
     return validate(layer, table, part=part, context=context)
 
 
-def _by_level(table: gpd.GeoDataFrame, part: str | None, context: Context) -> dict[str, gpd.GeoDataFrame]:
+def _suspicions(
+    around: Surroundings, layer: str, verdicts: Mapping[str, Validated], datum: str
+) -> tuple[DatumSuspicion, ...]:
+    found = []
+    for part, verdict in verdicts.items():
+        references = around.references(layer, part, verdict.accepted, datum) if len(verdict.accepted) else []
+        if references:
+            found.append(guess_datum_shift(verdict.accepted.geometry.to_numpy(), references, declared=datum))
+    return tuple(suspicion for suspicion in found if suspicion is not None)
+
+
+def _by_level(table: gpd.GeoDataFrame, part: str | None, columns: Mapping[str, str]) -> dict[str, gpd.GeoDataFrame]:
     """Split areas by the tier their codes say; rows without a usable code go with the tier most rows have."""
-    source = field_sources(layer_schema("areas"), list(table.columns), context.columns).get("code")
+    source = field_sources(layer_schema("areas"), list(table.columns), columns).get("code")
     if part is not None or source is None or not len(table):
         return {part or Level.SUBDISTRICT: table}
     levels = table[source.column].map(_level_or_none)
@@ -172,28 +187,3 @@ def _level_or_none(value: object) -> str | None:
         return level_of(normalise_code(text_of(value))).value
     except RecordError:
         return None
-
-
-def _context(store: Store, now: datetime, columns: Mapping[str, str]) -> Context:
-    timezone = store.setting("timezone") or DEFAULT_TIMEZONE
-    aware = now if now.tzinfo is not None else now.replace(tzinfo=UTC)
-    local = aware.astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
-    current = store.current()
-    areas = {p: store.load("areas", p) for layer, p in current if layer == "areas"}
-    codes = {code for table in areas.values() for code in table["code"]}
-    if ("grid-cells", "") in current:
-        codes |= set(store.load("grid-cells")["code"])
-    return Context(local, timezone, _boundary(areas), frozenset(codes), columns)
-
-
-def _boundary(areas: Mapping[str, gpd.GeoDataFrame]) -> BaseGeometry | None:
-    """Return the city's boundary: its own, or that of its districts together."""
-    for level in (Level.CITY, Level.DISTRICT):
-        if level in areas and len(areas[level]):
-            return shapely.union_all(areas[level].geometry.to_numpy())
-    return None
-
-
-def level_label(level: Level, language: str = "en") -> str:
-    """Return a tier's name for a reader."""
-    return LEVEL_ZH[level] if language == "zh" else level.value

@@ -14,7 +14,7 @@ from web.maps import coverage_map
 from web.pictures import coverage_picture
 from web.tables import coverage_package, coverage_workbook
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str], None]
 OSM_CREDIT = "© OpenStreetMap contributors"
 OSM_ENDINGS = (".osm", ".osm.gz", ".osm.bz2", ".pbf", ".graphml", ".graphml.gz")
 #: The tier a map colours when nobody says which: the finest that still reads on one page.
@@ -38,9 +38,9 @@ def write_coverage(
     """
     what = coverage_drawing(store, run, level=level)
     folder.mkdir(parents=True, exist_ok=True)
-    for done, (name, write) in enumerate(WRITERS.items()):
+    for name, write in WRITERS.items():
         if progress is not None:
-            progress(name, done, len(WRITERS))
+            progress(name)
         write(what, folder / name)
     return [folder / name for name in WRITERS]
 
