@@ -40,7 +40,7 @@ MAX_AREAS = 12_000
 #: Upper ends of the five classes of share covered; the palette is ColorBrewer's sequential Blues, safe for all eyes.
 SHARE_EDGES = (0.2, 0.4, 0.6, 0.8, 1.0)
 SHARE_COLOURS = ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c")
-NO_ONE_COLOUR = "#dddddd"
+NO_ONE_COLOUR, GROUND_COLOUR = "#dddddd", "#f6f5f1"
 OUTLINE_COLOUR, EDGE_COLOUR = "#555555", "#8193a6"
 #: Time: blues within the thresholds, oranges beyond (blue against orange holds for every colour vision).
 _WITHIN = ("#08306b", "#2171b5", "#6baed6", "#a6cbe3")

@@ -47,7 +47,7 @@ header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: 
 .station { box-sizing: border-box; width: 20px; height: 20px; line-height: 17px; text-align: center; font-size: 12px;
   font-weight: 600; color: #fff; background: #111; border: 1.5px solid #fff; border-radius: 3px; }
 .corner .station { flex: none; margin: 2px 1px; box-shadow: 0 0 0 1px #999; }
-.corner.source { padding: 2px 8px; font-size: 11px; color: #444; margin: 0 !important; border-radius: 4px 0 0 0; }
+.corner.source { padding: 2px 8px; font-size: 11px; color: #444; margin: 0 !important; border-radius: 4px 0 0 0; max-width: 78vw; }
 .card b { font-size: 14px; } .card .code { color: #777; font-size: 11px; margin-left: 6px; }
 .card table { border-collapse: collapse; margin-top: 3px; } .card td { padding: 1px 10px 1px 0; vertical-align: top; }
 .card td:first-child { color: #666; white-space: nowrap; }
@@ -87,43 +87,48 @@ class AreaData(MacroElement):
 
 
 class ShareLayer(Layer):
-    """The areas coloured by share covered at one threshold; one of a set of radio buttons.
+    """The areas as one of a set of views to choose from: coloured by share covered at one threshold, or all pale.
 
-    position : which of the classes of AreaData.
+    position : which of the classes of AreaData; None for the pale ground of the view of streets.
     """
 
     _template = Template(
         """
         {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = L.geoJson(lamplightAreas, {
-            style: (area) => ({
-                fillColor: [{{ this.none }}].concat({{ this.palette }})[area.properties.c[{{ this.position }}] + 1],
-                fillOpacity: 0.8, color: '#8193a6', weight: 0.7, opacity: 0.9,
-            }),
-            onEachFeature: (area, layer) => {
-                layer.bindPopup(area.properties.h, {maxWidth: 320});
-                layer.bindTooltip(area.properties.n, {sticky: true});
-                layer.on('mouseover', () => layer.setStyle({weight: 3, color: '#111111'}).bringToFront());
-                layer.on('mouseout', () => layer.setStyle({weight: 0.7, color: '#8193a6'}));
-            },
-        });
+        var {{ this.get_name() }} = (() => {
+            const edge = {color: {{ this.edge }}, weight: 0.7};
+            const palette = {{ this.palette }};
+            return L.geoJson(lamplightAreas, {
+                style: (area) => ({
+                    fillColor: palette[{{ this.position }} === null ? 0 : area.properties.c[{{ this.position }}] + 1],
+                    fillOpacity: 0.85, opacity: 0.9, ...edge,
+                }),
+                onEachFeature: (area, layer) => {
+                    layer.bindPopup(area.properties.h, {maxWidth: 320});
+                    layer.bindTooltip(area.properties.n, {sticky: true});
+                    layer.on('mouseover', () => layer.setStyle({color: '#111111', weight: 2.5}).bringToFront());
+                    layer.on('mouseout', () => layer.setStyle(edge));
+                },
+            });
+        })();
         {% endmacro %}
         """
     )
 
-    def __init__(self, name: str, position: int, *, show: bool) -> None:
+    def __init__(self, name: str, position: int | None, *, show: bool) -> None:
         super().__init__(name=name, overlay=False, show=show)
         self._name = "ShareLayer"
-        self.position = position
-        self.none = script_json(drawing.NO_ONE_COLOUR)
-        self.palette = script_json(drawing.SHARE_COLOURS)
+        self.position = script_json(position)
+        none = drawing.GROUND_COLOUR if position is None else drawing.NO_ONE_COLOUR
+        self.palette = script_json([none, *drawing.SHARE_COLOURS])
+        self.edge = script_json(drawing.EDGE_COLOUR)
 
 
 class LineLayer(Layer):
     """Many lines as one many-part line per colour, on a canvas that lets clicks through.
 
-    groups : (colour, lines, width relative to a street's). Lines are thin and pale while zoomed out, so that a whole
-    city stays legible. The last group lies on top.
+    groups : (colour, lines). Lines are thin while zoomed out, so that a whole city stays legible. The last group lies
+    on top. view : the view in which the lines bear their colours; in others they are a faint texture. None: always.
     """
 
     _template = Template(
@@ -133,11 +138,15 @@ class LineLayer(Layer):
         (() => {
             const map = {{ this._parent.get_name() }};
             const canvas = L.canvas({pane: 'streets', padding: 0.3});
-            const look = (zoom, width) => ({
-                weight: width * (zoom < 10.5 ? 0.6 : zoom < 12 ? 1.1 : zoom < 13.5 ? 1.7 : zoom < 15 ? 2.6 : 4),
-                opacity: zoom < 10.5 ? 0.6 : 0.9,
-            });
-            {{ this.text }}.forEach(({colour, width, counts, steps}) => {
+            const view = {{ this.view }};
+            let coloured = view === null;
+            const look = (colour) => {
+                const zoom = map.getZoom();
+                const weight = zoom < 10.5 ? 0.8 : zoom < 12 ? 1.2 : zoom < 13.5 ? 1.8 : zoom < 15 ? 2.6 : 4;
+                return coloured ? {color: colour, weight: weight, opacity: 0.9}
+                                : {color: {{ this.faint }}, weight: weight / 2, opacity: 0.4};
+            };
+            {{ this.text }}.forEach(({colour, counts, steps}) => {
                 let x = 0, y = 0, at = 0;
                 const lines = counts.map((count) => {
                     const line = [];
@@ -147,8 +156,10 @@ class LineLayer(Layer):
                     }
                     return line;
                 });
-                const drawn = L.polyline(lines, {renderer: canvas, pane: 'streets', interactive: false, color: colour});
-                map.on('zoomend', () => drawn.setStyle(look(map.getZoom(), width)));
+                const drawn = L.polyline(lines, {renderer: canvas, pane: 'streets', interactive: false});
+                const restyle = () => drawn.setStyle(look(colour));
+                map.on('zoomend', restyle);
+                map.on('baselayerchange', (change) => { coloured = [null, change.name].includes(view); restyle(); });
                 drawn.addTo({{ this.get_name() }});
             });
         })();
@@ -156,11 +167,14 @@ class LineLayer(Layer):
         """
     )
 
-    def __init__(self, name: str, groups: list[tuple[str, NDArray[np.object_], float]], *, control: bool) -> None:
+    def __init__(
+        self, name: str, groups: list[tuple[str, NDArray[np.object_]]], *, view: str | None, control: bool
+    ) -> None:
         super().__init__(name=name, overlay=True, show=True, control=control)
         self._name = "LineLayer"
-        drawn = [{"colour": c, "width": width, **steps(lines)} for c, lines, width in groups if len(lines)]
-        self.text = script_json(drawn)
+        self.view = script_json(view)
+        self.faint = script_json(drawing.OUTLINE_COLOUR)
+        self.text = script_json([{"colour": colour, **steps(lines)} for colour, lines in groups if len(lines)])
 
 
 def steps(lines: NDArray[np.object_]) -> dict[str, list[int]]:

@@ -19,6 +19,7 @@ from web.drawing import CoverageDrawing
 MAX_VERTICES = 700_000
 #: Detail dropped from lines and boundaries, in degrees: about 3 m and 10 m, below a pixel until zoomed far in.
 LINE_TOLERANCE, AREA_TOLERANCE = 3e-5, 1e-4
+_STREET_VIEW = "街面到达时间 time along streets"
 
 
 class _OfflineMap(folium.Map):
@@ -53,11 +54,13 @@ def coverage_map(what: CoverageDrawing, path: Path) -> None:
     page.add_child(folium.map.CustomPane("streets", z_index=420))
     page.add_child(_area_data(what, areas))
     for i, threshold_s in enumerate(what.thresholds_s):
-        name = f"{drawing.minutes(threshold_s)} 分钟内占比 share within {drawing.minutes(threshold_s)} min"
+        name = f"{drawing.minutes(threshold_s)} 分钟覆盖率 covered within {drawing.minutes(threshold_s)} min"
         page.add_child(map_parts.ShareLayer(name, i, show=threshold_s == what.headline_s))
-    groups = [(k.colour, part, 1.0) for k, part in zip(classes, lines, strict=True)][::-1]  # within reach on top
-    page.add_child(map_parts.LineLayer("街面 streets", groups, control=True))
-    page.add_child(map_parts.LineLayer("", [(drawing.OUTLINE_COLOUR, _outlines(what, level), 1.6)], control=False))
+    page.add_child(map_parts.ShareLayer(_STREET_VIEW, None, show=False))
+    groups = [(k.colour, part) for k, part in zip(classes, lines, strict=True)][::-1]  # within reach on top
+    page.add_child(map_parts.LineLayer("街面 streets", groups, view=_STREET_VIEW, control=True))
+    outlines = [(drawing.OUTLINE_COLOUR, _outlines(what, level))]
+    page.add_child(map_parts.LineLayer("", outlines, view=None, control=False))
     marks = folium.FeatureGroup("服务点、救助站 points")
     marks.add_child(map_parts.PointMarks(map_parts.point_rows(what.shown_points())))
     page.add_child(marks)

@@ -148,7 +148,7 @@ def _draw_shares(axes: Axes, scene: _Scene, what: CoverageDrawing, letters: Lett
 def _draw_streets(axes: Axes, scene: _Scene, what: CoverageDrawing, letters: Lettering, scale: float) -> None:
     classes = drawing.time_classes(what.thresholds_s)
     found = drawing.time_class(scene.seconds, classes)
-    axes.add_collection(PathCollection(_outlines_of(scene.shapes), facecolors="#f3f2ee", edgecolors="none"))
+    axes.add_collection(PathCollection(_outlines_of(scene.shapes), facecolors=drawing.GROUND_COLOUR, edgecolors="none"))
     # a street of a pixel or less gains nothing from more vertices, and a dense network needs thin lines
     lines = shapely.simplify(scene.lines, scale * 0.2, preserve_topology=False)
     metres = float(shapely.length(scene.lines).sum())
