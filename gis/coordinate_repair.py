@@ -94,7 +94,7 @@ def _not_finite(shapes: Geometries) -> NDArray[np.bool_]:
 
 
 def _reproject(shapes: Geometries, crs: str | None, expected: bool, notes: list[LamplightNote]) -> Geometries:
-    if crs is None:
+    if crs is None or "Undefined" in crs:  # GeoPackage has two codes that say so
         if expected:
             notes.append(LamplightNote("文件未声明坐标系，按 WGS84 经纬度读取", "no CRS given, read as WGS84 lon/lat"))
         return shapes

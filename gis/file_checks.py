@@ -191,18 +191,14 @@ def _check_unpacked_size(file: Path, limits: Limits) -> None:
 def check_xml(stream: IO[bytes], root: str, name: str) -> None:
     """Refuse a document type, entities, or another root element than ``root``; reads no further than the root."""
     try:
-        for _, element in iterparse(stream, events=("start",), forbid_dtd=True):
-            tag = str(element.tag).rpartition("}")[2]
-            if tag.lower() != root:
-                raise FileRefusedError(
-                    f"{name}：根元素是 {tag}，应为 {root}", f"{name}: root element {tag}, not {root}"
-                )
-            return
+        _, element = next(iter(iterparse(stream, events=("start",), forbid_dtd=True)))
     except DefusedXmlException:
         raise FileRefusedError(f"{name}：含有 DTD 或实体声明，已拒绝", f"{name}: declares a DTD or entities") from None
-    except (ParseError, OSError, EOFError, zlib.error, ValueError, LookupError):
+    except (ParseError, OSError, EOFError, zlib.error, ValueError, LookupError, StopIteration):
         raise FileRefusedError(f"{name}：不是完好的 XML", f"{name}: not well-formed XML") from None
-    raise FileRefusedError(f"{name}：XML 中没有内容", f"{name}: XML without content")
+    tag = plain(str(element.tag).rpartition("}")[2])
+    if tag.lower() != root:
+        raise FileRefusedError(f"{name}：根元素是 {tag}，应为 {root}", f"{name}: root element {tag}, not {root}")
 
 
 def _refuse_member(archive: str, member: str, zh: str, en: str) -> FileRefusedError:

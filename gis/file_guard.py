@@ -40,15 +40,16 @@ def run_guarded(request: dict[str, Any], scratch: Path, limits: Limits) -> dict[
     command = [sys.executable, "-P", "-s", "-m", "gis.file_guard"]
     try:
         done = subprocess.run(
-            command, input=message.encode(), capture_output=True, timeout=limits.max_seconds, env=_environment(scratch),
-            cwd=scratch, check=False,
+            command, input=message.encode(), capture_output=True, timeout=limits.max_seconds, check=False,
+            env=guard_environment(scratch), cwd=scratch,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise _too_long(name, limits) from None
     return _reply(done, name, limits)
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def guard_environment(scratch: Path) -> dict[str, str]:
+    """Give the limited process what it needs to start, and nothing the caller knows."""
     kept = {k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if k in os.environ}
     return kept | {
         "PYTHONPATH": str(_ROOT),

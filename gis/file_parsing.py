@@ -3,6 +3,7 @@
 Called by gis.file_guard, in a process that may use little and reach nothing; nothing else calls it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,8 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FieldError, GeometryError
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from gis.coordinate_repair import geometries_from_wkb, mend
 from gis.errors import FileRefusedError
@@ -112,6 +115,11 @@ def _with_unique_names(table: pa.Table, notes: list[LamplightNote]) -> pa.Table:
 
 
 def _refused(source: Source, fault: Exception) -> FileRefusedError:
+    if isinstance(fault, UnicodeError):
+        return FileRefusedError(
+            f"{source.name}：文字不是 UTF-8 编码，请转换或指明编码",
+            f"{source.name}: text is not UTF-8; convert it or name its encoding",
+        )
     reason = plain(str(fault).replace(str(source.path.parent), ""))
     return FileRefusedError(
         f"{source.name}：{source.kind.name} 文件损坏或无法解读（{reason}）",
@@ -188,6 +196,26 @@ def _read_gdal(source: Source, layer: str | None, encoding: str | None, datum: s
     return _Raw(table, shapes, shown, str(meta["encoding"]), notes, meta["crs"], datum)
 
 
+_CRS_MEMBER = re.compile(rb'"crs"\s*:\s*\{(?P<inside>[^{}]*(?:\{[^{}]*\})?[^{}]*)\}')
+_CRS_NAME = re.compile(rb'"name"\s*:\s*"(?P<name>[^"]*:[^"]*)"')
+
+
+def _read_geojson(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    """Read features in the CRS their old-style ``crs`` member names; one GDAL cannot read it would take for WGS84."""
+    with source.path.open("rb") as stream:
+        member = _CRS_MEMBER.search(stream.read(1 << 16))
+    if member:
+        named = _CRS_NAME.search(member["inside"])
+        crs = plain(named["name"].decode("utf-8", "replace")) if named else "-"
+        try:
+            CRS.from_user_input(crs)
+        except CRSError:
+            raise FileRefusedError(
+                f"{source.name}：坐标系“{crs}”无法识别", f"{source.name}: the crs it names cannot be read: {crs!r}"
+            ) from None
+    return _read_gdal(source, layer, encoding, datum, limits)
+
+
 def _without_zone(table: pa.Table) -> pa.Table:
     """Take times as the local ones they were written as: GeoPackage stamps every time UTC, known or not."""
     for i, field in enumerate(table.schema):
@@ -202,6 +230,8 @@ def _read_shapefile(source: Source, layer: str | None, encoding: str | None, dat
         raise no_such_layer(source.name, str(layer), [source.stem])
     notes: list[LamplightNote] = []
     used = encoding or shapefile_encoding(source.path, source.name, notes)
+    # Where the index was left behind, GDAL makes another one: beside the link to the file, not beside the file.
+    pyogrio.set_gdal_config_options({"SHAPE_RESTORE_SHX": not source.path.with_suffix(".shx").exists()})
     raw = _read_gdal(source, None, used, datum, limits)
     return replace(raw, encoding=used, notes=notes + raw.notes)
 
@@ -294,7 +324,7 @@ def _from_plain(plain_table: PlainTable) -> _Raw:
 
 _READERS: dict[str, Callable[[Source, str | None, str | None, str, Limits], _Raw]] = {
     "gpkg": _read_gdal,
-    "geojson": _read_gdal,
+    "geojson": _read_geojson,
     "shp": _read_shapefile,
     "kml": _read_kml,
     "csv": _read_csv,
