@@ -21,7 +21,6 @@ from gis.files import read_table
 from gis.hilbert import hilbert_key
 from gis.network import StreetNetwork, arcs_of
 from gis.notes import LamplightNote
-from gis.osm_files import edges_from_osmnx
 from gis.topology import merge_mirrors, split_where_meeting
 
 #: Metres by which line ends at one node may differ before it is worth a remark.
@@ -73,6 +72,8 @@ def network_from_osmnx(graph: Any) -> StreetNetwork:
 
     Reciprocal edges become one two-way segment; one-way edges keep the direction of travel.
     """
+    from gis.osmnx_graphs import edges_from_osmnx  # osmnx takes seconds to load
+
     return build_network(edges_from_osmnx(graph))[0]
 
 
