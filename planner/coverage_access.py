@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 from gis.network import Positions
 from gis.reach import time_matrix
 from gis.search_graph import SearchGraph
+from planner.access import GAUSSIAN_SHARE, ZONE_WEIGHTS, enhanced
 from planner.coverage_inputs import CoverageInputs, HelpPoints, Placed
 from planner.notes import Note
 
@@ -89,15 +90,11 @@ def access_scores(
 ) -> NDArray[np.float64]:
     """Return the (stations,) E2SFCA score: capacity within reach per 10,000 people competing for it.
 
-    The thresholds are the zones; each zone weighs as a Gaussian of its outer edge, the nearest as 1.
-    Source: Luo & Qi 2009, https://doi.org/10.1016/j.healthplace.2009.06.002
+    The thresholds bound the zones. Three zones weigh as in Luo & Qi (``planner.access.ZONE_WEIGHTS``); any other number
+    weighs each zone as the Gaussian of its middle.
     """
     edges = np.array(thresholds_s, np.float64)
-    zone_weight = np.exp(-0.5 * ((edges - edges[0]) / edges[-1] * 2) ** 2)
-    weight = zone_weight[np.searchsorted(edges, seconds.data)]
-    station = np.repeat(np.arange(len(people)), np.diff(seconds.indptr))
-    point = seconds.indices
-    competing = np.bincount(point, weight * people[station], minlength=len(capacity))
-    ratio = np.divide(capacity, competing, out=np.zeros(len(capacity)), where=competing > 0)
-    score: NDArray[np.float64] = np.bincount(station, weight * ratio[point], minlength=len(people)) * PEOPLE_UNIT
-    return score
+    middle = (edges + np.append(0.0, edges[:-1])) / 2
+    gaussian = np.exp(-(middle**2) / (2 * (GAUSSIAN_SHARE * edges[-1]) ** 2))
+    weights = ZONE_WEIGHTS if len(edges) == len(ZONE_WEIGHTS) else tuple(gaussian)
+    return enhanced(seconds, people, capacity, thresholds_s, weights).score * PEOPLE_UNIT

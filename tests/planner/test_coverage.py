@@ -179,11 +179,21 @@ def test_the_roster_names_the_areas_without_a_person_on_the_day(town) -> None:
     ]
 
 
-def test_the_share_of_points_serves_the_people_around_them(run) -> None:
+def test_a_point_counts_the_people_around_it_whether_or_not_it_is_their_nearest(run) -> None:
     points = run.tables["points"].set_index("code")
-    assert points.loc["P1", ["people_300", "people_900"]].tolist() == pytest.approx([10, 10 + 30], **CLOSE)
+    assert points.loc["P1", ["people_300", "people_900"]].tolist() == pytest.approx([10, 10 + 120 / 4], **CLOSE)
     assert points.loc["P2", "people_300"] == pytest.approx(120, **CLOSE)
     assert points.loc["P2", "ratio"] == pytest.approx(20 / 120 * 10_000, **SCALED)
+
+
+def test_access_shares_each_points_capacity_among_all_the_people_it_reaches(run) -> None:
+    # P1's 10 places: the 10 people at home in its first zone, and a quarter of North's 120 (the 75 m of North Road
+    # next to Main Street, gathered 838 s away) in its third; P2's 20 places: North's 120 in its first zone
+    p1, p2 = 10 / (10 * 1.0 + 30 * 0.22), 20 / 120
+    south, north, east = (area(run, code)["access"] / 10_000 for code in (toy.SOUTH, toy.NORTH, toy.EAST))
+    assert south == pytest.approx(p1, **SCALED)
+    assert north == pytest.approx(p2 + p1 * 0.22 / 4, **SCALED)
+    assert east == 0
 
 
 def test_the_answer_for_machines_holds_what_was_promised_and_no_nan(run) -> None:
