@@ -79,6 +79,6 @@ def ancestor_of(code: str, level: Level) -> str:
 
 
 def code_range(code: str) -> tuple[str, str]:
-    """Return (lowest, highest) code inside the area ``code``, itself and its grid cells included, for text comparison."""
+    """Return (lowest, highest) code inside the area ``code``, itself and its grid cells included, compared as text."""
     prefix = code if len(code) == GRID_CELL_DIGITS else code[: PREFIX_DIGITS[level_of(code)]]
     return prefix.ljust(AREA_DIGITS, "0"), prefix.ljust(GRID_CELL_DIGITS, "9")

@@ -21,7 +21,7 @@ class FieldSource(NamedTuple):
 
 
 def plain_heading(heading: object) -> tuple[str, float]:
-    """Return (heading without case, spaces, year and unit; factor of its unit): "常住人口(万)" -> ("常住人口", 10000)."""
+    """Return a heading without case, spaces, year and unit, and the unit's factor: "人口(万)" -> ("人口", 10000)."""
     text = unicodedata.normalize("NFKC", str(heading)).strip().lower()
     bare = _TEN_THOUSAND.sub("", text)
     factor = 10_000.0 if bare != text and bare else 1.0

@@ -1,4 +1,4 @@
-"""Opening hours: OSM syntax or everyday Chinese in, one canonical OSM text kept, one answer to "is it open?" everywhere."""
+"""Opening hours: OSM syntax or everyday Chinese in, one canonical OSM text kept, one answer to "is it open?"."""
 
 import re
 from dataclasses import dataclass
@@ -24,11 +24,14 @@ _WIDE = str.maketrans("：，；－—–～〜~（）　", ":,;------,, ")
 _HAS_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 _DAY = r"(?:周|星期|礼拜)"
-_CLOCK = r"(?:次日|翌日|第二天|当日)?(?:上午|早上|早|中午|下午|晚上|晚|夜间|凌晨)?\s*\d{1,2}(?:\s*[:点时]\s*(?:\d{1,2}|半)?\s*分?)"
+_PART_OF_DAY = "(?:次日|翌日|第二天|当日)?(?:上午|早上|早|中午|下午|晚上|晚|夜间|凌晨)?"
+_CLOCK = rf"{_PART_OF_DAY}\s*\d{{1,2}}(?:\s*[:点时]\s*(?:\d{{1,2}}|半)?\s*分?)"
+_DAY_CHARACTER = "[一二三四五六日天]"
 _TOKENS = re.compile(
     rf"""
     (?P<no_holidays>(?:除)?(?:法定)?(?:节假日|假日|公休日)(?:除外|外))
-  | (?P<days>{_DAY}[一二三四五六日天](?:\s*[至到-]\s*{_DAY}?\s*[一二三四五六日天]|[一二三四五六日天、]*[一二三四五六日天])?)
+  | (?P<days>{_DAY}{_DAY_CHARACTER}
+      (?:\s*[至到-]\s*{_DAY}?\s*{_DAY_CHARACTER} | [一二三四五六日天、]*{_DAY_CHARACTER})?)
   | (?P<every>每天|每日|天天|全周|全年)
   | (?P<working>工作日)
   | (?P<weekend>周末|双休日)
@@ -42,9 +45,8 @@ _TOKENS = re.compile(
 )
 
 _DAY_OF_WEEK = "(?:Mo|Tu|We|Th|Fr|Sa|Su)"
-_RULE = re.compile(
-    rf"(?P<days>PH|{_DAY_OF_WEEK}(?:[,-]{_DAY_OF_WEEK})*) (?P<times>closed|\d\d:\d\d-\d\d:\d\d(?:,\d\d:\d\d-\d\d:\d\d)*)"
-)
+_TIMES = r"\d\d:\d\d-\d\d:\d\d"
+_RULE = re.compile(rf"(?P<days>PH|{_DAY_OF_WEEK}(?:[,-]{_DAY_OF_WEEK})*) (?P<times>closed|{_TIMES}(?:,{_TIMES})*)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -147,7 +149,7 @@ def _canonical(text: str) -> str:
     try:
         once = str(osm.OpeningHours(expression, country=COUNTRY).normalize())
         return str(osm.OpeningHours(_keeping_nights(once), country=COUNTRY).normalize())
-    except osm.ParserError:
+    except osm.ParserError:  # type: ignore[attr-defined]  # missing from the library's stub
         raise _unreadable(text) from None
 
 
@@ -264,9 +266,7 @@ def _span(word: str) -> str:
 def _minute(clock: str) -> int:
     numbers = re.findall(r"\d+", clock)
     hour, minute = int(numbers[0]), 30 if "半" in clock else int(numbers[1]) if len(numbers) > 1 else 0
-    if re.search("下午|晚|夜", clock) and hour < 12:
-        hour += 12
-    elif "中午" in clock and hour < 10:
+    if hour < 12 and (re.search("下午|晚|夜", clock) or ("中午" in clock and hour < 10)):
         hour += 12
     return hour * 60 + minute
 
@@ -292,13 +292,13 @@ def _chinese(text: str) -> str:
     plain = re.sub(r"; ?", "；", text).replace("closed", "休息").replace("off", "休息").replace("PH", "节假日")
     plain = re.sub(r"\b([A-Z][a-z])-([A-Z][a-z])\b", lambda m: f"{_zh_day(m[1])}至{_zh_day(m[2])}", plain)
     plain = re.sub(r"\b[A-Z][a-z]\b", lambda m: _zh_day(m[0]), plain)
-    return re.sub(
-        r"(\d\d):(\d\d)-(\d\d):(\d\d)",
-        lambda m: (
-            f"{m[1]}:{m[2]}-{'次日' if (m[3], m[4]) <= (m[1], m[2]) else ''}{int(m[3]) % 24 if int(m[3]) > 24 else int(m[3]):02d}:{m[4]}"
-        ),
-        plain,
-    )
+    return re.sub(r"(\d\d:\d\d)-(\d\d):(\d\d)", _zh_span, plain)
+
+
+def _zh_span(span: re.Match[str]) -> str:
+    start, hour, minute = span[1], int(span[2]), span[3]
+    past_midnight = f"{hour:02d}:{minute}" <= start or f"{hour:02d}:{minute}" > "24:00"
+    return f"{start}-{'次日' if past_midnight else ''}{hour - 24 if hour > 24 else hour:02d}:{minute}"
 
 
 def _zh_day(day: str) -> str:

@@ -72,7 +72,8 @@ def import_file(
     file_layer, encoding : which layer of the file, in which encoding, where it does not say so itself.
     datum : "wgs84", "gcj02" or "bd09", what the file's coordinates are in. approximate : whether its lines are a
     stand-in; None to go by "approx" or 近似 in the names. columns : field -> column, where headings do not tell.
-    now : UTC, the clock's by default. progress : called at the start of each step with its name: "read", "validate", "datum", "store".
+    now : UTC, the clock's by default. progress : called at the start of each step with its name, "read",
+    "validate" or "store".
 
     Raises FileRefusedError, NetworkError, RecordError or StoreError; rows that break a rule are counted, not raised.
     """
@@ -87,10 +88,7 @@ def import_file(
     table, notes = _read(path, layer, file_layer, encoding, datum)
     say("validate")
     tables = _by_level(table, part, columns or {}) if layer == "areas" else {"": table}
-    verdicts = {
-        p: _validated(layer, t, p, around.context(layer, p, now, columns or {})) for p, t in tables.items()
-    }
-    say("datum")
+    verdicts = {p: _validated(layer, t, p, around.context(layer, p, now, columns or {})) for p, t in tables.items()}
     suspicions = _suspicions(around, layer, verdicts, datum)
     approx = _looks_approximate(path, file_layer) if approximate is None else approximate
     warnings = (*(s.note for s in suspicions), *(w for v in verdicts.values() for w in v.warnings))

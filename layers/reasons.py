@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-#: Codes never change their meaning; sentences may be reworded. {field}/{field_zh} name the column, {value} what it held.
+#: Codes never change their meaning; sentences may be reworded. {field}: the column, {value} what is in it.
 REASONS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "missing_value": ("缺少必填项：{field_zh}", "required value missing: {field}"),
     "bad_number": ("{field_zh}不是数字：{value}", "{field} is not a number: {value}"),

@@ -132,9 +132,11 @@ _PHONE = Field("phone", "text", "电话", ("联系电话", "tel", "telephone", "
 _ADDRESS = Field("address", "text", "地址", ("addr", "详细地址", "位置"))
 _CAPACITY = Field("capacity", "number", "容量", ("床位", "床位数", "可容纳人数", "beds"), default=None, lowest=0)
 _AREA_CODE_ALIASES = (
-    "adcode", "code", "代码", "区划代码", "统计用区划代码", "街道代码", "社区代码", "区县代码", "行政区划代码", "areacode",
-    "网格代码", "region_code",
+    "adcode", "code", "代码", "区划代码", "统计用区划代码", "街道代码", "社区代码", "区县代码", "行政区划代码",
+    "areacode", "网格代码", "region_code",
 )  # fmt: skip
+_AREA_NAME_ALIASES = ("name_zh", "mc", "辖区名称", "街道名称", "社区名称", "区县名称", "district")
+_FOUND_AT_ALIASES = ("date", "datetime", "time", "时间", "日期", "报告时间", "发现日期")
 
 LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
     schema.name: schema
@@ -151,7 +153,7 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
         ), "line", ("segment_id",)),
         LayerSchema("areas", "辖区", (
             Field("code", "code", "统计用区划代码", _AREA_CODE_ALIASES, required=True, digits=(12,)),
-            Field("name", "text", "名称", ("name_zh", "mc", "辖区名称", "街道名称", "社区名称", "区县名称", "district")),
+            Field("name", "text", "名称", _AREA_NAME_ALIASES),
             Field("valid_from", "date", "生效日期", ("启用日期",), default=None),
             Field("valid_to", "date", "失效日期", ("停用日期",), default=None),
         ), "polygon", ("code",), tuple(LEVELS)),
@@ -166,7 +168,8 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
             Field("functions", "choices", "服务功能", ("功能", "function", "services"), default=ALL_FUNCTIONS,
                   choices=_vocabulary(_FUNCTION_WORDS)),
             Field("hours", "hours", "开放时间", ("opening_hours", "服务时间", "营业时间", "工作时间")),
-            Field("operating_mode", "choice", "运行模式", ("mode", "建设模式", "模式"), choices=_vocabulary(_MODE_WORDS)),
+            Field("operating_mode", "choice", "运行模式", ("mode", "建设模式", "模式"),
+                  choices=_vocabulary(_MODE_WORDS)),
             Field("build_state", "choice", "建设状态", ("state", "建设方式", "建设类型", "状态"), default="existing",
                   choices=_vocabulary(_STATE_WORDS)),
             _CAPACITY,
@@ -191,8 +194,7 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
         ), "point or none"),
         LayerSchema("reports", "发现报告", (
             Field("report_id", "text", "报告编号", ("id", "编号")),
-            Field("found_at", "datetime", "发现时间", ("date", "datetime", "time", "时间", "日期", "报告时间", "发现日期"),
-                  required=True, default=None),
+            Field("found_at", "datetime", "发现时间", _FOUND_AT_ALIASES, required=True, default=None),
             Field("channel", "choice", "渠道", ("source", "来源", "报告渠道", "发现渠道"), default="patrol",
                   choices=_vocabulary(_CHANNEL_WORDS)),
             Field("outcome", "choice", "处置结果", ("result", "结果", "处置"), choices=_vocabulary(_OUTCOME_WORDS)),
@@ -205,7 +207,8 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
             Field("phone", "text", "电话", _PHONE.aliases),
             Field("from_date", "date", "任职日期", ("from", "start", "start_date", "起始日期", "开始日期", "上岗日期"),
                   required=True, default=None),
-            Field("until_date", "date", "离任日期", ("until", "end", "to", "end_date", "截止日期", "结束日期"), default=None),
+            Field("until_date", "date", "离任日期", ("until", "end", "to", "end_date", "截止日期", "结束日期"),
+                  default=None),
         ), "none"),
     )
 })  # fmt: skip

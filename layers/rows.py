@@ -14,8 +14,6 @@ from gis.errors import RecordError
 from layers.geometry_type import SRID, encode_geometries
 from layers.records import Field, LayerSchema, layer_schema
 
-_TEXT_KINDS = frozenset({"text", "choice", "choices", "hours", "code"})
-
 
 def canonical_table(layer: str, table: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return ``table`` with exactly the columns of ``layer``, their types, and rows in one stated order.
@@ -86,9 +84,15 @@ def _typed(field: Field, column: pd.Series) -> pd.Series:
     blank = column.isna()
     if field.kind == "date":
         dates = pd.to_datetime(column).dt.date if blank.sum() < len(column) else column
-        return pd.Series(np.where(blank, None, dates.astype(object)), dtype=object)
-    texts = column.astype(object).map(str, na_action="ignore")
-    return pd.Series(np.where(blank, None, texts), dtype=object)
+        return _nullable(dates, blank)
+    return _nullable(column.astype(object).map(str, na_action="ignore"), blank)
+
+
+def _nullable(values: pd.Series, blank: pd.Series) -> pd.Series:
+    """Return ``values`` as objects with None (not NaN) where ``blank``."""
+    objects = values.to_numpy(object, copy=True)
+    objects[blank.to_numpy(bool)] = None
+    return pd.Series(objects)
 
 
 def content_sha256(layer: str, table: gpd.GeoDataFrame) -> str:
@@ -147,7 +151,7 @@ def _driver_values(field: Field, column: pd.Series, dialect: str) -> list[Any]:
 
 
 def table_from_rows(layer: str, rows: Sequence[Sequence[Any]]) -> gpd.GeoDataFrame:
-    """Return the table that selected ``rows`` hold: the fields of ``layer`` in order, then WKB where it has geometry."""
+    """Return the table that selected ``rows`` hold: the fields of ``layer`` in order, then WKB if it has geometry."""
     schema = layer_schema(layer)
     columns = list(zip(*rows, strict=True)) if rows else [()] * (len(schema.fields) + schema.has_geometry)
     named = zip(schema.fields, columns, strict=False)
@@ -156,8 +160,3 @@ def table_from_rows(layer: str, rows: Sequence[Sequence[Any]]) -> gpd.GeoDataFra
         return gpd.GeoDataFrame(frame)
     wkb = np.array([None if shape is None else bytes(shape) for shape in columns[-1]], object)
     return gpd.GeoDataFrame(frame, geometry=shapely.from_wkb(wkb), crs=SRID)
-
-
-def is_text(field: Field) -> bool:
-    """Tell whether a field holds text of any kind."""
-    return field.kind in _TEXT_KINDS

@@ -39,4 +39,5 @@ def parquet_bytes(table: pd.DataFrame) -> bytes:
 
 def table_from_parquet(data: bytes) -> pd.DataFrame:
     """Return the table that ``parquet_bytes`` wrote."""
-    return pq.read_table(pa.BufferReader(data)).to_pandas()
+    table: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
+    return table

@@ -46,7 +46,8 @@ def check_shapes(kind: str, shapes: Shapes) -> CheckedShapes:
     """
     shapes = np.asarray(shapes, object)
     absent = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    shapes = np.where(absent, None, shapes)
+    shapes = shapes.copy()
+    shapes[absent] = None
     single = (shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOINT) & (
         shapely.get_num_geometries(shapes) == 1
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, CursorResult, Table, delete, insert, select, update
 
 from gis.errors import RecordError, StoreError
 from gis.network import StreetNetwork
@@ -192,7 +192,7 @@ class Store:
             "seconds": run.seconds,
         }
         with self._writing() as connection:
-            run_id = int(connection.execute(insert(RUN).values(row)).inserted_primary_key[0])
+            run_id = _inserted_id(connection.execute(insert(RUN).values(row)))
             for name, table in run.tables.items():
                 values = {"run_id": run_id, "name": name, "parquet": parquet_bytes(table)}
                 connection.execute(insert(RUN_TABLE).values(values))
@@ -291,7 +291,7 @@ def _insert_version(
     columns = LAYER_VERSION.c
     same_part = (columns.layer == new.layer) & (columns.part == new.part)
     connection.execute(update(LAYER_VERSION).where(same_part & columns.active).values(active=False))
-    values = {
+    values: dict[str, Any] = {
         "layer": new.layer,
         "part": new.part,
         "created_at": created_at,
@@ -305,9 +305,9 @@ def _insert_version(
         "datum": new.datum,
         "active": True,
     }
-    version_id = int(connection.execute(insert(LAYER_VERSION).values(values)).inserted_primary_key[0])
+    version_id = _inserted_id(connection.execute(insert(LAYER_VERSION).values(values)))
     _insert_rows(connection, new.layer, table, version_id)
-    return LayerVersion(id=version_id, **values)  # type: ignore[arg-type]  # the dictionary mixes the fields' types
+    return LayerVersion(id=version_id, **values)
 
 
 def _insert_rows(connection: Connection, layer: str, table: gpd.GeoDataFrame, version_id: int) -> None:
@@ -318,13 +318,20 @@ def _insert_rows(connection: Connection, layer: str, table: gpd.GeoDataFrame, ve
     columns = ", ".join(f'"{name}"' for name in names)
     if dialect == "postgresql":
         cursor = connection.connection.cursor()
-        with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg's
+        with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
         return
     statement = f"INSERT INTO {target} ({columns}) VALUES ({', '.join('?' * len(names))})"
     for start in range(0, len(rows), ROWS_A_CHUNK):
         connection.exec_driver_sql(statement, rows[start : start + ROWS_A_CHUNK])
+
+
+def _inserted_id(result: CursorResult[Any]) -> int:
+    key = result.inserted_primary_key
+    if key is None:
+        raise StoreError("数据库没有返回新记录的编号", "the store gave no id for a new record")
+    return int(key[0])
 
 
 def _replace(store: Store, table: Table, values: Mapping[str, Any]) -> None:

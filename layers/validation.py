@@ -1,9 +1,10 @@
-"""Rows from outside become records here and nowhere else: accepted + rejected = given, each rejection with its reason."""
+"""Rows from outside become records here and nowhere else: accepted + rejected = given, every rejection has a reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -69,7 +70,7 @@ class _Verdicts:
     def standing(self) -> Mask:
         return np.asarray(self.code == None)  # noqa: E711 - elementwise on an object array
 
-    def reject(self, mask: Mask, code: str, values: pd.Series | None = None, **words: object) -> None:
+    def reject(self, mask: Mask, code: str, values: pd.Series | None = None, **words: Any) -> None:
         for i in np.flatnonzero(mask & self.standing):
             self.code[i] = code
             shown = {} if values is None else {"value": text_of(values.iloc[i])[:60]}
@@ -128,30 +129,35 @@ def _field_values(
     """Read one field of every row, reject what cannot be read, and put its default where nothing stands."""
     source = sources.get(spec.name)
     if source is None:
+        _warn_of_functions(spec, len(table), warnings)
         return pd.Series([spec.default] * len(table), dtype=object)
     column = table[source.column].reset_index(drop=True)
     parsed = parse_column(spec, column, factor=source.factor, timezone=context.timezone)
-    names = {"field": spec.name, "field_zh": spec.zh}
-    # a place needs no area code: whether a bad one matters is judged with the geometry
-    if spec.required or spec.default is not None or spec.kind != "code":
-        verdicts.reject(parsed.wrong, parsed.reason, column, **names)
+    names: dict[str, Any] = {"field": spec.name, "field_zh": spec.zh}
+    needed = np.ones(len(table), bool)
+    if spec.kind == "code" and not spec.required and "geometry" in table:
+        needed = np.asarray(shapely.is_missing(np.asarray(table["geometry"], object)))  # a place needs no area code
+    verdicts.reject(parsed.wrong & needed, parsed.reason, column, **names)
     if spec.required:
         verdicts.reject(parsed.blank, "missing_value", **names)
     if spec.lowest is not None:
         verdicts.reject(_below(parsed, spec.lowest), "negative", column, lowest=spec.lowest, **names)
-    if spec.name == "functions" and parsed.blank.any():
-        count = int(parsed.blank.sum())
+    _warn_of_functions(spec, int(parsed.blank.sum()), warnings)
+    return _filled(spec, parsed)
+
+
+def _warn_of_functions(spec: Field, count: int, warnings: list[LamplightNote]) -> None:
+    if spec.name == "functions" and count:
         warnings.append(
             LamplightNote(
                 f"{count} 个服务点未写服务功能，按四项全有计", f"{count} points name no function: taken for all four"
             )
         )
-    return _filled(spec, parsed)
 
 
 def _below(parsed: Parsed, lowest: float) -> Mask:
     values = pd.to_numeric(parsed.values, errors="coerce").to_numpy(np.float64)
-    return np.less(values, lowest, where=np.isfinite(values), out=np.zeros(len(values), bool))
+    return np.asarray(np.isfinite(values) & (values < lowest))
 
 
 def _filled(spec: Field, parsed: Parsed) -> pd.Series:
@@ -184,7 +190,9 @@ def _shapes(
     else:
         verdicts.reject(checked.absent, "no_coordinates" if schema.geometry == "point" else "no_geometry")
     if schema.geometry != "line":  # streets beyond the boundary are the way round
-        verdicts.reject(outside(np.where(verdicts.standing, shapes, None), context.boundary), "outside_city")
+        beyond = verdicts.standing.copy()
+        beyond[beyond] = outside(shapes[beyond], context.boundary)
+        verdicts.reject(beyond, "outside_city")
     repaired = int((checked.repaired & verdicts.standing).sum())
     if repaired:
         warnings.append(LamplightNote(f"修复了 {repaired} 个无效图形", f"{repaired} invalid geometries were mended"))
@@ -203,7 +211,8 @@ def _place_or_area(records: pd.DataFrame, shapes: NDArray[np.object_], verdicts:
     coarse = code.map(
         lambda c: isinstance(c, str) and len(c) == AREA_DIGITS and level_of(c) is not Level.COMMUNITY
     ).to_numpy(bool)
-    shapes = np.where(coarse, None, shapes)
+    shapes = shapes.copy()
+    shapes[coarse] = None
     records["area_code"] = code.where(shapely.is_missing(shapes), None)
     return shapes
 
@@ -281,7 +290,7 @@ def _warn_of_areas(records: pd.DataFrame, context: Context, warnings: list[Lampl
 
 
 def _check_duplicates(schema: LayerSchema, records: pd.DataFrame, verdicts: _Verdicts) -> None:
-    """Leave out a row identical to one before it (reports, roster), and a code that stood before; the first one stays."""
+    """Leave out a row identical to one before it (reports, roster), and a code that stood before; the first stays."""
     standing = verdicts.standing
     if schema.name in {"reports", "roster"}:
         comparable = records.copy()
@@ -325,10 +334,10 @@ def _with_ids(schema: LayerSchema, records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rejects(table: pd.DataFrame, verdicts: _Verdicts) -> pd.DataFrame:
-    out = np.flatnonzero(~verdicts.standing)
+    out = np.flatnonzero(~verdicts.standing).tolist()
     reasons = pd.DataFrame(
         {
-            "row": out + 1,
+            "row": [i + 1 for i in out],
             "code": verdicts.code[out],
             "zh": [verdicts.sentence(i, 0) for i in out],
             "en": [verdicts.sentence(i, 1) for i in out],

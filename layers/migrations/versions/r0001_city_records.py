@@ -1,5 +1,7 @@
 """The city's records, their versions, runs, settings and the derived cache."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -18,8 +20,8 @@ def text_column(name: str, nullable: bool = False) -> sa.Column[str]:
     return sa.Column(name, sa.Text(), nullable=nullable)
 
 
-def layer_table(name: str, *columns: sa.Column, kind: str = "", geometry_nullable: bool = False) -> None:
-    geometry = [sa.Column("geometry", Geometry(kind), nullable=geometry_nullable)] if kind else []
+def layer_table(name: str, *columns: sa.Column[Any], kind: str = "", geometry_nullable: bool = False) -> None:
+    geometry: list[sa.Column[Any]] = [sa.Column("geometry", Geometry(kind), nullable=geometry_nullable)] if kind else []
     op.create_table(
         name,
         sa.Column("version_id", BIG_ID, nullable=False),
