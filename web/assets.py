@@ -18,7 +18,7 @@ def script(name: str) -> str:
 
     Raises LamplightError where the assets have not been fetched.
     """
-    return re.sub(r"\n//# sourceMappingURL=.*\s*$", "\n", _read(name).decode())
+    return re.sub(r"\n//# sourceMappingURL=.*\s*$", "\n", _text(name))
 
 
 @lru_cache(maxsize=16)
@@ -33,7 +33,12 @@ def style(name: str) -> str:
         data = base64.b64encode(_read(f"{folder}/{found['path']}")).decode()
         return f"url(data:{_MIME[found['kind']]};base64,{data})"
 
-    return _URL.sub(picture, re.sub(r"/\*.*?\*/", "", _read(name).decode(), flags=re.DOTALL))
+    return _URL.sub(picture, re.sub(r"/\*.*?\*/", "", _text(name), flags=re.DOTALL))
+
+
+def _text(name: str) -> str:
+    # one kind of line ending, whichever a package was published with
+    return _read(name).decode().replace("\r\n", "\n")
 
 
 def _read(name: str) -> bytes:

@@ -21,7 +21,7 @@ class Column:
     @property
     def heading(self) -> str:
         """Both languages, one above the other."""
-        return f"{self.zh}\n{self.en}"
+        return f"{self.zh}\n{self.en}".strip()
 
 
 _KNOWN = {

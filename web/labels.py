@@ -15,25 +15,29 @@ def place(
     height: NDArray[np.float64],
     room: NDArray[np.float64],
     taken: NDArray[np.float64],
-) -> NDArray[np.bool_]:
-    """Choose which labels can be written, in the order given, so that no two boxes meet.
+) -> NDArray[np.int64]:
+    """Choose where labels can be written, in the order given, so that no two boxes meet.
 
-    x, y : (k,) centres. width, height : (k,) of the boxes, in the same unit. room : (k,) the width a label may have.
-    taken : (q, 4) boxes (left, bottom, right, top) already in use. Returns (k,) whether each is placed.
+    x, y : (k, c) centres each label may have, best first; NaN where it has fewer. width, height : (k,) of the boxes,
+    in the same unit. room : (k,) the width a label may have. taken : (q, 4) boxes (left, bottom, right, top) already
+    in use. Returns (k,) the position of the centre chosen, -1 where the label is left out.
     """
-    boxes = np.column_stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
-    used = np.empty((len(taken) + len(boxes), 4))
+    used = np.empty((len(taken) + len(x), 4))
     used[: len(taken)] = taken
     count = len(taken)
-    placed = np.zeros(len(boxes), bool)
-    for i, (left, bottom, right, top) in enumerate(boxes):
+    chosen = np.full(len(x), -1)
+    for i in np.flatnonzero(width <= room):
+        half_w, half_h = width[i] / 2, height[i] / 2
         inside = used[:count]
-        meets = (inside[:, 0] < right) & (inside[:, 2] > left) & (inside[:, 1] < top) & (inside[:, 3] > bottom)
-        placed[i] = width[i] <= room[i] and not meets.any()
-        if placed[i]:
-            used[count] = boxes[i]
-            count += 1
-    return placed
+        for k in np.flatnonzero(~np.isnan(x[i])):
+            left, bottom, right, top = x[i, k] - half_w, y[i, k] - half_h, x[i, k] + half_w, y[i, k] + half_h
+            meets = (inside[:, 0] < right) & (inside[:, 2] > left) & (inside[:, 1] < top) & (inside[:, 3] > bottom)
+            if not meets.any():
+                used[count] = left, bottom, right, top
+                count += 1
+                chosen[i] = k
+                break
+    return chosen
 
 
 def wrap(text: str, width: float) -> list[str]:

@@ -47,7 +47,8 @@ header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: 
 .station { box-sizing: border-box; width: 20px; height: 20px; line-height: 17px; text-align: center; font-size: 12px;
   font-weight: 600; color: #fff; background: #111; border: 1.5px solid #fff; border-radius: 3px; }
 .corner .station { flex: none; margin: 2px 1px; box-shadow: 0 0 0 1px #999; }
-.corner.source { padding: 2px 8px; font-size: 11px; color: #444; margin: 0 !important; border-radius: 4px 0 0 0; max-width: 78vw; }
+.corner.source { padding: 2px 8px; font-size: 11px; color: #444; margin: 0 !important; border-radius: 4px 0 0 0;
+  max-width: 78vw; }
 .card b { font-size: 14px; } .card .code { color: #777; font-size: 11px; margin-left: 6px; }
 .card table { border-collapse: collapse; margin-top: 3px; } .card td { padding: 1px 10px 1px 0; vertical-align: top; }
 .card td:first-child { color: #666; white-space: nowrap; }

@@ -71,7 +71,7 @@ def coverage_map(what: CoverageDrawing, path: Path) -> None:
     bounds = _bounds(areas, what.segments)
     if bounds is not None:
         page.fit_bounds(bounds, padding=(12, 12))
-    path.write_text(_render(page, what), "utf-8")
+    path.write_bytes(_render(page, what).encode())
 
 
 def _render(page: _OfflineMap, what: CoverageDrawing) -> str:

@@ -26,7 +26,10 @@ DOTS_PER_INCH = 180
 MAP_ROOM, GAP = (0.02, 0.085, 0.745, 0.755), 0.012
 LABEL_SIZE = 6.2
 MOST_LABELS = 300
+#: Classes of share from here on are too dark for dark letters.
+DARK_CLASS = 3
 _HALO = (effects.withStroke(linewidth=1.8, foreground="white"),)
+_DARK_HALO = (effects.withStroke(linewidth=1.5, foreground=drawing.SHARE_COLOURS[-1]),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +176,8 @@ def _vertices(lines: NDArray[np.object_]) -> list[NDArray[np.float64]]:
 def _outlines_of(shapes: NDArray[np.object_]) -> list[Outline]:
     """Turn each (multi)polygon into one compound path, holes included."""
     parts, owner = shapely.get_parts(shapes, return_index=True)
+    # holes must run against their shells: a path is filled by winding number
+    parts = shapely.orient_polygons(parts)
     rings, ring_part = shapely.get_rings(parts, return_index=True)
     coordinates = shapely.get_coordinates(rings)
     size = shapely.get_num_coordinates(rings)
@@ -207,29 +212,47 @@ def _draw_points(axes: Axes, scene: _Scene, letters: Lettering) -> None:
 
 
 def _draw_names(axes: Axes, scene: _Scene, letters: Lettering, scale: float) -> None:
-    """Write names and shares where there is room, the largest areas first, below no other name or station."""
+    """Write names and shares where there is room, the largest areas first, over no other name and no mark."""
     order = np.argsort(-shapely.area(scene.shapes), kind="stable")[:MOST_LABELS]
     if not len(order):
         return
-    parts, owner = shapely.get_parts(scene.shapes[order], return_index=True)
+    names = [scene.names[i] for i in order]
+    texts = [
+        n + ("" if np.isnan(s) else "\n" + _short_percent(s)) for n, s in zip(names, scene.share[order], strict=True)
+    ]
+    em = LABEL_SIZE * scale
+    width = np.array([ems(n) + 0.4 for n in names]) * em
+    height = np.array([1.25 * (1 + t.count("\n")) for t in texts]) * em
+    x, y, room = _label_places(scene.shapes[order], width, height, scale)
+    marks = np.column_stack([scene.x, scene.y])
+    half = np.where(scene.station, 4.0, 2.0 if len(marks) < 150 else 0.0)[:, None] * scale
+    chosen = place(x, y, width, height, room, np.hstack([marks - half, marks + half]))
+    dark = drawing.share_class(scene.share[order]) >= DARK_CLASS
+    for i in np.flatnonzero(chosen >= 0):
+        axes.text(
+            x[i, chosen[i]], y[i, chosen[i]], texts[i], ha="center", va="center", linespacing=1.1, zorder=8,
+            color="white" if dark[i] else "#111111", fontproperties=letters.font(LABEL_SIZE),
+            path_effects=_DARK_HALO if dark[i] else _HALO,
+        )  # fmt: skip
+
+
+def _label_places(
+    shapes: NDArray[np.object_], width: NDArray[np.float64], height: NDArray[np.float64], scale: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return (k, 9) x and y a label may take, inside its area's largest part, best first, and the (k,) room it has."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
     by_size = np.lexsort((-shapely.area(parts), owner))
-    largest = parts[by_size[np.unique(owner[by_size], return_index=True)[1]]]
-    middle = shapely.maximum_inscribed_circle(shapely.simplify(largest, scale * 2), scale * 4)
-    x, y = shapely.get_coordinates(shapely.get_point(middle, 0)).T
+    largest = shapely.simplify(parts[by_size[np.unique(owner[by_size], return_index=True)[1]]], scale * 2)
+    middle = shapely.maximum_inscribed_circle(largest, scale * 4)
+    centre = shapely.get_coordinates(shapely.get_point(middle, 0))
+    steps = np.array([(0, 0), (0, 0.6), (0, -0.6), (0, 1.1), (0, -1.1), (0.4, 0), (-0.4, 0), (0.4, 0.6), (-0.4, -0.6)])
+    x = centre[:, :1] + steps[:, 0] * width[:, None]
+    y = centre[:, 1:] + steps[:, 1] * height[:, None]
+    outside = ~shapely.contains_xy(largest[:, None], x, y)
+    outside[:, 0] = False
     bounds = shapely.bounds(largest)
     room = np.maximum(bounds[:, 2] - bounds[:, 0], shapely.length(middle) * 2) * 1.05
-    share = ["" if np.isnan(s) else "\n" + _short_percent(s) for s in scene.share[order]]
-    texts = [scene.names[i] + s for i, s in zip(order, share, strict=True)]
-    em = LABEL_SIZE * scale
-    width = np.array([ems(scene.names[i]) for i in order]) * em + em * 0.4
-    height = np.array([1.25 * (1 + t.count("\n")) for t in texts]) * em
-    stations = np.column_stack([scene.x, scene.y])[scene.station]
-    taken = np.hstack([stations - 4 * scale, stations + 4 * scale])
-    for i in np.flatnonzero(place(x, y, width, height, room, taken)):
-        axes.text(
-            x[i], y[i], texts[i], ha="center", va="center", color="#111111", linespacing=1.1, zorder=8,
-            fontproperties=letters.font(LABEL_SIZE), path_effects=_HALO,
-        )  # fmt: skip
+    return np.where(outside, np.nan, x), np.where(outside, np.nan, y), room
 
 
 def _short_percent(share: float) -> str:

@@ -1,5 +1,6 @@
 """Tables as sheets of one XLSX file: formatted, safe to open, and the same bytes for the same tables."""
 
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -10,13 +11,14 @@ import numpy as np
 import pandas as pd
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.writer.excel import ExcelWriter
 
 from web.columns import TEXT, Column, column
 
+#: What XML 1.0 cannot hold, escaped or not.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _STAMP = datetime(2000, 1, 1)
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _HEAD_FILL = PatternFill("solid", fgColor="DCE6F1")
@@ -87,7 +89,7 @@ def _filled(value: object, cell: Any, sheet: Any) -> Any:
 
 
 def _heading(sheet: Any, c: Column) -> Any:
-    cell = WriteOnlyCell(sheet, c.heading.strip())
+    cell = WriteOnlyCell(sheet, c.heading)
     cell.data_type = "s"
     cell.font, cell.fill = Font(bold=True), _HEAD_FILL
     cell.alignment = Alignment(wrap_text=True, vertical="center")
@@ -109,7 +111,7 @@ def _plain(value: object) -> object:
         return None
     if isinstance(value, (float, int)):
         return value
-    return ILLEGAL_CHARACTERS_RE.sub("", str(value)) or None
+    return _ILLEGAL.sub("", str(value)) or None
 
 
 def _width(c: Column, values: list[object]) -> float:
