@@ -9,14 +9,18 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from layers.demo_city.areas import LEVELS, area_layers, draw_tiers
+from gis.files import write_table
+from layers.demo_city.areas import LEVELS, area_layers
+from layers.demo_city.extras import island_outline
+from layers.demo_city.ground import WGS84, Ground, ground_of
 from layers.demo_city.people import block_areas_m2, people_by_block, population_layer
 from layers.demo_city.plan import Plan, draw_plan
 from layers.demo_city.recipe import Recipe, SizeRecipe, load_recipe
 from layers.demo_city.reports import find_people
-from layers.demo_city.segments import WGS84, Ground, Streets, ground_of, island_outline, street_layer
+from layers.demo_city.segments import Streets, street_layer
 from layers.demo_city.services import roster_table, service_layer, station_layer
 from layers.demo_city.streets import Chains, lay_streets
+from layers.demo_city.tiers import draw_tiers
 
 #: People at one place of the layer ``population``.
 PEOPLE_PER_PLACE = 350
@@ -133,34 +137,32 @@ def write_demo_city(city: DemoCity, folder: Path | str) -> list[tuple[str, str, 
     written: list[tuple[str, str, Path]] = []
     for layer, part, table in layers:
         path = folder / f"{layer}{'-' + part if part else ''}.parquet"
-        table.to_parquet(path)
+        write_table(table, path)
         written.append((layer, part, path))
     roster = folder / "roster.csv"
-    city.roster.to_csv(roster, index=False, encoding="utf-8")
-    city.water.to_parquet(folder / "water.parquet")
-    city.tracks.to_parquet(folder / "tracks.parquet")
-    city.true_rate.to_parquet(folder / "true_rate.parquet")
+    write_table(city.roster, roster)
+    write_table(city.water, folder / "water.parquet")
+    write_table(city.tracks, folder / "tracks.parquet")
+    write_table(city.true_rate, folder / "true_rate.parquet")
     return [*written, ("roster", "", roster)]
 
 
 def _streets(size: SizeRecipe, recipe: Recipe, seed: int) -> tuple[Plan, Chains, Ground, Streets]:
     plan = draw_plan(size, recipe.plan, np.random.default_rng([seed, 0]))
     chains = lay_streets(plan, size, recipe.plan, np.random.default_rng([seed, 1]))
-    ground = ground_of(plan, recipe)
+    ground = ground_of(plan, recipe.place)
     return plan, chains, ground, street_layer(plan, chains, ground, size, recipe, np.random.default_rng([seed, 2]))
 
 
 def _water(plan: Plan, chains: Chains, ground: Ground, recipe: Recipe) -> gpd.GeoDataFrame:
-    """Return the river, with its island left out, and the stream as polygons, cut at the city's border."""
-    columns = np.flatnonzero((plan.block_at[plan.river_row] >= 0) & (plan.block_at[plan.river_row - 1] >= 0))
-    across = np.arange(columns[0], columns[-1] + 2)
+    """Return the river, with its island left out, and the stream as polygons from border to border."""
+    across = np.arange(plan.columns + 1)
     river_rim = (
         np.concatenate([np.full(len(across), plan.river_row - 1), np.full(len(across), plan.river_row + 1)]),
         np.concatenate([across, across[::-1]]),
     )
     stream = plan.stream_column
-    rows = np.flatnonzero((plan.block_at[:, stream] >= 0) & (plan.block_at[:, stream - 1] >= 0))
-    along = np.arange(plan.river_row + 1, rows[-1] + 2)
+    along = np.arange(plan.river_row + 1, plan.columns + 1)
     stream_rim = (
         np.concatenate([along, along[::-1]]),
         np.concatenate([np.full(len(along), stream - 1), np.full(len(along), stream + 1)]),

@@ -4,8 +4,8 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from layers.demo_city.ground import WGS84, Ground
 from layers.demo_city.plan import FIELDS, HOUSING, INDUSTRY, PARK, WATER, Floats, Ints, Plan
-from layers.demo_city.segments import WGS84, Ground
 
 #: How densely each use of land is lived in, housing being 1.
 LIVED_IN = {HOUSING: 1.0, PARK: 0.0, INDUSTRY: 0.06, FIELDS: 0.03, WATER: 0.0}
@@ -19,20 +19,20 @@ def apportion(total: int, weight: Floats, *, least: int = 0, most: Ints | None =
     """
     most = np.full(len(weight), total) if most is None else most
     exact = total * weight / weight.sum()
-    share = np.clip(np.floor(exact).astype(np.int64), least, most)
+    share = np.asarray(np.clip(np.floor(exact).astype(np.int64), least, most))
     while (missing := total - int(share.sum())) != 0:
         open_ = np.flatnonzero(share < most if missing > 0 else share > least)
         wish = (exact - share)[open_] * np.sign(missing)
         best = open_[np.argsort(-wish, kind="stable")[: abs(missing)]]
         share[best] += np.sign(missing)
-    return share
+    return np.asarray(share, np.int64)
 
 
 def people_by_block(plan: Plan, block_m2: Floats, total: int, rng: np.random.Generator) -> Ints:
     """Settle ``total`` people in the blocks, denser towards the centre; parks and water stay empty."""
     lived_in = np.array([LIVED_IN[use] for use in range(len(LIVED_IN))])[plan.use]
     weight = block_m2 * lived_in * plan.density**0.7 * np.exp(rng.normal(0, 0.45, len(block_m2)))
-    return apportion(total, weight)
+    return apportion(total, np.asarray(weight))
 
 
 def block_areas_m2(plan: Plan) -> Floats:
@@ -40,8 +40,8 @@ def block_areas_m2(plan: Plan) -> Floats:
     x, y = plan.x, plan.y
     ax, ay = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
     bx, by = x[1:, :-1] - x[:-1, 1:], y[1:, :-1] - y[:-1, 1:]
-    inside = plan.block_at >= 0
-    return np.bincount(plan.block_at[inside], (0.5 * (ax * by - ay * bx))[inside], minlength=len(plan.use))
+    squares_m2 = 0.5 * (ax * by - ay * bx)
+    return np.asarray(np.bincount(plan.block_at.ravel(), squares_m2.ravel(), minlength=len(plan.use)), np.float64)
 
 
 def population_layer(

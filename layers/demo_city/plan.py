@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from layers.demo_city.recipe import PlanRecipe, SizeRecipe
+from layers.demo_city.warp import noise, warp
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,9 +46,9 @@ class Plan:
 
     x, y : (columns + 1, columns + 1) metres of lattice node [row, column], after the warp.
     lines : arterials first, then the streets that split superblocks.
-    x0, x1, y0, y1 : (b,) column and row bounds of each block inside the city; use : (b,) HOUSING .. WATER;
+    x0, x1, y0, y1 : (b,) column and row bounds of each block; use : (b,) HOUSING .. WATER;
     density : (b,) 0 at the edge to 1 at the centre; superblock : (b,) the superblock a block lies in.
-    block_at : (columns, columns) block of each square, -1 outside the city.
+    block_at : (columns, columns) block of each square.
     river_row : lattice row of the middle of the river; stream_column : lattice column of the middle of the stream,
     which joins the river from above.
     """
@@ -79,9 +79,7 @@ def draw_plan(size: SizeRecipe, recipe: PlanRecipe, rng: np.random.Generator) ->
     rects, arterials = _superblocks(along, long_rank, across, cross_rank, river_row, stream_column, recipe, rng)
     field = density_field(columns, size.satellites, rng)
     leaves, owner, streets = _split(rects, field, river_row, stream_column, recipe, rng)
-    x, y = _warp(size, river_row, stream_column, recipe, rng)
-    inside = _inside(leaves, columns, recipe, rng)
-    leaves, owner = leaves[inside], owner[inside]
+    x, y = warp(size, river_row, stream_column, recipe, rng)
     density = field[(leaves[:, 2] + leaves[:, 3]) // 2, (leaves[:, 0] + leaves[:, 1]) // 2]
     return Plan(
         columns=columns,
@@ -104,7 +102,8 @@ def draw_plan(size: SizeRecipe, recipe: PlanRecipe, rng: np.random.Generator) ->
 def _lines(table: Ints) -> Lines:
     """Read lines from columns along_x, at, start, end, rank, superblock, and number the streets they make up."""
     _, street = np.unique(table[:, [0, 1, 5]], axis=0, return_inverse=True)
-    return Lines(table[:, 0] == 1, *(table[:, k] for k in range(1, 6)), street=street.reshape(-1))
+    at, start, end, rank, superblock = table[:, 1:].T
+    return Lines(table[:, 0] == 1, at, start, end, rank, superblock, street.reshape(-1))
 
 
 def _arterials(columns: int, middle: int, recipe: PlanRecipe, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -140,15 +139,17 @@ def _superblocks(
         (across[: river + 1], cross_rank[: river + 1]),
         (across[river:], cross_rank[river:]),
     ):
-        c, r = np.meshgrid(np.arange(len(along) - 1), np.arange(len(rows) - 1))
-        c, r = c.ravel(), r.ravel()
+        r, c = np.divmod(np.arange((len(rows) - 1) * (len(along) - 1)), len(along) - 1)
+        off_centre = np.hypot(
+            (rows[:-1] + rows[1:])[:, None] / across[-1] - 1, (along[:-1] + along[1:])[None, :] / along[-1] - 1
+        )
         # join a superblock with its right-hand neighbour; only even columns may, so that no chain of joins arises
         joined = (
             (c % 2 == int(rng.integers(2)))
             & (c + 2 < len(along))
             & (long_rank[np.minimum(c + 1, len(along) - 1)] == SECONDARY)
             & (along[c + 1] != stream_column)
-            & (rng.random(len(c)) < 2 * recipe.missing_arterial)
+            & (rng.random(len(c)) < recipe.missing_arterial * (1 + 3 * off_centre[r, c]))
         )
         swallowed = np.zeros((len(rows) - 1, len(along) - 1), bool)
         swallowed[r[joined], c[joined] + 1] = True
@@ -172,8 +173,7 @@ def density_field(columns: int, satellites: int, rng: np.random.Generator) -> Fl
     radius = rng.uniform(0.5, 0.85, satellites)
     for a, r in zip(angle, radius, strict=True):
         field = field + 0.5 * np.exp(-(((x - r * np.cos(a)) ** 2 + (y - r * np.sin(a)) ** 2) / 0.012))
-    noise = gaussian_filter(rng.standard_normal(field.shape), columns / 24, mode="nearest")
-    return np.clip(field * (1 + 0.35 * noise / noise.std()), 0.02, 1.0)
+    return np.clip(field * (1 + noise(field.shape, columns / 24, 0.35, rng)), 0.02, 1.0)
 
 
 def _split(
@@ -247,18 +247,6 @@ def _cut_banks(
     return rects, owner, level, np.concatenate(lines)
 
 
-def _inside(leaves: Ints, columns: int, recipe: PlanRecipe, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Tell which blocks lie inside the city's outline, a rough circle."""
-    half = columns / 2
-    x = (leaves[:, 0] + leaves[:, 1]) / 2 / half - 1
-    y = (leaves[:, 2] + leaves[:, 3]) / 2 / half - 1
-    angle = np.arctan2(y, x)
-    edge = np.full(len(leaves), 0.9)
-    for waves in (2, 3, 5, 8, 13):
-        edge += recipe.outline_roughness / waves * np.cos(waves * angle + rng.uniform(0, 2 * np.pi))
-    return np.asarray(np.hypot(x, y) < np.minimum(edge, 0.985))
-
-
 def _land_use(
     leaves: Ints, density: Floats, river_row: int, stream_column: int, recipe: PlanRecipe, rng: np.random.Generator
 ) -> Ints:
@@ -273,7 +261,7 @@ def _land_use(
 
 
 def _paint(leaves: Ints, columns: int) -> Ints:
-    """Return which block each lattice square [row, column] belongs to, -1 outside."""
+    """Return which block each lattice square [row, column] belongs to."""
     width, height = leaves[:, 1] - leaves[:, 0], leaves[:, 3] - leaves[:, 2]
     count = width * height
     block = np.repeat(np.arange(len(leaves)), count)
@@ -281,74 +269,3 @@ def _paint(leaves: Ints, columns: int) -> Ints:
     painted = np.full((columns, columns), -1, np.int64)
     painted[leaves[block, 2] + step // width[block], leaves[block, 0] + step % width[block]] = block
     return painted
-
-
-def _warp(
-    size: SizeRecipe, river_row: int, stream_column: int, recipe: PlanRecipe, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Place the lattice nodes: jittered, bent along a meandering river, denser at the centre, turned.
-
-    Where jitter would fold a square over, its nodes are put back until every square keeps its orientation.
-    """
-    columns, unit = size.columns, size.spacing_m
-    base_x = _axis(columns, stream_column, unit, recipe.stream_width_m / 2)
-    base_y = _axis(columns, river_row, unit, recipe.river_width_m / 2)
-    plain_x, plain_y = np.meshgrid(base_x, base_y)
-    half = columns * unit / 2
-    phases = rng.uniform(0, 2 * np.pi, 3)
-    for axis in (plain_x, plain_y):
-        axis += _noise(axis.shape, columns / 8, columns / 110 * unit, rng)
-    jitter = [
-        sum(
-            _noise(plain_x.shape, sigma, amount * unit, rng) for sigma, amount in ((0.7, 0.10), (2.5, 0.30), (9.0, 0.9))
-        )
-        for _ in range(2)
-    ]
-    calm = np.ones_like(plain_x)
-    for _ in range(20):
-        x, y = _bend(plain_x + calm * jitter[0], plain_y + calm * jitter[1], half, base_y[river_row], phases, recipe)
-        folded = _folded(x, y)
-        if not folded.any():
-            break
-        near = gaussian_filter(np.pad(folded, ((0, 1), (0, 1))).astype(float), 4.0)
-        calm *= 1 - np.minimum(near * 40, 0.4)
-    return x, y
-
-
-def _noise(shape: tuple[int, ...], sigma: float, amount: float, rng: np.random.Generator) -> Floats:
-    """Return smooth noise of wavelength about ``sigma`` nodes and standard deviation ``amount``, without outliers."""
-    noise = gaussian_filter(rng.standard_normal(shape), sigma, mode="nearest")
-    return np.asarray(amount * np.clip(noise / noise.std(), -2.5, 2.5))
-
-
-def _axis(columns: int, middle: int, unit: float, half_water: float) -> Floats:
-    """Return base positions of columns or rows, water's two strips at ``middle`` being ``half_water`` wide."""
-    steps = np.full(columns, unit)
-    steps[middle - 1 : middle + 1] = half_water
-    at = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.asarray(at - at[columns // 2])
-
-
-def _bend(
-    x: Floats, y: Floats, half: float, river_y: float, phases: Floats, recipe: PlanRecipe
-) -> tuple[Floats, Floats]:
-    t = x / half
-    meander = 0.10 * np.sin(2.6 * t + phases[0]) + 0.045 * np.sin(6.3 * t + phases[1])
-    y = y + half * meander * np.exp(-(((y - river_y) / (0.55 * half)) ** 2))
-    r = np.hypot(x, y) / half
-    stretch = recipe.stretch + (1 - recipe.stretch) * r**1.3
-    turn = np.deg2rad(recipe.tilt_degrees) + np.deg2rad(recipe.swirl_degrees) * np.sin(3.2 * r + phases[2])
-    x, y = x * stretch, y * stretch
-    return np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y
-
-
-def _folded(x: Floats, y: Floats) -> NDArray[np.bool_]:
-    """Tell which squares have a corner that is not clearly convex."""
-    corner_x = (x[:-1, :-1], x[:-1, 1:], x[1:, 1:], x[1:, :-1])
-    corner_y = (y[:-1, :-1], y[:-1, 1:], y[1:, 1:], y[1:, :-1])
-    folded = np.zeros(corner_x[0].shape, bool)
-    for k in range(4):
-        ax, ay = corner_x[k] - corner_x[k - 1], corner_y[k] - corner_y[k - 1]
-        bx, by = corner_x[(k + 1) % 4] - corner_x[k], corner_y[(k + 1) % 4] - corner_y[k]
-        folded |= ax * by - ay * bx < 0.25 * np.hypot(ax, ay) * np.hypot(bx, by)
-    return folded

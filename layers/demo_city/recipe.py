@@ -61,6 +61,7 @@ class PlanRecipe:
     river_row: float
     stream_width_m: float
     stream_column: float
+    roundness: float
     outline_roughness: float
     dead_end_share: float
     footpath_share: float
@@ -101,7 +102,7 @@ def load_recipe(path: Path = RECIPE) -> Recipe:
     """Read the recipe from ``path``."""
     with path.open("rb") as file:
         raw = tomllib.load(file)
-    plan = {key: tuple(value) if isinstance(value, list) else value for key, value in raw["plan"].items()}
+    plan: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["plan"].items()}
     return Recipe(
         seed=raw["seed"],
         place=PlaceRecipe(**raw["place"]),

@@ -16,10 +16,11 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from layers.demo_city.areas import Tiers
+from layers.demo_city.ground import WGS84, Ground
 from layers.demo_city.plan import PARK, Floats, Ints, Plan
 from layers.demo_city.recipe import Recipe, SizeRecipe
-from layers.demo_city.segments import WGS84, Ground, Streets
+from layers.demo_city.segments import Streets
+from layers.demo_city.tiers import Tiers
 
 SHIFTS = ("night", "day", "evening")
 SHIFT_HOURS = {"night": range(6), "day": range(6, 18), "evening": range(18, 24)}
@@ -72,7 +73,7 @@ def _true_rates(
     """Return (m, kinds) relative rates of each kind of place along each segment, shares as in the recipe."""
     x, y = ground.metres(streets.row, streets.column)
     walked = np.where(_walkable(streets), streets.table["length_m"].to_numpy(), 0.0)
-    density = np.where(streets.block >= 0, plan.density[streets.block], 0.0)
+    density = plan.density[streets.block]
     places = _places(plan, streets, size, rng)
     rate = np.empty((len(x), len(spec["kinds"])))
     for k, (kind, what) in enumerate(spec["kinds"].items()):
@@ -92,7 +93,7 @@ def _true_rates(
 
 
 def _walkable(streets: Streets) -> NDArray[np.bool_]:
-    return ~streets.table["street_class"].isin(["motorway", "motorway_link"]).to_numpy(bool) & (streets.block >= 0)
+    return np.asarray(~streets.table["street_class"].isin(["motorway", "motorway_link"]).to_numpy(bool))
 
 
 def _places(
@@ -124,9 +125,8 @@ def _patrol_passes(
     """Return (m, months, shifts) passes of patrols: more on arterials and in the centre, growing over the years."""
     by_class = streets.table["street_class"].map(spec["by_class"]).fillna(0.0).to_numpy(np.float64)
     worker = np.exp(rng.normal(0, spec["worker_spread"], int(tiers.grid_cell.max()) + 1))
-    block = np.maximum(streets.block, 0)
+    block = streets.block
     weekly = spec["passes_per_week"] * by_class * (0.25 + plan.density[block]) * worker[tiers.grid_cell[block]]
-    weekly[streets.block < 0] = 0.0
     growth = 1 + spec["growth"] * np.linspace(0, 1, len(weeks))
     share = np.array([spec["shift_share"][s] for s in SHIFTS])
     passes = np.empty((len(weekly), len(weeks), len(SHIFTS)), np.int16)

@@ -10,11 +10,13 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from layers.demo_city.areas import AreaLayers, Tiers
+from layers.demo_city.areas import AreaLayers
+from layers.demo_city.ground import WGS84, Ground
 from layers.demo_city.naming import person_names
 from layers.demo_city.plan import Floats, Ints
 from layers.demo_city.recipe import Recipe, SizeRecipe
-from layers.demo_city.segments import WGS84, Ground, Streets
+from layers.demo_city.segments import Streets
+from layers.demo_city.tiers import Tiers
 
 NOT_AT_THE_KERB = ("motorway", "motorway_link", "footway")
 FIRST_PHONE_OF_STATIONS = 90_000
@@ -32,8 +34,8 @@ def service_layer(
 ) -> gpd.GeoDataFrame:
     """Return the layer ``service-points``: beside streets, rather where people live, with gaps between them."""
     services, count = recipe.services, size.service_points
-    cell_people = np.bincount(tiers.grid_cell, people)
-    segment = _segments_in_cells(streets, tiers, cell_people**0.5, count, rng)
+    crowd = np.sqrt(np.bincount(tiers.grid_cell, people), dtype=np.float64)
+    segment = _segments_in_cells(streets, tiers, crowd, count, rng)
     lon, lat = beside_street(streets, segment, services["beside_street_m"], ground, rng)
     community = layers.areas["community"]["name"].to_numpy()[tiers.community[streets.block[segment]]]
     mode = _draw({k: v["share"] for k, v in services["modes"].items()}, count, rng)
@@ -146,13 +148,13 @@ def beside_street(
     line = streets.table.geometry.to_numpy()[segment]
     at = shapely.line_interpolate_point(line, rng.uniform(0.1, 0.9, len(segment)), normalized=True)
     angle = rng.uniform(0, 2 * np.pi, len(segment))
-    return ground.shifted(shapely.get_x(at), shapely.get_y(at), rng.uniform(*off_m, len(segment)), angle)
+    return ground.shifted(shapely.get_x(at), shapely.get_y(at), rng.uniform(off_m[0], off_m[1], len(segment)), angle)
 
 
 def _at_kerb(streets: Streets) -> NDArray[np.bool_]:
     table = streets.table
     bridge = table["name"].str.endswith("桥").to_numpy(bool)
-    return ~table["street_class"].isin(NOT_AT_THE_KERB).to_numpy(bool) & ~bridge & (streets.block >= 0)
+    return np.asarray(~table["street_class"].isin(NOT_AT_THE_KERB).to_numpy(bool) & ~bridge)
 
 
 def _segments_in_cells(streets: Streets, tiers: Tiers, weight: Floats, count: int, rng: np.random.Generator) -> Ints:

@@ -179,7 +179,7 @@ def _stubs(plan: Plan, block: Ints, rank: Ints, through: bool, rng: np.random.Ge
 
 def _park_diagonals(plan: Plan, rng: np.random.Generator) -> Ints:
     block = plan.block_at
-    park = (block >= 0) & (plan.use[block] == PARK)
+    park = plan.use[block] == PARK
     row, column = np.nonzero(park & (rng.random(block.shape) < 0.35))
     falling = rng.random(len(row)) < 0.5
     one = np.ones_like(row)
@@ -220,7 +220,7 @@ def _left_out(chains: Chains, plan: Plan, recipe: PlanRecipe, rng: np.random.Gen
     middle = chains.node[(chains.start[:-1] + chains.start[1:]) // 2]
     width = plan.columns + 1
     block = plan.block_at[np.minimum(middle // width, width - 2), np.minimum(middle % width, width - 2)]
-    density = np.where(block >= 0, plan.density[block], 0.0)
+    density = plan.density[block]
     low, high = recipe.missing_minor
     minor = (chains.rank >= RESIDENTIAL) & (chains.rank <= LIVING) & (chains.bridge < 0)
     return np.asarray(minor & (rng.random(len(chains)) < low + (high - low) * (1 - density)))
@@ -235,7 +235,7 @@ def chain_edges(edges: Edges, river_bridges: int = 0) -> Chains:
     m = len(edges)
     tail = np.concatenate([edges.tail, edges.head])
     order = np.argsort(tail, kind="stable")
-    nodes, begin, degree = np.unique(tail[order], return_index=True, return_counts=True)
+    _, begin, degree = np.unique(tail[order], return_index=True, return_counts=True)
     one, two = order[begin[degree == 2]], order[begin[degree == 2] + 1]
     a, b = one % m, two % m
     same = (edges.line[a] == edges.line[b]) & (edges.rank[a] == edges.rank[b]) & (edges.bridge[a] == edges.bridge[b])
