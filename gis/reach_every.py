@@ -29,6 +29,8 @@ LANES = 128
 MOST_NEIGHBOURS = 8
 SLOTS = 12
 UNITS = 2**29
+#: Below this a unit would be lost in float64's own rounding of the seconds.
+LEAST_LIMIT_S = 1e-3
 #: No way: twice this still fits 32 bits.
 FAR = 2**30 - 1
 #: Width of a bucket of the surrounding search, as a shift: 128 of them up to the limit.
@@ -51,15 +53,14 @@ def reached_total(graph: SearchGraph, weight: NDArray[np.float64], limit_s: floa
     if not (np.isfinite(limit_s) and limit_s >= 0):
         raise NetworkError(f"时限无效：{limit_s}", f"the time limit must be finite and >= 0, got {limit_s}")
 
-    arcs = graph.indptr, graph.head, graph.seconds
-    weight = weight.astype(np.float64)
-    if limit_s == 0:
-        total = np.zeros(graph.n_nodes)
-        _count_exactly(*arcs, np.arange(graph.n_nodes, dtype=np.int32), weight, limit_s, total)
-        return total
-    units = np.minimum(np.rint(graph.seconds * (UNITS / limit_s)), FAR).astype(np.int32)
-    total, doubtful = _count_in_lanes(graph.indptr, graph.head, units, weight)
-    _count_exactly(*arcs, np.flatnonzero(doubtful).astype(np.int32), weight, limit_s, total)
+    if limit_s < LEAST_LIMIT_S or graph.n_nodes == 0:
+        doubtful = np.ones(graph.n_nodes, bool)
+        total: NDArray[np.float64] = np.zeros(graph.n_nodes)
+    else:
+        units = np.minimum(np.rint(graph.seconds * (UNITS / limit_s)), FAR).astype(np.int32)
+        total, doubtful = _count_in_lanes(graph.indptr, graph.head, units, weight)
+    again = np.flatnonzero(doubtful).astype(np.int32)
+    _count_exactly(graph.indptr, graph.head, graph.seconds, again, weight, float(limit_s), total)
     return total
 
 

@@ -117,7 +117,7 @@ class NearestIndex:
             np.concatenate([source, np.full(len(came.node), point, np.int32)]),
         )
         _spread_again(
-            graph.indptr, graph.head, graph.seconds, *self._into, *self._seeds, point, lost, self._limit_s,
+            (graph.indptr, graph.head, graph.seconds), self._into, self._seeds, point, lost, self._limit_s,
             self._width_s, self._time_s, self._source, self._marked, self._room,
         )  # fmt: skip
         won = _labelled(graph.indptr, graph.head, came.node, point, self._source, self._marked, self._room)
@@ -189,10 +189,12 @@ def _labelled(indptr, head, begin, point, source, marked, room):  # type: ignore
 
 @njit(cache=True)
 def _spread_again(  # type: ignore[no-untyped-def]
-    indptr, head, seconds, into, tail, arc_s, seed_node, seed_s, seed_source, point, lost, limit_s, width_s,
-    time_s, source, marked, room,
+    arcs, arcs_into, seeds, point, lost, limit_s, width_s, time_s, source, marked, room
 ):  # fmt: skip
     """Search from the labels around the nodes ``lost``, the points that begin among them, and from ``point``."""
+    indptr, head, seconds = arcs
+    into, tail, arc_s = arcs_into
+    seed_node, seed_s, seed_source = seeds
     count = 0
     for i in range(lost.size):
         marked[lost[i]] = True
@@ -213,6 +215,4 @@ def _spread_again(  # type: ignore[no-untyped-def]
             count += 1
     for i in range(lost.size):
         marked[lost[i]] = False
-    spread(
-        indptr, head, seconds, node, begin_s, who, 0, count, limit_s, width_s, time_s, source, room, new_queue(1024)
-    )
+    spread(indptr, head, seconds, node, begin_s, who, 0, count, limit_s, width_s, time_s, source, room, new_queue(1024))
