@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 
 #: Metres: cuts closer than this to each other or to a segment's end are one.
 _SAME_M = 1e-6
-#: Degrees (0.1 mm): a point this close to an area's edge is not outside it by rounding.
-_ROUNDING_DEG = 1e-9
+#: Degrees (0.1 mm): a point this close to an area's edge lies on it, whatever rounding says.
+EDGE_DEG = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,12 +81,8 @@ def locate(areas: Areas, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
     finite = np.isfinite(x) & np.isfinite(y)
     points[finite] = shapely.points(x[finite], y[finite])
     # The polygons ask for points, not the other way round: only the asking side is prepared.
-    area, point = shapely.STRtree(points).query(areas, predicate="intersects")
+    area, point = shapely.STRtree(points).query(areas, predicate="dwithin", distance=EDGE_DEG)
     np.minimum.at(found, point, area.astype(np.int32))
-    lost = np.flatnonzero((found == none) & finite)
-    if len(lost):
-        point, area = shapely.STRtree(areas).query(points[lost], predicate="dwithin", distance=_ROUNDING_DEG)
-        np.minimum.at(found, lost[point], area.astype(np.int32))
     return np.where(found == none, -1, found).astype(np.int32)
 
 
@@ -130,7 +126,8 @@ def _refine(
     stop = np.concatenate([stop[inner], np.zeros(len(cut)), drawn[cut]])
     order = np.lexsort((stop, stop_line))
     stop_line, stop = stop_line[order], stop[order]
-    fresh = np.r_[True, (stop_line[1:] != stop_line[:-1]) | (np.diff(stop) > _SAME_M)]
+    fresh = np.ones(len(stop), bool)
+    fresh[1:] = (stop_line[1:] != stop_line[:-1]) | (np.diff(stop) > _SAME_M)
     stop_line, stop = stop_line[fresh], stop[fresh]
     opens = np.flatnonzero(stop_line[1:] == stop_line[:-1])
     of, low, high = stop_line[opens], stop[opens], stop[opens + 1]
