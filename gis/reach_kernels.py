@@ -30,9 +30,10 @@ def _longer(queue, entries):  # type: ignore[no-untyped-def]
     more_key = np.empty(entries, np.float64)
     more_node = np.empty(entries, np.int32)
     more_following = np.empty(entries, np.int32)
-    more_key[: key.size] = key
-    more_node[: key.size] = node
-    more_following[: key.size] = following
+    for e in range(key.size):  # slices would take seconds more to compile
+        more_key[e] = key[e]
+        more_node[e] = node[e]
+        more_following[e] = following[e]
     return buckets, more_key, more_node, more_following
 
 
@@ -70,7 +71,7 @@ def _open_window(chain, per_s, queue):  # type: ignore[no-untyped-def]
         base = min(base, key[e] * per_s)
         e = following[e]
     base_bucket = np.int64(base)
-    left = -1
+    left = np.int64(-1)
     moved = 0
     e = chain
     while e >= 0:
@@ -167,8 +168,8 @@ def spread(  # type: ignore[no-untyped-def]
     """
     taken = np.empty((0, 0), np.int32)
     return spread_beside(
-        indptr, head, seconds, seed_node, seed_s, seed_source, first, last, limit_s, width_s, time_s, source, touched,
-        taken, queue,
+        indptr, head, seconds, seed_node, seed_s, seed_source, np.int64(first), np.int64(last), limit_s, width_s,
+        time_s, source, touched, taken, queue,
     )  # fmt: skip
 
 
@@ -183,10 +184,10 @@ def spread_beside(  # type: ignore[no-untyped-def]
     n_touched, top = _seeded(seed_node, seed_s, seed_source, first, last, limit_s, time_s, source, touched, queue)
     per_s = 1.0 / width_s
     later = top - 1
-    spare = -1
+    spare = np.int64(-1)  # numba compiles once more for every literal argument
     while later >= 0:
         base, waiting, later = _open_window(later, per_s, queue)
-        b = 0
+        b = np.int64(0)
         while True:
             buckets, key, node, following = queue
             state = (b, waiting, later, spare, top, n_touched)
@@ -207,9 +208,10 @@ def spread_once(indptr, head, seconds, seed_node, seed_s, seed_source, limit_s, 
     time_s = np.full(n, np.inf)
     source = np.full(n, -1, np.int32)
     touched = np.empty(n, np.int32)
-    queue = new_queue(1024 + 2 * seed_node.size)
-    spread(
-        indptr, head, seconds, seed_node, seed_s, seed_source, 0, seed_node.size, limit_s, width_s, time_s, source,
-        touched, queue,
+    queue = new_queue(1024)
+    taken = np.empty((0, 0), np.int32)
+    spread_beside(
+        indptr, head, seconds, seed_node, seed_s, seed_source, np.int64(0), seed_node.size, limit_s, width_s, time_s,
+        source, touched, taken, queue,
     )  # fmt: skip
     return time_s, source

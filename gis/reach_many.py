@@ -65,11 +65,12 @@ def nearest_in_turn(indptr, head, seconds, seed_node, seed_s, seed_source, k, li
         time_s = np.full(n, np.inf)
         source = np.full(n, -1, np.int32)
         _, queue = spread_beside(
-            indptr, head, seconds, node, begin_s, who, 0, node.size, limit_s, width_s, time_s, source, touched,
-            taken, queue,
+            indptr, head, seconds, node, begin_s, who, np.int64(0), node.size, limit_s, width_s, time_s, source,
+            touched, taken, queue,
         )  # fmt: skip
-        all_s[:, j] = time_s
-        all_source[:, j] = source
+        for v in range(n):
+            all_s[v, j] = time_s[v]
+            all_source[v, j] = source[v]
     return all_s, all_source
 
 
@@ -80,8 +81,9 @@ def _room(ids, values, needed):  # type: ignore[no-untyped-def]
         return ids, values
     more_ids = np.empty(max(needed, 2 * ids.size), ids.dtype)
     more_values = np.empty(more_ids.size, values.dtype)
-    more_ids[: ids.size] = ids
-    more_values[: ids.size] = values
+    for i in range(ids.size):  # slices would take seconds more to compile
+        more_ids[i] = ids[i]
+        more_values[i] = values[i]
     return more_ids, more_values
 
 
