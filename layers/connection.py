@@ -80,12 +80,14 @@ def transaction(engine: Engine, *, writes: bool = False) -> Iterator[Connection]
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
+        raise store_error(engine.url, error.orig or error) from error
+    except engine.dialect.loaded_dbapi.Error as error:  # from the driver itself, where rows go past SQLAlchemy
         raise store_error(engine.url, error) from error
 
 
-def store_error(url: URL, error: DBAPIError) -> StoreError:
-    """Put a database's refusal in one sentence that names the store and never its password."""
-    lines = str(error.orig or error).strip().splitlines()
+def store_error(url: URL, error: BaseException) -> StoreError:
+    """Put a database's refusal in one sentence that names the store and never its password nor a row's content."""
+    lines = str(error).strip().splitlines()
     reason = (lines or ["unknown"])[0]
     if url.password:
         reason = reason.replace(str(url.password), "***")

@@ -92,7 +92,7 @@ def _nullable(values: pd.Series, blank: pd.Series) -> pd.Series:
     """Return ``values`` as objects with None (not NaN) where ``blank``."""
     objects = values.to_numpy(object, copy=True)
     objects[blank.to_numpy(bool)] = None
-    return pd.Series(objects)
+    return pd.Series(objects, dtype=object)  # else pandas makes it text, and None NaN
 
 
 def content_sha256(layer: str, table: gpd.GeoDataFrame) -> str:
