@@ -57,7 +57,7 @@ class CoverageDrawing:
     areas : every tier's and grid cell's row of the run's "areas" table, with geometry (WGS84, may be None).
     segments : the run's "segments" table with geometry. points : code, name, functions, hours, phone, address,
         kind ("service-points" or "rescue-stations"), withheld, with geometry; missing columns are taken as blank.
-    tables : the run's other tables by name (gaps, hours, lorenz, inequality, points, roster).
+    tables : the run's other tables by name (totals, gaps, hours, lorenz, inequality, points, roster).
     notes, question : (Chinese, English): what the result leaves out or assumes; what was asked.
     data_date : the date of the data as text. attribution : whose data it is. approval_number : 审图号 or "".
     """
@@ -87,6 +87,11 @@ class CoverageDrawing:
         """What shares are of: "people", or "street" where no area has anyone in it."""
         people = self.areas["people"].to_numpy(float) if "people" in self.areas else np.zeros(0)
         return "people" if np.nansum(people) > 0 else "street"
+
+    @property
+    def totals(self) -> DataFrame:
+        """One row over all streets and people where the run has it, else the rows of the tier drawn."""
+        return self.tables.get("totals", self.areas[(self.areas["level"] == self.level).to_numpy()])
 
     @property
     def flags(self) -> list[tuple[str, str]]:

@@ -57,4 +57,4 @@ def wrap(text: str, width: float) -> list[str]:
 def round_length(most: float) -> float:
     """Return the longest length of 1, 2 or 5 times a power of ten that is not above ``most``."""
     power = 10.0 ** np.floor(np.log10(most))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= most))
+    return float(max(step * power for step in (0.5, 1, 2, 5) if step * power <= most))

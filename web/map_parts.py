@@ -67,22 +67,46 @@ _UNSAFE = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
 
 
 class AreaData(MacroElement):
-    """The areas once, for all layers that colour them.
+    """The areas once, for all layers that colour them, and how a card of one is written.
 
-    shapes : (a,) GeoJSON texts. classes : (t, a) position in the palette per threshold. names, cards : (a,) HTML.
+    shapes : (a,) GeoJSON texts. classes : (t, a) position in the palette per threshold. names : (a,) as text: the
+    page escapes them. facts : (a,) values of ``labels``, which are HTML; ``headline`` is the one shown beside the name.
     """
 
-    _template = Template("{% macro script(this, kwargs) %}const lamplightAreas = {{ this.text }};{% endmacro %}")
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        const lamplightAreas = {{ this.text }};
+        const lamplightText = (text) => {
+            const box = document.createElement('div');
+            box.textContent = text;
+            return box.innerHTML;
+        };
+        const lamplightName = ({n, f}) => lamplightText(n + ' ' + f[{{ this.headline }}]);
+        const lamplightCard = ({n, k, f}) => `<div class="card"><b>${lamplightText(n)}</b>`
+            + `<span class="code">${lamplightText(k)}</span><table>`
+            + {{ this.labels }}.map((label, i) => `<tr><td>${label}</td><td>${lamplightText(f[i])}</td></tr>`).join('')
+            + '</table></div>';
+        {% endmacro %}
+        """
+    )
 
     def __init__(
-        self, shapes: NDArray[np.object_], classes: NDArray[np.int64], names: list[str], cards: list[str]
+        self,
+        shapes: NDArray[np.object_],
+        classes: NDArray[np.int64],
+        names: list[tuple[str, str]],
+        facts: list[list[str]],
+        labels: list[str],
+        headline: int,
     ) -> None:
         super().__init__()
         self._name = "AreaData"
-        rows = zip(shapes, classes.T.tolist(), names, cards, strict=True)
+        self.labels, self.headline = script_json(labels), headline
+        rows = zip(shapes, classes.T.tolist(), names, facts, strict=True)
         features = (
-            f'{{"type":"Feature","geometry":{shape},"properties":{script_json({"c": c, "n": n, "h": h})}}}'
-            for shape, c, n, h in rows
+            f'{{"type":"Feature","geometry":{shape},"properties":{script_json({"c": c, "n": n, "k": k, "f": f})}}}'
+            for shape, c, (n, k), f in rows
         )
         self.text = "[" + ",\n".join(features) + "]"
 
@@ -105,8 +129,8 @@ class ShareLayer(Layer):
                     fillOpacity: 0.85, opacity: 0.9, ...edge,
                 }),
                 onEachFeature: (area, layer) => {
-                    layer.bindPopup(area.properties.h, {maxWidth: 320});
-                    layer.bindTooltip(area.properties.n, {sticky: true});
+                    layer.bindPopup(() => lamplightCard(area.properties), {maxWidth: 320});
+                    layer.bindTooltip(() => lamplightName(area.properties), {sticky: true});
                     layer.on('mouseover', () => layer.setStyle({color: '#111111', weight: 2.5}).bringToFront());
                     layer.on('mouseout', () => layer.setStyle(edge));
                 },

@@ -1,5 +1,6 @@
 """The single-file map: folium and Leaflet with every asset inside, so it opens where there is no network."""
 
+import math
 from html import escape
 from pathlib import Path
 
@@ -101,24 +102,26 @@ def _number(figure: Figure) -> None:
 
 def _area_data(what: CoverageDrawing, areas: GeoDataFrame) -> map_parts.AreaData:
     share = np.stack([drawing.shares(areas, what.measure, t) for t in what.thresholds_s])
-    labels = [f"{drawing.minutes(t)} 分钟内 within {drawing.minutes(t)} min" for t in what.thresholds_s]
-    headline = what.thresholds_s.index(what.headline_s)
-    names, cards = [], []
-    columns = (areas[column] for column in ("code", "name", "people", "street_m", "mean_s"))
-    for i, (code, name, people, street_m, mean_s) in enumerate(zip(*columns, strict=True)):
-        facts = [
-            ("人口 people", f"{people:,.0f}"),
-            ("街面 streets", f"{street_m / 1000:,.1f} km"),
-            *zip(labels, map(_percent, share[:, i]), strict=True),
-            ("平均时间 mean time", f"{mean_s / 60:,.1f} 分钟 min" if np.isfinite(mean_s) else "—"),
+    within = [f"{drawing.minutes(t)} 分钟内 within {drawing.minutes(t)} min" for t in what.thresholds_s]
+    labels = [*within, "人口 people", "街面 streets", "平均时间 mean time"]
+    figures = (areas[column].to_numpy(float).tolist() for column in ("people", "street_m", "mean_s"))
+    facts = [
+        [
+            *map(_percent, shares),
+            f"{people:,.0f}",
+            f"{street_m / 1000:,.1f} km",
+            f"{mean_s / 60:,.1f} 分钟 min" if math.isfinite(mean_s) else "—",
         ]
-        cards.append(map_parts.card_html(str(name), str(code), facts))
-        names.append(f"{escape(str(name))} {_percent(share[headline, i])}")
-    return map_parts.AreaData(_simplified(areas.geometry.to_numpy()), drawing.share_class(share), names, cards)
+        for shares, people, street_m, mean_s in zip(share.T.tolist(), *figures, strict=True)
+    ]
+    names = list(zip(areas["name"].astype(str), areas["code"].astype(str), strict=True))
+    headline = what.thresholds_s.index(what.headline_s)
+    shapes = _simplified(areas.geometry.to_numpy())
+    return map_parts.AreaData(shapes, drawing.share_class(share), names, facts, labels, headline)
 
 
 def _percent(share: float) -> str:
-    return "—" if np.isnan(share) else f"{share:.1%}"
+    return "—" if math.isnan(share) else f"{share:.1%}"
 
 
 def _simplified(shapes: NDArray[np.object_]) -> NDArray[np.object_]:

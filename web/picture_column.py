@@ -57,7 +57,7 @@ def write(axes: Axes, what: CoverageDrawing, level: str, letters: Lettering) -> 
     """Write the column for the maps of ``what``, whose areas are drawn at ``level``."""
     column = _Column(axes, letters)
     _legend(column, what, level)
-    _totals(column, what, level)
+    _totals(column, what)
     _worst(column, what, level)
 
 
@@ -75,18 +75,18 @@ def _legend(column: _Column, what: CoverageDrawing, level: str) -> None:
     column.mark("s", 42, ("救助站", "rescue station"))
 
 
-def _totals(column: _Column, what: CoverageDrawing, level: str) -> None:
-    """Write the share of people and of street length covered at each threshold, over all drawn areas."""
-    letters, areas = column.letters, what.areas[(what.areas["level"] == level).to_numpy()]
-    people, street_m = areas["people"].sum(), areas["street_m"].sum()
+def _totals(column: _Column, what: CoverageDrawing) -> None:
+    """Write the share of people and of street length covered at each threshold."""
+    letters, totals = column.letters, what.totals
+    people, street_m = totals["people"].sum(), totals["street_m"].sum()
     column.head(("合计覆盖", "Covered in total"))
     column.put(0.62, letters.label(("人口", "people")), size=6.5, right=True, colour=PALE)
     column.put(1.0, letters.label(("街面", "streets")), size=6.5, right=True, colour=PALE)
     column.y -= LINE
     for t in what.thresholds_s:
         column.put(0, f"≤ {drawing.minutes(t)} min")
-        column.put(0.62, _percent(areas[f"covered_people_{t}"].sum(), people), right=True)
-        column.put(1.0, _percent(areas[f"covered_street_m_{t}"].sum(), street_m), right=True)
+        column.put(0.62, _percent(totals[f"covered_people_{t}"].sum(), people), right=True)
+        column.put(1.0, _percent(totals[f"covered_street_m_{t}"].sum(), street_m), right=True)
         column.y -= LINE
     column.put(0, letters.label(("共", "all")).split(" ")[0], colour=PALE)
     column.put(0.62, f"{people:,.0f}", right=True, colour=PALE)

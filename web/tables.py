@@ -11,7 +11,7 @@ from web import drawing, qgis_styles, workbook
 from web.drawing import CoverageDrawing, both
 
 #: Cells of one sheet beyond which rows stay in the GeoPackage: a workbook is for reading.
-MAX_CELLS = 45_000
+MAX_CELLS = 400_000
 _WEEKDAYS = ("一 Mon", "二 Tue", "三 Wed", "四 Thu", "五 Fri", "六 Sat", "日 Sun")
 _SHEETS = {
     "gaps": "最长缺口 Gaps",
@@ -113,7 +113,7 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
 
 def _summary(what: CoverageDrawing) -> pd.DataFrame:
     """Return the first sheet: what was asked, of which data, and how much is covered over the whole city."""
-    level, areas = _totals(what)
+    totals = what.totals
     facts: list[tuple[str, object]] = [
         ("城市 City", what.city),
         ("问题 Question", both(what.question)),
@@ -121,22 +121,15 @@ def _summary(what: CoverageDrawing) -> pd.DataFrame:
         *(("注意 Note", both(flag)) for flag in what.flags),
         ("数据来源 Sources", what.attribution),
         ("审图号 Map approval number", what.approval_number),
-        ("合计范围 Totals of", level),
-        ("人口 People", float(areas["people"].sum())),
-        ("街面（公里）Streets (km)", float(areas["street_m"].sum()) / 1000),
+        ("人口 People", float(totals["people"].sum())),
+        ("街面（公里）Streets (km)", float(totals["street_m"].sum()) / 1000),
     ]
     for t in what.thresholds_s:
-        for part, whole, said in (
+        for column, whole, said in (
             (f"covered_people_{t}", "people", "人口 people"),
             (f"covered_street_m_{t}", "street_m", "街面 streets"),
         ):
-            total = float(areas[whole].sum())
-            share = float(areas[part].sum()) / total if total > 0 else np.nan
+            total = float(totals[whole].sum())
+            share = float(totals[column].sum()) / total if total > 0 else np.nan
             facts.append((f"{drawing.minutes(t)} 分钟内 within {drawing.minutes(t)} min：{said}", share))
     return pd.DataFrame([f for f in facts if f[1] not in ("", None)], columns=["项目 Item", "内容 Value"])
-
-
-def _totals(what: CoverageDrawing) -> tuple[str, pd.DataFrame]:
-    if "totals" in what.tables:
-        return "全部街面与人口 all streets and people", what.tables["totals"]
-    return both(drawing.LEVEL_NAMES[what.level]), what.areas[(what.areas["level"] == what.level).to_numpy()]

@@ -77,6 +77,20 @@ def test_names_from_files_never_become_markup(draw: Draw, tmp_path: Path) -> Non
     assert "<img" not in html
 
 
+def test_cards_and_labels_opened_in_the_browser_are_text(draw: Draw, tmp_path: Path, browse: Browse) -> None:
+    html = page(draw(city=HOSTILE), tmp_path)
+    (name,) = re.findall(r"var (map_\d+) = L.map", html)
+    opened = f"{name}.eachLayer((l) => {{ if (l.getPopup && l.getPopup()) l.openTooltip().openPopup(); }});"
+    asked = "document.querySelectorAll('.leaflet-tooltip').forEach((t) => console.log('LABEL ' + t.textContent));"
+    head, mark, tail = html.rpartition("</script>")
+    (tmp_path / "map.html").write_text(head + opened + asked + mark + tail, "utf-8")
+    document, console = browse(tmp_path / "map.html")
+    shown = "".join(console)
+    assert "LABEL 东街道 100.0%" in shown and f"LABEL {HOSTILE} 25.0%" in shown and f"LABEL {HOSTILE}乙" in shown
+    assert "leaflet-popup-content" in document
+    assert "<img" not in re.sub(r"<script.*?</script>", "", document, flags=re.DOTALL)
+
+
 def test_withheld_points_are_not_in_the_page_at_all(draw: Draw, tmp_path: Path) -> None:
     html = page(draw(), tmp_path)
     assert "庇护所秘密" not in html
