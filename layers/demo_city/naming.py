@@ -69,7 +69,7 @@ def _bank_names(plan: Plan, named: NDArray[np.object_], names: Mapping[str, Any]
     return named
 
 
-def bridge_names(rivers: int, bridge: Ints, crossed: Sequence[str], names: Mapping[str, Any]) -> list[str]:
+def bridge_names(rivers: int, bridge: Ints, crossed: Sequence[str]) -> list[str]:
     """Name bridges after the street each carries: a 大桥 over the river (numbers below ``rivers``), else a 桥.
 
     crossed : name of the street on each bridge.
@@ -78,7 +78,7 @@ def bridge_names(rivers: int, bridge: Ints, crossed: Sequence[str], names: Mappi
     for number, name in zip(bridge.tolist(), crossed, strict=True):
         plain = name.removesuffix("大道").removesuffix("路")
         plain = plain[:-1] if len(plain) > 2 and plain[-1] in "东西南北" else plain
-        titles.append(plain + ("大桥" if number < rivers else f"{names['stream'][-1]}桥"))
+        titles.append(plain + ("大桥" if number < rivers else "桥"))
     return titles
 
 

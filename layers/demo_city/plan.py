@@ -149,6 +149,8 @@ def _superblocks(
             & (c + 2 < len(along))
             & (long_rank[np.minimum(c + 1, len(along) - 1)] == SECONDARY)
             & (along[c + 1] != stream_column)
+            & (rows[r] != river_row)
+            & (rows[r + 1] != river_row)  # roads to the river stay, for bridges to carry on
             & (rng.random(len(c)) < recipe.missing_arterial * (1 + 3 * off_centre[r, c]))
         )
         swallowed = np.zeros((len(rows) - 1, len(along) - 1), bool)

@@ -29,8 +29,12 @@ class PlaceRecipe:
 
 @dataclass(frozen=True, slots=True)
 class SizeRecipe:
-    """How much of everything a size of city has; the plan has ``columns`` squares of ``spacing_m`` per side."""
+    """How much of everything a size of city has.
 
+    The plan has ``columns`` squares of ``spacing_m`` per side, chosen so that about ``segments`` come out.
+    """
+
+    segments: int
     columns: int
     spacing_m: float
     districts: int

@@ -6,11 +6,13 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from layers.demo_city.extras import extra_streets
 from layers.demo_city.ground import WGS84, Ground
 from layers.demo_city.naming import bridge_names, street_names
-from layers.demo_city.plan import RESIDENTIAL, TERTIARY, Floats, Ints, Plan
+from layers.demo_city.plan import FOOTWAY, RESIDENTIAL, TERTIARY, Floats, Ints, Plan
 from layers.demo_city.recipe import Recipe, SizeRecipe
 from layers.demo_city.streets import CLASSES, Chains
 
@@ -84,7 +86,7 @@ def _chain_names(plan: Plan, chains: Chains, recipe: Recipe, rng: np.random.Gene
     on_bridge = chains.bridge >= 0
     number, first = np.unique(chains.bridge[on_bridge], return_index=True)
     crossed = [str(n) for n in name[on_bridge][first]]
-    titles = np.array(bridge_names(chains.river_bridges, number, crossed, recipe.names), object)
+    titles = np.array(bridge_names(chains.river_bridges, number, crossed), object)
     name[on_bridge] = titles[np.searchsorted(number, chains.bridge[on_bridge])]
     return name
 
@@ -104,4 +106,13 @@ def _oneway(
     group_start = np.r_[True, np.any(np.diff(key[:, :2], axis=0) != 0, axis=1)]
     position = np.arange(len(key)) - np.maximum.accumulate(np.where(group_start, np.arange(len(key)), 0))
     sign = np.where(position[street.reshape(-1)[line]] % 2 == 0, 1, -1)
-    return np.where(minor, sign * np.where(last > first, 1, -1), 0)
+    wished = np.where(minor, sign * np.where(last > first, 1, -1), 0)
+    # where that would lock cars in or out, the street stays two-way: then every place can be driven to and left
+    driven = chains.rank != FOOTWAY
+    _, node = np.unique(np.concatenate([first, last]), return_inverse=True)
+    out, into = node[: len(first)], node[len(first) :]
+    tail = np.concatenate([out[driven & (wished >= 0)], into[driven & (wished <= 0)]])
+    head = np.concatenate([into[driven & (wished >= 0)], out[driven & (wished <= 0)]])
+    ways = coo_array((np.ones(len(tail), np.int8), (tail, head)), shape=(node.max() + 1, node.max() + 1))
+    _, part = connected_components(ways, directed=True, connection="strong")
+    return np.where(part[out] == part[into], wished, 0)
