@@ -1,5 +1,6 @@
 """What the columns of a street layer mean: one tidy table, whatever the layer calls them."""
 
+import ast
 import re
 from typing import Any
 
@@ -15,6 +16,8 @@ from gis.notes import LamplightNote
 ID_COLUMNS = ("segment_id", "edge_id", "eid")
 CLASS_COLUMNS = ("street_class", "highway", "class", "fclass")
 SPEED_COLUMNS = ("free_kmh", "maxspeed")
+NAME_COLUMNS = ("name", "路名", "道路名称", "名称")
+ONEWAY_COLUMNS = ("oneway", "单行")
 KMH_PER_MPH, KMH_PER_KNOT = 1.609344, 1.852
 _ONEWAY = {"yes": 1, "true": 1, "1": 1, "f": 1, "ft": 1, "-1": -1, "reverse": -1, "t": -1, "tf": -1}
 _SPEED = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(km/h|kmh|kph|mph|knots)?")
@@ -35,11 +38,11 @@ def tidy_edges(edges: gpd.GeoDataFrame) -> tuple[pd.DataFrame, list[LamplightNot
     tidy = pd.DataFrame({"segment_id": _ids(table, shapes, notes)})
     tidy["u"], tidy["v"] = _ends(table, notes)
     tidy["length_m"] = _numbers(_column(table, ("length_m",)))
-    oneway = _column(table, ("oneway",))
+    oneway = _column(table, ONEWAY_COLUMNS)
     tidy["oneway"] = np.array([oneway_of(value) for value in oneway], np.int8)
-    tidy["oneway_known"] = "oneway" in table.columns
+    tidy["oneway_known"] = any(name in table.columns for name in ONEWAY_COLUMNS)
     tidy["street_class"] = np.array([first_text(value) for value in _column(table, CLASS_COLUMNS)], object)
-    tidy["name"] = np.array([joined_text(value) for value in _column(table, ("name",))], object)
+    tidy["name"] = np.array([joined_text(value) for value in _column(table, NAME_COLUMNS)], object)
     tidy["free_kmh"] = np.array([speed_kmh(value) for value in _column(table, SPEED_COLUMNS)], np.float64)
     tidy["level"] = _levels(table)
     tidy["geometry"] = shapes
@@ -74,7 +77,9 @@ def _lines(edges: gpd.GeoDataFrame, notes: list[LamplightNote]) -> tuple[pd.Data
         notes.append(LamplightNote(f"{lost} 行没有可用的线，已略去", f"{lost} rows without a usable line left out"))
     if not len(parts):
         raise NetworkError("图层中没有街道线", "the layer holds no street lines")
-    return pd.DataFrame(edges.drop(columns=edges.geometry.name)).iloc[row].reset_index(drop=True), parts
+    table = pd.DataFrame(edges.drop(columns=edges.geometry.name)).iloc[row].reset_index(drop=True)
+    lower = table.columns.map(str).str.lower()  # shapefiles shout
+    return table.set_axis(lower, axis=1) if lower.is_unique else table, parts
 
 
 def _column(table: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np.object_]:
@@ -142,18 +147,26 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA
 
 
+def _several(value: Any) -> list[Any]:
+    """Return a tag's values as a list, also where osmnx wrote the list as text: "['steps', 'footway']"."""
+    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return [value]
+    return list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+
+
 def first_text(value: Any) -> str:
     """Return a tag's value as text, the first of several, "" for nothing: ``["steps", "footway"]`` is "steps"."""
-    if isinstance(value, list | tuple | np.ndarray):
-        value = value[0] if len(value) else None
-    return "" if _missing(value) else str(value).strip()
+    first = next(iter(_several(value)), None)
+    return "" if _missing(first) else str(first).strip()
 
 
 def joined_text(value: Any) -> str:
     """Return a tag's value as text, several joined by " / " in their own order without repeats, "" for nothing."""
-    if isinstance(value, list | tuple | np.ndarray):
-        return " / ".join(dict.fromkeys(text for text in map(first_text, value) if text))
-    return first_text(value)
+    texts = ["" if _missing(one) else str(one).strip() for one in _several(value)]
+    return " / ".join(dict.fromkeys(text for text in texts if text))
 
 
 def oneway_of(value: Any) -> int:
@@ -169,10 +182,9 @@ def speed_kmh(value: Any) -> float:
 
     A list gives its lowest speed. Words ("CN:urban", "none") and zero give NaN.
     """
-    if isinstance(value, list | tuple | np.ndarray):
-        speeds = [speed for speed in map(speed_kmh, value) if speed > 0]
-        return min(speeds) if speeds else float("nan")
-    found = _SPEED.match(first_text(value).lower())
-    if not found or not 0 < float(found[1]) < 1000:
-        return float("nan")
-    return float(found[1]) * {"mph": KMH_PER_MPH, "knots": KMH_PER_KNOT}.get(found[2] or "", 1.0)
+    speeds = []
+    for one in _several(value):
+        found = None if _missing(one) else _SPEED.match(str(one).lower())
+        if found and 0 < float(found[1]) < 1000:
+            speeds.append(float(found[1]) * {"mph": KMH_PER_MPH, "knots": KMH_PER_KNOT}.get(found[2] or "", 1.0))
+    return min(speeds, default=float("nan"))

@@ -124,6 +124,9 @@ def network_from_records(table: gpd.GeoDataFrame) -> StreetNetwork:
         raise NetworkError("没有街道路段", "there are no street segments")
     tidy = pd.DataFrame(table.drop(columns=table.geometry.name))
     tidy["geometry"] = table.geometry.to_numpy()
+    # A column without any value comes back from a store as None throughout.
+    tidy["free_kmh"] = pd.to_numeric(tidy["free_kmh"], errors="coerce")
+    tidy = tidy.fillna({"street_class": "", "name": "", "oneway": 0})
     return _assemble(tidy, _crs_of(tidy["geometry"].to_numpy()))
 
 

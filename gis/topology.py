@@ -12,7 +12,7 @@ from gis.crossings import Elements, cross_shares, elements_of, nearest_share
 from gis.crs import to_metric
 from gis.notes import LamplightNote
 
-#: A layer without one-way column is directed once this share of its edges has an exact mirror image.
+#: A layer is directed once this share of its edges has a mirror image.
 DIRECTED_SHARE = 0.1
 #: Metres within which two vertices are one.
 _SAME_M = 1e-6
@@ -25,9 +25,10 @@ def merge_mirrors(tidy: pd.DataFrame) -> tuple[pd.DataFrame, list[LamplightNote]
     """Make one two-way segment of every edge and its mirror image; lone edges of a directed layer become one-way.
 
     tidy : as from ``tidy_edges``, with u and v. Two edges mirror each other when they join the same nodes in opposite
-    directions along the same line, or (edges with no such partner) at the same length to the centimetre. The layer is
-    directed when at least ``DIRECTED_SHARE`` of its edges have a mirror image; otherwise it is returned as it came.
-    Of a pair the edge with the lower id stays. A lone edge keeps what its one-way column says, if there is one.
+    directions along the same line, or (edges with no such partner, and not said to be one-way) at the same length to
+    the centimetre. The layer is directed when at least ``DIRECTED_SHARE`` of its edges have a mirror image; otherwise
+    it is returned as it came. Of a pair the edge with the lower id stays. A lone edge keeps what the one-way column
+    says, if there is one.
     """
     u, v, ids = tidy["u"].to_numpy(), tidy["v"].to_numpy(), tidy["segment_id"].to_numpy()
     shapes = tidy["geometry"].to_numpy()
@@ -36,16 +37,17 @@ def merge_mirrors(tidy: pd.DataFrame) -> tuple[pd.DataFrame, list[LamplightNote]
     loop = u == v
     forward = np.where(loop, drawn < mirrored, u < v)
     pair_of = _pair_off(low, high, pd.factorize(np.where(drawn < mirrored, drawn, mirrored))[0], forward, ids)
-    rest = np.flatnonzero((pair_of < 0) & ~loop)
+    known = tidy["oneway_known"].to_numpy()
+    rest = np.flatnonzero((pair_of < 0) & ~loop & ~(known & (tidy["oneway"].to_numpy() != 0)))
     lengths = pd.factorize(np.round(tidy["length_m"].to_numpy()[rest], 2))[0]  # NaN: -1, paired with nothing below
     by_length = _pair_off(low[rest], high[rest], np.where(lengths < 0, -1 - rest, lengths), forward[rest], ids[rest])
     pair_of[rest] = np.where(by_length >= 0, rest[by_length], -1)
     paired = pair_of >= 0
-    if paired.sum() < DIRECTED_SHARE * len(tidy) or not paired.any():
+    if not paired.any() or paired.sum() < DIRECTED_SHARE * len(tidy):
         return tidy, []
 
     merged = tidy.copy()
-    lone = ~paired & ~tidy["oneway_known"].to_numpy()
+    lone = ~paired & ~known
     merged["oneway"] = np.where(paired, 0, np.where(lone, 1, tidy["oneway"].to_numpy())).astype(np.int8)
     keep = ~paired | (ids < ids[pair_of])
     zh = f"有向图层：{int(paired.sum()) // 2} 对往返边各合并为一条双向路段，另有 {int(lone.sum())} 条定为单行"

