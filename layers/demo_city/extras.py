@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.demo_city.plan import PARK, RESIDENTIAL, SECONDARY, Floats, Plan
+from layers.demo_city.plan import PARK, RESIDENTIAL, SECONDARY, WATER, Floats, Plan
 from layers.demo_city.recipe import Recipe, SizeRecipe
 from layers.demo_city.streets import Chains
 
@@ -53,7 +53,7 @@ def _frontages(
         u, v = (int(n) for n in chains.node[chains.start[k] : chains.start[k + 1]])
         r, c = divmod(min(u, v), width)
         block = plan.block_at[min(r, width - 2), min(c, width - 2)]
-        if plan.use[block] == PARK:
+        if plan.use[block] in (PARK, WATER):
             continue
         bow = np.array([0.0, 0.28, 0.28, 0.0])
         along = np.array([0.0, 0.3, 0.7, 1.0]) if v > u else np.array([1.0, 0.7, 0.3, 0.0])
