@@ -198,6 +198,24 @@ def test_a_segment_a_thousand_times_longer_than_the_rest_costs_nothing_and_is_ex
     np.testing.assert_array_equal(near.time_s, np.r_[np.arange(n) * 50.0, 5e9])
 
 
+def test_a_junction_of_thousands_of_streets_is_searched_like_any_other() -> None:
+    n = 5000
+    rng = np.random.default_rng(1)
+    length_m = rng.uniform(1, 900, n)
+    network = network_of(np.zeros((n + 1, 2)), np.zeros(n, int), np.arange(1, n + 1), length_m)
+    near = nearest(walking(network), positions_at(0, 0))
+    np.testing.assert_array_equal(near.time_s, np.r_[0, length_m])
+
+
+def test_a_network_without_streets_is_reached_by_nobody() -> None:
+    network = network_of([(0, 0), (9, 9)], [], [])
+    graph, nobody = walking(network), positions_at(-1, np.nan, 5.0)
+    near = nearest(graph, nobody)
+    assert np.isinf(near.time_s).tolist() == [True, True]
+    assert np.isinf(time_at(graph, nobody, near, nobody).time_s).all()
+    assert time_matrix(graph, nobody, nobody, 60).nnz == 0 and k_nearest(graph, nobody, 2)[1].tolist() == [[-1, -1]] * 2
+
+
 def test_a_town_of_segments_without_length_is_all_in_one_place() -> None:
     network = network_of([(0, 0)] * 5, [0, 1, 2, 3, 0, 4], [1, 2, 3, 4, 4, 4], [0.0] * 6)
     near = nearest(walking(network), positions_at([2, 0], [0, 0], [9.0, 7.0]))
