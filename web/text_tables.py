@@ -60,7 +60,7 @@ def coverage_text(run: Run, *, level: str | None = None) -> str:
 def comparison_text(run: Run, *, level: str) -> str:
     """Return what the areas of one tier gain or lose between two runs, the greatest change first."""
     areas = run.tables["areas"]
-    covered = [c for c in areas.columns if c.startswith(("covered_people_", "covered_street_m_"))]
+    covered = [c for c in areas.columns if c.startswith(("change_covered_people_", "change_covered_street_m_"))]
     chosen = areas[areas["level"] == level]
     changed = chosen[(chosen[covered] != 0).any(axis=1)]
     order = np.lexsort((changed["code"], -changed[covered].abs().sum(axis=1)))
@@ -102,7 +102,7 @@ def _asked(run: Run) -> str:
 
 
 def _change_heading(column: str) -> str:
-    whom, _, threshold = column.removeprefix("covered_").rpartition("_")
+    whom, _, threshold = column.removeprefix("change_covered_").rpartition("_")
     words = {"people": "人口 people", "street_m": "街面 street m"}[whom]
     return f"{words} ≤{minutes(int(threshold))}min"
 

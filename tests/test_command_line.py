@@ -1,0 +1,216 @@
+"""The command line as a user meets it: every verb, and every wrong input."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+from click.testing import CliRunner, Result
+from shapely import LineString, Point, box
+
+import lamplight
+from gis import datum, modes
+from layers import records
+from layers.codes import LEVELS
+from layers.demo_city.recipe import load_recipe
+from planner import coverage_question, demand
+
+ROOT = Path(__file__).parents[1]
+
+
+def ask(*args: str | Path) -> Result:
+    return CliRunner().invoke(lamplight.main, [str(arg) for arg in args], catch_exceptions=True)
+
+
+def answer(*args: str | Path) -> dict:
+    result = ask(*args, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two streets of about 1.9 and 2.2 km that cross, one district of 1,000 people, one point at the crossing."""
+    tmp_path = tmp_path_factory.mktemp("crossroads")
+    lines = [LineString([(118.79, 32.05), (118.81, 32.05)]), LineString([(118.8, 32.04), (118.8, 32.06)])]
+    gpd.GeoDataFrame({"name": ["东西街", "南北街"]}, geometry=lines, crs=4326).to_file(tmp_path / "streets.gpkg")
+    area = {"code": ["320102000000"], "name": ["甲区"], "people": [1000]}
+    gpd.GeoDataFrame(area, geometry=[box(118.78, 32.03, 118.82, 32.07)], crs=4326).to_file(tmp_path / "areas.gpkg")
+    point = {"名称": ["十字路口服务点"], "服务功能": ["接待咨询"], "开放时间": ["周一至周五 8:30-17:30"]}
+    gpd.GeoDataFrame(point, geometry=[Point(118.8, 32.05)], crs=4326).to_file(tmp_path / "points.geojson")
+    db = f"sqlite:///{tmp_path / 'city.sqlite'}"
+    answer("init", "--name", "甲市", "--db", db)
+    answer("import", "streets", tmp_path / "streets.gpkg", "--db", db)
+    answer("import", "areas", tmp_path / "areas.gpkg", "--db", db)
+    answer("import", "service-points", tmp_path / "points.geojson", "--db", db)
+    answer("import", "population", tmp_path / "areas.gpkg", "--db", db)
+    return tmp_path
+
+
+@pytest.fixture
+def crossroads(built: Path, tmp_path: Path) -> tuple[str, Path]:
+    """A copy of the crossroads to change at will: its store's address, its folder."""
+    folder = tmp_path / "crossroads"
+    shutil.copytree(built, folder)
+    return f"sqlite:///{folder / 'city.sqlite'}", folder
+
+
+def test_the_words_held_here_are_those_of_the_modules_that_own_them() -> None:
+    assert set(lamplight.LAYERS) == set(records.LAYERS)
+    assert list(lamplight.LEVELS) == [str(getattr(level, "value", level)) for level in LEVELS]
+    assert set(lamplight.FUNCTIONS) == set(records.FUNCTIONS)
+    assert set(lamplight.DATUMS) == set(datum.DATUMS)
+    assert lamplight.MODES == modes.MODES
+    assert lamplight.WALK_KMH == modes.WALK_KMH
+    assert lamplight.PLACES == coverage_question.PLACES
+    assert tuple(lamplight.SPREADS) == tuple(demand.SPREADS)
+    for size in lamplight.SIZES:
+        load_recipe().size(size)
+
+
+def test_coverage_of_a_crossroads_is_what_a_ruler_says(crossroads: tuple[str, Path]) -> None:
+    db, folder = crossroads
+    given = answer("coverage", "--minutes", "5,60", "--db", db, "--out", folder / "out")
+    assert given["thresholds_s"] == [300, 3600]
+    area = given["areas"][0]
+    assert (area["code"], area["level"]) == ("320102000000", "district")
+    assert area["people"] == pytest.approx(1000)
+    # four arms, each 4.5 km/h for 5 minutes
+    assert area["covered_street_m"]["300"] == pytest.approx(4 * 375.0, abs=0.5)
+    assert area["covered_people"]["300"] == pytest.approx(1000 * 1500.0 / area["street_m"], abs=0.5)
+    assert area["covered_people"]["3600"] == pytest.approx(1000)
+    assert {path.name for path in (folder / "out").iterdir()} == {
+        f"coverage.{e}" for e in ("xlsx", "gpkg", "html", "png")
+    }
+
+
+def test_nobody_is_reached_when_the_point_is_closed_or_does_something_else(crossroads: tuple[str, Path]) -> None:
+    db, _ = crossroads
+    assert answer("coverage", "--db", db, "--at", "Sun 02:00")["totals"]["covered_people"]["900"] == 0
+    assert answer("coverage", "--db", db, "--at", "周三 10:00")["totals"]["covered_people"]["900"] > 0
+    assert answer("coverage", "--db", db, "--function", "guidance")["totals"]["covered_people"]["900"] == 0
+    assert answer("coverage", "--db", db, "--function", "reception")["totals"]["covered_people"]["900"] > 0
+
+
+def test_the_same_question_gives_the_kept_run_and_the_same_bytes(crossroads: tuple[str, Path]) -> None:
+    db, folder = crossroads
+    first = answer("coverage", "--db", db, "--out", folder / "a")
+    again = answer("coverage", "--db", db, "--out", folder / "b")
+    assert first == again
+    assert len(answer("runs", "--db", db)["runs"]) == 1
+    for path in (folder / "a").iterdir():
+        assert path.read_bytes() == (folder / "b" / path.name).read_bytes(), path.name
+
+
+def test_a_second_import_keeps_the_first_for_comparison(crossroads: tuple[str, Path]) -> None:
+    db, folder = crossroads
+    before = answer("coverage", "--db", db)
+    gpd.GeoDataFrame({"name": ["甲", "乙"]}, geometry=[Point(118.8, 32.05), Point(118.792, 32.05)], crs=4326).to_file(
+        folder / "more.geojson"
+    )
+    version = answer("import", "service-points", folder / "more.geojson", "--db", db)["versions"][0]
+    after = answer("coverage", "--db", db)
+    change = answer("compare", str(before["run"]), str(after["run"]), "--level", "district", "--db", db)
+    assert change["areas"][0]["change_covered_people_300"] > 0
+    assert "甲区" in ask("compare", str(before["run"]), str(after["run"]), "--level", "district", "--db", db).output
+    old = next(
+        v["version"]
+        for v in answer("layers", "--db", db)["layers"]
+        if v["layer"] == "service-points" and not v["current"]
+    )
+    assert old != version
+    assert answer("coverage", "--db", db, "--version", str(old))["totals"] == before["totals"]
+    assert answer("layers", "--prune", "--db", db)["removed"] == [old]
+
+
+def test_layers_come_out_as_they_went_in(crossroads: tuple[str, Path]) -> None:
+    db, folder = crossroads
+    for name in ("points.gpkg", "points.csv", "points.xlsx", "points.parquet"):
+        assert answer("export", "service-points", folder / name, "--db", db)["rows"] == 1
+        report = answer("import", "service-points", folder / name, "--db", db)
+        assert (report["given"], report["accepted"], report["rejected"]) == (1, 1, 0), name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["coverage", "--minutes", "five"],
+        ["coverage", "--minutes", "0"],
+        ["coverage", "--minutes", "-5"],
+        ["coverage", "--minutes", "1e400"],
+        ["coverage", "--minutes", "nan"],
+        ["coverage", "--minutes", ""],
+        ["coverage", "--at", "Someday 25:00"],
+        ["coverage", "--function", "cooking"],
+        ["coverage", "--walk-kmh", "nan"],
+        ["coverage", "--walk-kmh", "-1"],
+        ["coverage", "--roster-on", "31.12.2026"],
+        ["coverage", "--version", "99"],
+        ["coverage", "--level", "community", "--out", "{folder}/x"],
+        ["coverage", "--no-such-option"],
+        ["import", "streets", "{folder}/missing.gpkg"],
+        ["import", "streets", "{folder}"],
+        ["import", "streets", "{folder}/points.geojson"],
+        ["import", "areas", "{folder}/streets.gpkg"],
+        ["import", "cats", "{folder}/streets.gpkg"],
+        ["import", "areas", "{folder}/areas.gpkg", "--column", "code"],
+        ["import", "areas", "{folder}/areas.gpkg", "--level", "community"],
+        ["import", "streets", "{folder}/streets.gpkg", "--file-layer", "none"],
+        ["export", "areas", "{folder}/x.gpkg"],
+        ["export", "streets", "{folder}/x.doc"],
+        ["export", "reports", "{folder}/x.csv"],
+        ["compare", "1", "2"],
+        ["runs", "7"],
+        ["init", "--timezone", "Mars/Olympus"],
+        ["nonsense"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_input_is_one_line_and_exit_code_two(crossroads: tuple[str, Path], words: list[str]) -> None:
+    db, folder = crossroads
+    before = answer("layers", "--db", db)
+    result = ask(*(word.format(folder=folder) for word in words), *(["--db", db] if words != ["nonsense"] else []))
+    if words[-1] == "community" and words[0] == "import":  # every row is refused, and that is said
+        assert result.exit_code == 0 and "1 rejected" in result.output
+    else:
+        assert result.exit_code == 2, result.output
+        assert result.stderr.count("\n") == 1 and result.stderr.startswith("lamplight: ")
+    assert "Traceback" not in result.output
+    assert answer("layers", "--db", db) == before
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///{folder}/none.sqlite", "postgresql://nobody:secret@127.0.0.1:1/x", "mysql://x", "nonsense"]
+)
+def test_a_store_that_is_not_there_is_one_line_without_its_password(tmp_path: Path, url: str) -> None:
+    result = ask("coverage", "--db", url.format(folder=tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "secret" not in result.output
+
+
+def test_an_import_killed_half_way_leaves_the_city_as_it_was(crossroads: tuple[str, Path]) -> None:
+    db, folder = crossroads
+    many = gpd.GeoDataFrame(
+        geometry=gpd.points_from_xy([118.8] * 60_000, [32.05 + i * 1e-7 for i in range(60_000)]), crs=4326
+    )
+    many["people"] = 1
+    many.to_parquet(folder / "many.parquet")
+    before = answer("layers", "--db", db), answer("coverage", "--db", db)
+    code = "import lamplight; lamplight.main()"
+    command = [sys.executable, "-c", code, "import", "population", str(folder / "many.parquet"), "--db", db]
+    for seconds in (1.5, 3.0):
+        child = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            assert (answer("layers", "--db", db), answer("coverage", "--db", db)) == before
