@@ -85,8 +85,7 @@ def enhanced(
     if not (np.isfinite(by_zone) & (by_zone >= 0)).all():
         raise QuestionError(f"分区权重无效：{weights}", f"zone weights must be finite and >= 0, got {weights}")
 
-    weight = np.append(by_zone, 0.0)[np.searchsorted(bounds, matrix.data, side="left")]
-    return _share(matrix, need, capacity, weight)
+    return _share(matrix, need, capacity, _by_zone(matrix.data.astype(np.float64, copy=False), bounds, by_zone))
 
 
 def _share(matrix: csr_array, need: Floats, capacity: Floats, weight: Floats) -> Access:
@@ -99,11 +98,23 @@ def _share(matrix: csr_array, need: Floats, capacity: Floats, weight: Floats) ->
     for zh, en, values in (("需求", "need", need), ("能力", "capacity", capacity)):
         if not (np.isfinite(values) & (values >= 0)).all():
             raise QuestionError(f"{zh}须为不小于零的有限值", f"{en} must be finite and >= 0")
-    if np.isnan(matrix.data).any() or (len(matrix.data) and matrix.data.min() < 0):
+    if not (matrix.data >= 0).all():
         raise QuestionError("出行时间须不小于零", "travel times must be >= 0")
 
-    indptr, point = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+    indptr, point = matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False)
     return Access(*_float_twice(indptr, point, weight, need.astype(np.float64), capacity.astype(np.float64)))
+
+
+@njit(cache=True)
+def _by_zone(seconds, bounds, by_zone):  # type: ignore[no-untyped-def]
+    """Return the weight of each pair's zone, 0 beyond the last."""
+    weight = np.zeros(seconds.size)
+    for e in range(seconds.size):
+        for z in range(bounds.size):
+            if seconds[e] <= bounds[z]:
+                weight[e] = by_zone[z]
+                break
+    return weight
 
 
 @njit(cache=True)
@@ -119,6 +130,8 @@ def _float_twice(indptr, point, weight, need, capacity):  # type: ignore[no-unty
             ratio[j] = capacity[j] / need_in_reach[j]
     score = np.zeros(need.size)
     for i in range(need.size):
+        total = 0.0
         for e in range(indptr[i], indptr[i + 1]):
-            score[i] += ratio[point[e]] * weight[e]
+            total += ratio[point[e]] * weight[e]
+        score[i] = total
     return score, ratio, need_in_reach
