@@ -79,46 +79,48 @@ def kind_of(path: Path) -> FileKind:
     return max(fits, key=lambda fit: fit[0])[1]
 
 
-def check_file(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> FileKind:
+def check_file(path: str | Path, limits: Limits = DEFAULT_LIMITS, *, shown: str = "") -> FileKind:
     """Check that a file is what its ending says, is of bearable size packed and unpacked, and bears no XML entities.
 
-    Raises FileRefusedError otherwise. Cheap: reads the first bytes, the list of a zip, or (gzip) the file once.
+    shown : what the user calls it, if not by its own name. Raises FileRefusedError otherwise.
+    Cheap: reads the first bytes, the list of a zip, or (gzip) the file once.
     """
     file = Path(path)
-    _check_plain_file(file, limits)
+    name = shown or file.name
+    _check_plain_file(file, name, limits)
     kind = kind_of(file)
     with file.open("rb") as stream:
         head = stream.read(512)
     check = _HEAD_CHECKS.get(kind.name)
     if check and not check(head):
         raise FileRefusedError(
-            f"{file.name}：内容不是 {kind.name} 格式",
-            f"{file.name}: the content is not {kind.name}, whatever the name says",
+            f"{name}：内容不是 {kind.name} 格式",
+            f"{name}: the content is not {kind.name}, whatever the name says",
         )
 
     if kind.name.endswith(".gz"):
-        _check_unpacked_size(file, limits)
+        _check_unpacked_size(file, name, limits)
     if kind.name in ("zip", "kmz", "xlsx"):
-        check_zip(file, limits)
+        check_zip(file, name, limits)
     if kind.xml_root:
         with open_packed(file) as stream:
-            check_xml(stream, kind.xml_root, file.name)
+            check_xml(stream, kind.xml_root, name)
     return kind
 
 
-def _check_plain_file(file: Path, limits: Limits) -> None:
+def _check_plain_file(file: Path, name: str, limits: Limits) -> None:
     try:
         facts = file.stat()
     except (OSError, ValueError):
-        raise FileRefusedError(f"{file.name}：文件不存在或无法读取", f"{file.name}: no such file") from None
+        raise FileRefusedError(f"{name}：文件不存在或无法读取", f"{name}: no such file") from None
     if not stat.S_ISREG(facts.st_mode):
-        raise FileRefusedError(f"{file.name}：不是普通文件", f"{file.name}: not a plain file")
+        raise FileRefusedError(f"{name}：不是普通文件", f"{name}: not a plain file")
     if facts.st_size == 0:
-        raise FileRefusedError(f"{file.name}：文件是空的", f"{file.name}: the file is empty")
+        raise FileRefusedError(f"{name}：文件是空的", f"{name}: the file is empty")
     if facts.st_size > limits.max_bytes:
         raise FileRefusedError(
-            f"{file.name}：文件 {facts.st_size:,} 字节，超过上限 {limits.max_bytes:,}",
-            f"{file.name}: {facts.st_size:,} bytes, more than the limit of {limits.max_bytes:,}",
+            f"{name}：文件 {facts.st_size:,} 字节，超过上限 {limits.max_bytes:,}",
+            f"{name}: {facts.st_size:,} bytes, more than the limit of {limits.max_bytes:,}",
         )
 
 
@@ -174,18 +176,16 @@ def grown_too_far(packed: int, unpacked: int, limits: Limits) -> bool:
     return unpacked > limits.max_bytes or (unpacked > _BOMB_FLOOR and unpacked > _BOMB_RATIO * max(packed, 1))
 
 
-def _check_unpacked_size(file: Path, limits: Limits) -> None:
+def _check_unpacked_size(file: Path, name: str, limits: Limits) -> None:
     packed, total = file.stat().st_size, 0
     try:
         with open_packed(file) as stream:
             while chunk := stream.read(_CHUNK):
                 total += len(chunk)
                 if grown_too_far(packed, total, limits):
-                    raise _bomb(file.name)
+                    raise _bomb(name)
     except (OSError, EOFError, zlib.error):
-        raise FileRefusedError(
-            f"{file.name}：压缩文件损坏或不完整", f"{file.name}: damaged or cut-off archive"
-        ) from None
+        raise FileRefusedError(f"{name}：压缩文件损坏或不完整", f"{name}: damaged or cut-off archive") from None
 
 
 def check_xml(stream: IO[bytes], root: str, name: str) -> None:
@@ -215,31 +215,31 @@ def member_name(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def check_zip(file: Path, limits: Limits) -> list[zipfile.ZipInfo]:
+def check_zip(file: Path, name: str, limits: Limits) -> list[zipfile.ZipInfo]:
     """List the files in an archive, refusing bombs, encryption, links and names that lead outside it."""
     try:
         with zipfile.ZipFile(file) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise FileRefusedError(f"{file.name}：压缩包损坏或不完整", f"{file.name}: damaged or cut-off archive") from None
+        raise FileRefusedError(f"{name}：压缩包损坏或不完整", f"{name}: damaged or cut-off archive") from None
 
     if len(members) > _MAX_MEMBERS:
-        raise FileRefusedError(f"{file.name}：成员过多", f"{file.name}: too many members ({len(members):,})")
+        raise FileRefusedError(f"{name}：成员过多", f"{name}: too many members ({len(members):,})")
     for m in members:
-        name = member_name(m).replace("\\", "/")
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\x00" in name:
-            raise _refuse_member(file.name, name, "的路径指向包外", "has a path that leads outside")
+        inner = member_name(m).replace("\\", "/")
+        path = PurePosixPath(inner)
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\x00" in inner:
+            raise _refuse_member(name, inner, "的路径指向包外", "has a path that leads outside")
         if stat.S_ISLNK(m.external_attr >> 16):
-            raise _refuse_member(file.name, name, "是符号链接", "is a symbolic link")
+            raise _refuse_member(name, inner, "是符号链接", "is a symbolic link")
         if m.flag_bits & 0x1:
-            raise _refuse_member(file.name, name, "已加密，请解密后再导入", "is encrypted")
+            raise _refuse_member(name, inner, "已加密，请解密后再导入", "is encrypted")
     if grown_too_far(file.stat().st_size, sum(m.file_size for m in members), limits):
-        raise _bomb(file.name)
+        raise _bomb(name)
     return members
 
 
-def unpack_member(file: Path, member: zipfile.ZipInfo, target: Path, limits: Limits) -> None:
+def unpack_member(file: Path, name: str, member: zipfile.ZipInfo, target: Path, limits: Limits) -> None:
     """Write one member to ``target``, counting what really comes out (the declared size may lie)."""
     packed, total = file.stat().st_size, 0
     try:
@@ -247,10 +247,10 @@ def unpack_member(file: Path, member: zipfile.ZipInfo, target: Path, limits: Lim
             while chunk := source.read(_CHUNK):
                 total += len(chunk)
                 if grown_too_far(packed, total, limits):
-                    raise _bomb(file.name)
+                    raise _bomb(name)
                 out.write(chunk)
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError):
-        raise FileRefusedError(f"{file.name}：压缩包损坏或不完整", f"{file.name}: damaged or cut-off archive") from None
+        raise FileRefusedError(f"{name}：压缩包损坏或不完整", f"{name}: damaged or cut-off archive") from None
 
 
 def plain(value: Any) -> str:

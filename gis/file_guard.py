@@ -133,16 +133,23 @@ def answer(request: dict[str, Any], *, alone: bool = False) -> dict[str, Any]:
             from gis.osm_files import leave_streets
 
             return leave_streets(Path(request["path"]), scratch / RESULT, limits)
-        source = make_ready(Path(request["path"]), work, limits, request.get("layer"))
+        source = make_ready(Path(request["path"]), work, limits, member=request["layer"])
         if alone:
             _keep_one_driver(source, request["drivers"])
         return _parse(request, source, limits)
     except FileRefusedError as refusal:
-        return {"refused": [refusal.zh, refusal.en]}
+        return {"refused": _named(Path(request["path"]).name, refusal)}
     except (MemoryError, RecursionError):
         return {"refused": ["文件需要的内存超过上限", "the file needs more memory than allowed"]}
     finally:
         clear(work)
+
+
+def _named(name: str, refusal: FileRefusedError) -> list[str]:
+    """Let a refusal begin with the file's name, if it does not already."""
+    if refusal.en.startswith(name):
+        return [refusal.zh, refusal.en]
+    return [f"{name}：{refusal.zh}", f"{name}: {refusal.en}"]
 
 
 def _keep_one_driver(source: Source, drivers: list[str]) -> None:
@@ -159,8 +166,7 @@ def _parse(request: dict[str, Any], source: Source, limits: Limits) -> dict[str,
 
     if request["do"] == "list":
         return {"layers": layers_of(source)}
-    inner = None if request.get("layer") == source.stem else request.get("layer")
-    parsed = parse(source, layer=inner, encoding=request["encoding"], datum=request["datum"], limits=limits)
+    parsed = parse(source, layer=request["layer"], encoding=request["encoding"], datum=request["datum"], limits=limits)
     table = parsed.table.append_column(GEOMETRY_COLUMN, pa.array(shapely.to_wkb(parsed.shapes), pa.binary()))
     with pa.OSFile(str(Path(request["scratch"]) / RESULT), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)

@@ -24,7 +24,7 @@ from gis.file_checks import Limits, plain
 from gis.file_unpacking import Source
 from gis.notes import LamplightNote
 from gis.shapefile_text import shapefile_encoding
-from gis.tabular import PlainTable, no_such_layer, other_layers, read_csv_table, read_xlsx_table, too_many, typed_text
+from gis.tabular import PlainTable, chosen_layer, other_layers, read_csv_table, read_xlsx_table, too_many, typed_text
 
 GEOMETRY = "geometry"
 # Columns LIBKML adds to every feature, whatever the file holds.
@@ -120,7 +120,8 @@ def _refused(source: Source, fault: Exception) -> FileRefusedError:
             f"{source.name}：文字不是 UTF-8 编码，请转换或指明编码",
             f"{source.name}: text is not UTF-8; convert it or name its encoding",
         )
-    reason = plain(str(fault).replace(str(source.path.parent), ""))
+    said = str(fault).replace(str(source.path.parent / "source"), source.stem).partition("; It might help")[0]
+    reason = plain(said)
     return FileRefusedError(
         f"{source.name}：{source.kind.name} 文件损坏或无法解读（{reason}）",
         f"{source.name}: damaged or unreadable {source.kind.name} ({reason})",
@@ -182,8 +183,7 @@ def _read_gdal(source: Source, layer: str | None, encoding: str | None, datum: s
     names = _gdal_layers(source)
     if not names:
         raise FileRefusedError(f"{source.name}：没有任何图层", f"{source.name}: holds no layer")
-    if layer is not None and layer not in names:
-        raise no_such_layer(source.name, layer, names)
+    layer = chosen_layer(source, layer, names)
     chosen = layer or names[0]
     meta, table = _read_gdal_layer(source, chosen, encoding, limits)
     table, shapes, notes = _split_geometry(source, meta, table, chosen)
@@ -226,8 +226,7 @@ def _without_zone(table: pa.Table) -> pa.Table:
 
 
 def _read_shapefile(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
-    if layer not in (None, source.stem):
-        raise no_such_layer(source.name, str(layer), [source.stem])
+    chosen_layer(source, layer, [])
     notes: list[LamplightNote] = []
     used = encoding or shapefile_encoding(source.path, source.name, notes)
     # Where the index was left behind, GDAL makes another one: beside the link to the file, not beside the file.
@@ -239,8 +238,7 @@ def _read_shapefile(source: Source, layer: str | None, encoding: str | None, dat
 def _read_kml(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
     """Read one folder, or all of them one after another; KML is WGS84 by definition."""
     names = _gdal_layers(source)
-    if layer is not None and layer not in names:
-        raise no_such_layer(source.name, layer, names)
+    layer = chosen_layer(source, layer, names)
     parts = [_read_gdal(source, name, encoding, datum, limits) for name in ([layer] if layer else names)]
     parts = [p for p in parts if p.table.num_rows]
     if not parts:
@@ -274,6 +272,7 @@ def _read_parquet(source: Source, layer: str | None, encoding: str | None, datum
     import geopandas as gpd
     import pyarrow.parquet as pq
 
+    chosen_layer(source, layer, [])
     try:
         facts = pq.ParquetFile(source.path)
         if facts.metadata.num_rows > limits.max_rows:
@@ -305,13 +304,12 @@ def _read_parquet(source: Source, layer: str | None, encoding: str | None, datum
 
 
 def _read_csv(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
-    if layer not in (None, source.stem):
-        raise no_such_layer(source.name, str(layer), [source.stem])
-    return _from_plain(read_csv_table(source.path, source.stem, encoding, datum, limits))
+    chosen_layer(source, layer, [])
+    return _from_plain(read_csv_table(source, encoding, datum, limits))
 
 
 def _read_xlsx(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
-    return _from_plain(read_xlsx_table(source.path, layer, datum, limits))
+    return _from_plain(read_xlsx_table(source, layer, datum, limits))
 
 
 def _from_plain(plain_table: PlainTable) -> _Raw:

@@ -21,16 +21,18 @@ class Source:
     stem: str
 
 
-def make_ready(path: Path, scratch: Path, limits: Limits, member: str | None = None) -> Source:
+def make_ready(path: Path, scratch: Path, limits: Limits, *, member: str | None = None, shown: str = "") -> Source:
     """Check a table file and lay it out in ``scratch`` (an empty folder) for its parser.
 
-    member : of a zip with several tables, the stem of the one wanted. Raises FileRefusedError.
+    member : of a zip with several tables, the stem of the one wanted. shown : what the user calls the file, if not by
+    its own name. Raises FileRefusedError.
     """
-    kind = check_file(path, limits)
+    name = shown or path.name
+    kind = check_file(path, limits, shown=name)
     if kind.name not in TABLE_KINDS:
         raise FileRefusedError(
-            f"{path.name}：{kind.name} 是街道网络文件，只能作为街道导入",
-            f"{path.name}: {kind.name} holds a street network; import it as streets",
+            f"{name}：{kind.name} 是街道网络文件，只能作为街道导入",
+            f"{name}: {kind.name} holds a street network; import it as streets",
         )
     if kind.name == "zip":
         return _from_zip(path, scratch, limits, member)
@@ -45,7 +47,7 @@ def make_ready(path: Path, scratch: Path, limits: Limits, member: str | None = N
         for part in path.parent.iterdir():
             if part.stem == path.stem and part.suffix.lower() in _SHAPE_PARTS[1:] and part.is_file():
                 (scratch / f"source{part.suffix.lower()}").symlink_to(part.resolve())
-    return Source(target, kind, path.name, path.name[: -len(suffix)])
+    return Source(target, kind, name, path.name[: -len(suffix)])
 
 
 def _plain_suffix(suffix: str) -> str:
@@ -53,17 +55,17 @@ def _plain_suffix(suffix: str) -> str:
 
 
 def _from_kmz(path: Path, scratch: Path, limits: Limits) -> Source:
-    documents = [m for m in check_zip(path, limits) if member_name(m).lower().endswith(".kml")]
+    documents = [m for m in check_zip(path, path.name, limits) if member_name(m).lower().endswith(".kml")]
     if not documents:
         raise FileRefusedError(f"{path.name}：其中没有 KML", f"{path.name}: holds no KML")
     target = scratch / "source.kml"
-    unpack_member(path, documents[0], target, limits)
-    return Source(target, check_file(target, limits), path.name, path.stem)
+    unpack_member(path, path.name, documents[0], target, limits)
+    return Source(target, check_file(target, limits, shown=path.name), path.name, path.stem)
 
 
 def _from_zip(path: Path, scratch: Path, limits: Limits, member: str | None) -> Source:
     files = {}
-    for info in check_zip(path, limits):
+    for info in check_zip(path, path.name, limits):
         inner = PurePosixPath(member_name(info).replace("\\", "/"))
         if "__MACOSX" not in inner.parts and not inner.name.startswith("."):
             files[inner] = info
@@ -85,11 +87,13 @@ def _from_zip(path: Path, scratch: Path, limits: Limits, member: str | None) -> 
     for inner, info in files.items():
         beside = inner.parent == main.parent and inner.stem == main.stem and inner.suffix.lower() in _SHAPE_PARTS
         if inner == main or (kind.name == "shp" and beside):
-            unpack_member(path, info, scratch / f"inner{inner.suffix.lower()}", limits)
+            unpack_member(path, path.name, info, scratch / f"inner{inner.suffix.lower()}", limits)
     lone = scratch / "parse"
     lone.mkdir()
     suffix = next(s for s in kind.suffixes if main.name.lower().endswith(s))
-    ready = make_ready((scratch / f"inner{main.suffix.lower()}").rename(scratch / f"inner{suffix}"), lone, limits)
+    ready = make_ready(
+        (scratch / f"inner{main.suffix.lower()}").rename(scratch / f"inner{suffix}"), lone, limits, shown=path.name
+    )
     return Source(ready.path, ready.kind, path.name, main.name[: -len(suffix)])
 
 

@@ -3,12 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from gis.datum import DATUMS
 from gis.errors import FileRefusedError
 from gis.file_checks import Limits, open_packed
+from gis.file_unpacking import Source
 from gis.notes import LamplightNote
 
 _LON = {"经度", "lng", "lon", "long", "longitude", "x", "经", "point_x", "coord_x"}
@@ -29,8 +28,10 @@ _DATUM_WORDS = {
     **dict.fromkeys(("gcj02", "gcj", "gaode", "amap", "高德", "火星", "腾讯"), "gcj02"),
     **dict.fromkeys(("bd09", "bd09ll", "bd", "baidu", "百度"), "bd09"),
 }
+_TITLE_ROWS = 5
 _EMPTY = {"", "na", "n/a", "nan", "null", "none", "-", "--", "无"}
-_WHOLE, _DECIMAL = re.compile(r"-?(0|[1-9]\d{0,10})"), re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_WHOLE = r"-?(0|[1-9]\d{0,10})"
+_DECIMAL = r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(inf|Inf|INF|infinity|Infinity)"
 _GUARDED = re.compile(r"'(?=[=+@\-\t\r])")
 
 
@@ -77,62 +78,59 @@ def _separator(text: str) -> str:
     return max(",;\t", key=lambda mark: len(next(csv.reader([heading], delimiter=mark), [])))
 
 
-def read_csv_table(file: Path, layer: str, encoding: str | None, datum: str, limits: Limits) -> PlainTable:
+def read_csv_table(source: Source, encoding: str | None, datum: str, limits: Limits) -> PlainTable:
     """Read a CSV (also .gz; comma, semicolon or tab) with or without coordinates."""
-    with open_packed(file) as stream:
+    with open_packed(source.path) as stream:
         raw = stream.read(limits.max_bytes + 1)
-    text, used, notes = decode_text(raw, file.name, encoding)
+    text, used, notes = decode_text(raw, source.name, encoding)
     if "\x00" in text:
-        raise FileRefusedError(f"{file.name}：含有空字节，不是文本", f"{file.name}: holds null bytes, is no text")
+        raise FileRefusedError(f"{source.name}：含有空字节，不是文本", f"{source.name}: holds null bytes, is no text")
     try:
         frame = pd.read_csv(
             io.StringIO(text), sep=_separator(text), header=None, dtype=str, keep_default_na=False,
-            skip_blank_lines=True, nrows=limits.max_rows + 2, skipinitialspace=True,
+            skip_blank_lines=True, nrows=limits.max_rows + _TITLE_ROWS + 2, skipinitialspace=True,
         )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, OverflowError) as fault:
         reason = " ".join(str(fault).split())[-120:]
         raise FileRefusedError(
-            f"{file.name}：表格无法解读（{reason}）", f"{file.name}: unreadable table ({reason})"
+            f"{source.name}：表格无法解读（{reason}）", f"{source.name}: unreadable table ({reason})"
         ) from None
-    heading = [str(c) for c in frame.iloc[0]]
-    body = frame.iloc[1:].reset_index(drop=True)
+    first = _heading_row([list(row) for row in frame.head(_TITLE_ROWS + 1).itertuples(index=False)], notes)
+    heading = [str(c) for c in frame.iloc[first]]
+    body = frame.iloc[first + 1 :].reset_index(drop=True)
     body.columns = _unique(heading, notes)
     typed = {name: typed_text(body[name].str.replace(_GUARDED, "", regex=True)) for name in body.columns}
-    return _with_shapes(pd.DataFrame(typed, index=body.index), layer, used, datum, notes)
+    return _with_shapes(pd.DataFrame(typed, index=body.index), source.stem, used, datum, notes)
 
 
-def read_xlsx_table(file: Path, layer: str | None, datum: str, limits: Limits) -> PlainTable:
+def read_xlsx_table(source: Source, layer: str | None, datum: str, limits: Limits) -> PlainTable:
     """Read one sheet (the first unless named); formulas are not evaluated, their last stored value counts."""
-    import openpyxl  # here alone: the other kinds need not wait for it
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        names = book.sheetnames
-        if layer is not None and layer not in names:
-            raise no_such_layer(file.name, layer, names)
-        sheet = book[layer or names[0]]
-        rows = _sheet_rows(sheet, limits, file.name)
-        book.close()
-    except (
-        InvalidFileException,
-        BadZipFile,
-        KeyError,
-        ValueError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        SyntaxError,
-    ) as e:
-        if isinstance(e, FileRefusedError):
-            raise
-        raise FileRefusedError(f"{file.name}：不是完好的 XLSX 文件", f"{file.name}: not a sound XLSX file") from None
-    notes = other_layers(names, sheet.title) if layer is None else []
+    titles, title, rows = _read_book(source, layer, limits)
+    notes = other_layers(titles, title) if layer is None else []
     if not rows:
-        raise FileRefusedError(f"{file.name}：工作表是空的", f"{file.name}: the sheet is empty")
+        raise FileRefusedError(f"{source.name}：工作表是空的", f"{source.name}: the sheet is empty")
+    rows = rows[_heading_row(rows[: _TITLE_ROWS + 1], notes) :]
     heading = _unique(["" if c is None else str(c) for c in rows[0]], notes)
     columns = {name: _cells(values) for name, values in zip(heading, zip(*rows[1:], strict=True), strict=False)}
-    return _with_shapes(pd.DataFrame(columns, columns=heading), sheet.title, "", datum, notes)
+    return _with_shapes(pd.DataFrame(columns, columns=heading), title, "", datum, notes)
+
+
+def _read_book(source: Source, layer: str | None, limits: Limits) -> tuple[list[str], str, list[tuple[Any, ...]]]:
+    """Read all cells of one sheet: (titles of all sheets, title of this one, rows)."""
+    import openpyxl  # here alone: the other kinds need not wait for it
+
+    try:
+        book = openpyxl.load_workbook(source.path, read_only=True, data_only=True, keep_links=False)
+        sheet = book[chosen_layer(source, layer, book.sheetnames) or book.sheetnames[0]]
+        rows = _sheet_rows(sheet, limits, source.name)
+        book.close()
+    except FileRefusedError:
+        raise
+    except Exception:  # openpyxl lets whatever its XML parser or its own assumptions raise through
+        raise FileRefusedError(
+            f"{source.name}：不是完好的 XLSX 文件", f"{source.name}: not a sound XLSX file"
+        ) from None
+    return book.sheetnames, sheet.title, rows
 
 
 def _sheet_rows(sheet: Any, limits: Limits, name: str) -> list[tuple[Any, ...]]:
@@ -167,6 +165,15 @@ def _cells(values: Iterable[Any]) -> pd.Series:
 # --- text to types --------------------------------------------------------------------------------------------------
 
 
+def _heading_row(rows: Sequence[Sequence[Any]], notes: list[LamplightNote]) -> int:
+    """Find the heading below titles: rows of one filled cell, as official lists have them, before one of several."""
+    filled = [sum(c is not None and str(c).strip() not in ("", "nan") for c in row) for row in rows]
+    at = next((i for i, n in enumerate(filled) if n > 1), 0)
+    if at:
+        notes.append(LamplightNote(f"表头上方有 {at} 行标题，已略过", f"{at} title rows above the heading skipped"))
+    return at
+
+
 def _unique(heading: list[str], notes: list[LamplightNote]) -> list[str]:
     """Name every column, once: blanks become column_3, a second "name" becomes "name_2"."""
     seen: set[str] = set()
@@ -191,16 +198,12 @@ def typed_text(text: "pd.Series[str]") -> pd.Series:
     clean = text.fillna("").astype(str).str.strip()
     empty = clean.str.lower().isin(_EMPTY)
     filled = clean[~empty]
-    if len(filled) and filled.map(_WHOLE.fullmatch).notna().all():
+    if len(filled) and filled.str.fullmatch(_WHOLE).all():
         return pd.to_numeric(clean.where(~empty)).astype("float64" if empty.any() else "int64")
     codes = filled.str.fullmatch(r"-?0\d+|\d{12,}")
-    if len(filled) and not codes.any() and filled.map(lambda v: bool(_DECIMAL.fullmatch(v)) or _is_odd_number(v)).all():
+    if len(filled) and not codes.any() and filled.str.fullmatch(_DECIMAL).all():
         return clean.where(~empty).astype("float64")
     return clean.where(clean != "", None).astype(object)
-
-
-def _is_odd_number(value: str) -> bool:
-    return value.lower() in {"inf", "-inf", "infinity", "-infinity"}
 
 
 # --- coordinates ----------------------------------------------------------------------------------------------------
@@ -299,11 +302,18 @@ def too_many(name: str, zh: str, en: str, count: int, limit: int) -> FileRefused
     return FileRefusedError(f"{name}：{count:,} {zh}，超过上限 {limit:,}", f"{name}: {count:,} {en}, limit {limit:,}")
 
 
-def no_such_layer(name: str, layer: str, layers: list[str]) -> FileRefusedError:
-    """Say that a layer is missing, and which there are."""
-    known = ", ".join(layers[:20])
-    return FileRefusedError(
-        f"{name}：没有图层“{layer}”，现有 {known}", f"{name}: no layer {layer!r}, there are {known}"
+def chosen_layer(source: Source, layer: str | None, layers: list[str]) -> str | None:
+    """Take the layer asked for, None for whichever is first; the file's own name also stands for that.
+
+    Raises FileRefusedError, naming the layers there are, where it is none of them.
+    """
+    if layer in layers:
+        return layer
+    if layer in (None, source.stem):
+        return None
+    known = ", ".join(layers[:20] or [source.stem])
+    raise FileRefusedError(
+        f"{source.name}：没有图层“{layer}”，现有 {known}", f"{source.name}: no layer {layer!r}, there are {known}"
     )
 
 
