@@ -32,7 +32,7 @@ LENGTH_FACTOR = 10.0
 
 #: Metres within which line ends of a layer without topology are one node.
 SNAP_TOLERANCE_M = 0.5
-STREET_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".pbf", ".graphml", ".graphml.gz")
+STREET_SUFFIXES = (".osm", ".xml", ".osm.gz", ".osm.bz2", ".pbf", ".graphml", ".graphml.gz")
 
 Notes = tuple[LamplightNote, ...]
 
@@ -40,8 +40,8 @@ Notes = tuple[LamplightNote, ...]
 def read_network(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> tuple[StreetNetwork, Notes]:
     """Read a street network from a file, with what was mended or guessed on the way.
 
-    path : OSM data (.osm, .osm.gz, .osm.bz2, .osm.pbf), an OSMnx graph (.graphml, .graphml.gz), or any vector layer
-        that ``gis.files`` reads. Foreign bytes are parsed in a process of their own within ``limits``.
+    path : OSM data (.osm, .xml, .osm.gz, .osm.bz2, .osm.pbf), an OSMnx graph (.graphml, .graphml.gz), or any vector
+        layer that ``gis.files`` reads. Foreign bytes are parsed in a process of their own within ``limits``.
     Raises NetworkError when the file holds no streets, FileRefusedError when it cannot be read.
     """
     if Path(path).name.lower().endswith(STREET_SUFFIXES):

@@ -85,9 +85,10 @@ def _ways(path: Path) -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.int64
     # Nodes are read first and by themselves: Overpass may write them after the ways.
     locations = osmium.NodeLocationsForWays(osmium.index.create_map("sparse_mem_array"))
     locations.ignore_errors()
-    with osmium.io.Reader(str(path), osmium.osm.NODE) as reader:
+    file = osmium.io.File(str(path), "osm") if path.suffix.lower() == ".xml" else osmium.io.File(str(path))
+    with osmium.io.Reader(file, osmium.osm.NODE) as reader:
         osmium.apply(reader, locations)
-    streets: Any = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(locations)
+    streets: Any = osmium.FileProcessor(file, osmium.osm.WAY).with_filter(locations)
     tags: list[tuple[Any, ...]] = []
     vertices: list[tuple[int, float, float]] = []
     counts: list[int] = []

@@ -381,7 +381,7 @@ def test_every_osm_format_gives_the_same_network(osm_file: Path, tmp_path: Path)
         for item in osmium.FileProcessor(str(osm_file)):
             writer.add(item)
     same(expected, read_network(binary)[0])
-    ways_first = tmp_path / "ways_first.osm"
+    ways_first = tmp_path / "ways_first.xml"
     lines = osm_file.read_text("utf-8").splitlines()
     nodes = [line for line in lines if line.startswith("<node")]
     others = [line for line in lines[1:-1] if not line.startswith("<node")]
