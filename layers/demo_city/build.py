@@ -83,8 +83,10 @@ def build_demo_city(
     tiers = draw_tiers(plan, people, block_m2, wanted)
     layers = area_layers(plan, tiers, ground, recipe, rng)
     rng = begin("services")
-    service_points = service_layer(streets, tiers, layers, people, ground, wanted, recipe, rng)
-    rescue_stations = station_layer(streets, tiers, layers, ground, wanted, recipe, rng)
+    water = _water(plan, chains, ground, recipe)
+    wet = water.union_all()
+    service_points = service_layer(streets, tiers, layers, people, wet, ground, wanted, recipe, rng)
+    rescue_stations = station_layer(streets, tiers, layers, wet, ground, wanted, recipe, rng)
     rng = begin("reports")
     outline = layers.areas["city"].geometry.iloc[0]
     found = find_people(plan, streets, tiers, outline, ground, wanted, recipe, rng)
@@ -102,7 +104,7 @@ def build_demo_city(
         population=population,
         reports=found.reports,
         roster=roster,
-        water=_water(plan, chains, ground, recipe),
+        water=water,
         tracks=found.tracks,
         true_rate=found.true_rate,
     )

@@ -48,8 +48,7 @@ def street_names(plan: Plan, names: Mapping[str, Any], rng: np.random.Generator)
         turn, which = divmod(minor, len(root))
         word[street] = root[which] + (chinese_number(turn) if turn else "") + ends[suffix_of[street] % len(ends)]
         minor += 1
-    middle = plan.columns / 2
-    late = (lines.start + lines.end) / 2 >= middle
+    late = lines.start + lines.end >= plan.columns
     part = np.where(lines.along_x, np.where(late, "东", "西"), np.where(late, "北", "南"))
     title = np.where(rank[lines.street] == PRIMARY, "大道", np.char.add(part.astype(str), "路"))
     named = np.where(arterial[lines.street], word[lines.street] + title.astype(object), word[lines.street])

@@ -102,7 +102,7 @@ def _places(
     """Choose stations, underpasses, parks and markets: rows and columns on the plan."""
     table = streets.table
     bridge = table["name"].str.endswith("桥").to_numpy(bool) | (table["street_class"] == "motorway_link").to_numpy(bool)
-    under = np.flatnonzero(bridge)
+    under = np.flatnonzero(bridge & (rng.random(len(bridge)) < 0.6))
     crowded = np.flatnonzero(plan.density > 0.25)
     row, column = (plan.y0 + plan.y1) / 2, (plan.x0 + plan.x1) / 2
 

@@ -27,6 +27,7 @@ def service_layer(
     tiers: Tiers,
     layers: AreaLayers,
     people: Ints,
+    water: Any,
     ground: Ground,
     size: SizeRecipe,
     recipe: Recipe,
@@ -36,7 +37,7 @@ def service_layer(
     services, count = recipe.services, size.service_points
     crowd = np.sqrt(np.bincount(tiers.grid_cell, people), dtype=np.float64)
     segment = _segments_in_cells(streets, tiers, crowd, count, rng)
-    lon, lat = beside_street(streets, segment, services["beside_street_m"], ground, rng)
+    lon, lat = beside_street(streets, segment, water, services["beside_street_m"], ground, rng)
     community = layers.areas["community"]["name"].to_numpy()[tiers.community[streets.block[segment]]]
     mode = _draw({k: v["share"] for k, v in services["modes"].items()}, count, rng)
     titles = {k: v["title"] for k, v in services["modes"].items()}
@@ -69,6 +70,7 @@ def station_layer(
     streets: Streets,
     tiers: Tiers,
     layers: AreaLayers,
+    water: Any,
     ground: Ground,
     size: SizeRecipe,
     recipe: Recipe,
@@ -84,7 +86,7 @@ def station_layer(
     for k in range(count - 1):
         chosen.append(int(rng.choice(np.flatnonzero(fit & (district == k % (district.max() + 1))))))
     segment = np.array(chosen)
-    lon, lat = beside_street(streets, segment, recipe.services["beside_street_m"], ground, rng)
+    lon, lat = beside_street(streets, segment, water, recipe.services["beside_street_m"], ground, rng)
     of_district = layers.areas["district"]["name"].to_numpy()[district[segment]]
     city = recipe.place.name
     return gpd.GeoDataFrame(
@@ -142,13 +144,15 @@ def roster_table(layers: AreaLayers, recipe: Recipe, rng: np.random.Generator) -
 
 
 def beside_street(
-    streets: Streets, segment: Ints, off_m: Sequence[float], ground: Ground, rng: np.random.Generator
+    streets: Streets, segment: Ints, water: Any, off_m: Sequence[float], ground: Ground, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Return lon, lat of points beside ``segment``, between two distances ``off_m`` from it."""
+    """Return lon, lat of points beside ``segment``, between two distances ``off_m`` from it, not in ``water``."""
     line = streets.table.geometry.to_numpy()[segment]
     at = shapely.line_interpolate_point(line, rng.uniform(0.1, 0.9, len(segment)), normalized=True)
     angle = rng.uniform(0, 2 * np.pi, len(segment))
-    return ground.shifted(shapely.get_x(at), shapely.get_y(at), rng.uniform(off_m[0], off_m[1], len(segment)), angle)
+    lon, lat, off = shapely.get_x(at), shapely.get_y(at), rng.uniform(off_m[0], off_m[1], len(segment))
+    wet = shapely.contains_xy(water, *ground.shifted(lon, lat, off, angle))
+    return ground.shifted(lon, lat, off, np.where(wet, angle + np.pi, angle))
 
 
 def _at_kerb(streets: Streets) -> NDArray[np.bool_]:

@@ -93,6 +93,12 @@ def _line_edges(plan: Plan) -> Edges:
     here = padded[row + 1, column + 1]
     other = np.where(along, padded[row, column + 1], padded[row + 1, column])
     inner = (here >= 0) & (other >= 0) & (here != other)
+    # stretches of one street under one name count as one line, so that a segment may run on from one into the next
+    late = lines.start + lines.end >= plan.columns
+    _, first, stretch = np.unique(
+        np.column_stack([lines.street, lines.rank, late]), axis=0, return_index=True, return_inverse=True
+    )
+    line = first[stretch.reshape(-1)][line]
     edges = Edges(tail, head, line, lines.rank[line], np.full(len(line), -1)).take(inner)
     order = np.lexsort((edges.rank, edges.head, edges.tail))
     edges = edges.take(order)
@@ -127,8 +133,17 @@ def _bridge_water(edges: Edges, plan: Plan, size: SizeRecipe) -> tuple[Edges, in
     rows = rows[halves == 2]
     on_bridge = across & np.isin(row, rows)
     bridge[on_bridge] = len(chosen) + np.searchsorted(rows, row[on_bridge])
+    line = edges.line.copy()
+    line[bridge >= 0] = _first_of(bridge, edges.line)[bridge[bridge >= 0]]
     kept = ~(in_river | in_stream) | (bridge >= 0)
-    return Edges(edges.tail, edges.head, edges.line, edges.rank, bridge).take(kept), len(chosen)
+    return Edges(edges.tail, edges.head, line, edges.rank, bridge).take(kept), len(chosen)
+
+
+def _first_of(bridge: Ints, line: Ints) -> Ints:
+    """Return the lowest line on each bridge, so that its two halves are one segment."""
+    lowest = np.full(int(bridge.max(initial=-1)) + 1, int(line.max(initial=0)))
+    np.minimum.at(lowest, bridge[bridge >= 0], line[bridge >= 0])
+    return lowest
 
 
 def _spread(available: int, wanted: int) -> Ints:

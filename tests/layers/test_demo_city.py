@@ -319,6 +319,7 @@ def test_service_points_stand_beside_streets(town: DemoCity, walked: gpd.GeoData
     streets = walked.to_crs(METRES).union_all()
     for table in (town.service_points, town.rescue_stations):
         assert table.to_crs(METRES).distance(streets).max() < 15
+        assert not table.intersects(town.water.union_all()).any()
 
 
 def test_the_roster_names_almost_everyone_once(town: DemoCity) -> None:
