@@ -257,7 +257,7 @@ def _kml_columns(table: pa.Table) -> pa.Table:
     """Keep what the file says, as numbers where it is numbers; KML itself knows only text."""
     frame = table.to_pandas()
     filler = [c for c in frame.columns if c in _KML_FILLER]
-    unused = [c for c in ("id", "description") if c in frame.columns and frame[c].isna().all()]
+    unused = [c for c in ("id", "Name", "description") if c in frame.columns and frame[c].isna().all()]
     frame = frame.drop(columns=filler + unused).rename(columns={} if "name" in frame.columns else {"Name": "name"})
     for name in frame.columns:
         if pd.api.types.is_string_dtype(frame[name]):
@@ -299,7 +299,10 @@ def _read_parquet(source: Source, layer: str | None, encoding: str | None, datum
     ) as fault:
         raise _refused(source, fault) from None
     crs = frame.crs.to_wkt() if frame.crs else None
-    table = pa.Table.from_pandas(pd.DataFrame(frame.drop(columns=frame.geometry.name)), preserve_index=False)
+    columns = frame.drop(columns=frame.geometry.name).columns
+    # the index keeps the count of rows where there is no other column
+    table = pa.Table.from_pandas(pd.DataFrame(frame)[[*columns]].reset_index(names="_row"), preserve_index=False)
+    table = table.remove_column(0)
     return _Raw(table, frame.geometry.to_numpy(object), source.stem, "UTF-8", [], crs, datum)
 
 

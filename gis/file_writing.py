@@ -17,8 +17,8 @@ import pandas as pd
 import pyogrio
 import shapely
 
+from gis.coordinate_columns import coordinate_candidates
 from gis.errors import FileRefusedError
-from gis.tabular import heading_meaning
 
 # Formats that stamp the hour of writing get this one: a file's bytes tell its content, not its age.
 _STAMP = (2000, 1, 1, 0, 0, 0)
@@ -65,7 +65,7 @@ def _in_wgs84(table: pd.DataFrame) -> pd.DataFrame:
     """Bring geometry to WGS84 and every column to one plain type; a table whose geometries are all None has none."""
     plain = pd.DataFrame({str(n): _plain_column(table[n]) for n in table.columns if table[n].dtype != "geometry"})
     plain.index = pd.RangeIndex(len(table))
-    if not isinstance(table, gpd.GeoDataFrame) or table.geometry.isna().all():
+    if not isinstance(table, gpd.GeoDataFrame) or (len(table) and table.geometry.isna().all()):
         return plain
     placed = table.geometry.set_crs(4326) if table.crs is None else table.geometry.to_crs(4326)
     ready: pd.DataFrame = gpd.GeoDataFrame(plain, geometry=placed.to_numpy(), crs=4326)
@@ -76,6 +76,8 @@ def _plain_column(column: "pd.Series[Any]") -> "pd.Series[Any]":
     column = column.reset_index(drop=True)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
+    if pd.api.types.is_timedelta64_dtype(column):
+        return column.astype(str).astype(object)
     if column.dtype != object:
         return column
     values = [
@@ -114,7 +116,20 @@ def _dated() -> Iterator[None]:
 def _write_gpkg(layers: Mapping[str, pd.DataFrame], draft: Path) -> None:
     with _dated():
         for i, (name, table) in enumerate(layers.items()):
-            pyogrio.write_dataframe(table, draft, layer=name, driver="GPKG", append=i > 0, use_arrow=True)
+            # The two columns GeoPackage adds must not meet one of the table's own.
+            own = {"FID": _free_name("fid", table)}
+            if isinstance(table, gpd.GeoDataFrame):
+                own["GEOMETRY_NAME"] = _free_name("geom", table)
+            pyogrio.write_dataframe(
+                table, draft, layer=name, driver="GPKG", append=i > 0, use_arrow=True, layer_options=own
+            )
+
+
+def _free_name(name: str, table: pd.DataFrame) -> str:
+    taken = {str(c).lower() for c in table.columns}
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _write_geojson(layers: Mapping[str, pd.DataFrame], draft: Path) -> None:
@@ -207,12 +222,21 @@ def _with_coordinate_columns(table: pd.DataFrame) -> pd.DataFrame:
         return table
     shapes = table.geometry.to_numpy()
     plain = pd.DataFrame(table.drop(columns=table.geometry.name))
-    stale = [c for c in plain.columns if heading_meaning(c)[0] and heading_meaning(c)[1] in ("", "wgs84")]
-    plain = plain.drop(columns=stale)
+    plain = plain.drop(columns=_coordinate_numbers(plain) + [c for c in plain.columns if c == "wkt"])
     if np.isin(shapely.get_type_id(shapes), (-1, 0)).all():
         return plain.assign(lon=shapely.get_x(shapes), lat=shapely.get_y(shapes))
     texts = shapely.to_wkt(shapes, rounding_precision=9)
     return plain.assign(wkt=pd.Series(texts, dtype=object).where(~shapely.is_missing(shapes), None))
+
+
+def _coordinate_numbers(plain: pd.DataFrame) -> list[str]:
+    """Name the columns that would be read as WGS84 positions before the ones about to be written."""
+    found = coordinate_candidates([str(c) for c in plain.columns], "wgs84")
+    names, form, named = found[0] if found else ([], "", "")
+    numbers = (
+        form == "lonlat" and named in ("", "wgs84") and all(pd.api.types.is_numeric_dtype(plain[n]) for n in names)
+    )
+    return names + _coordinate_numbers(plain.drop(columns=names)) if numbers else []
 
 
 _FORMULA = re.compile(r"[=+@\-\t\r]")
@@ -270,8 +294,8 @@ def _cell(sheet: Any, value: Any) -> Any:
             return cell
     elif isinstance(value, float) and not np.isfinite(value):
         return None if np.isnan(value) else str(value)
-    elif isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
+    elif isinstance(value, datetime):
+        return value.isoformat() if value.tzinfo else value  # a spreadsheet knows no time zones
     return value
 
 

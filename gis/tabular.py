@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -10,29 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from gis.datum import DATUMS
+from gis.coordinate_columns import place
 from gis.errors import FileRefusedError
 from gis.file_checks import Limits, open_packed
 from gis.file_unpacking import Source
 from gis.notes import LamplightNote
 
-_LON = {"经度", "lng", "lon", "long", "longitude", "x", "经", "point_x", "coord_x"}
-_LAT = {"纬度", "lat", "latitude", "y", "纬", "point_y", "coord_y"}
-_PAIR = {"坐标", "经纬度", "lnglat", "lonlat", "location", "coordinate", "coordinates"}
-_WKT = {"wkt", "geometry", "geom", "the_geom"}
-_DATUM_WORDS = {
-    **dict.fromkeys(("wgs84", "wgs", "4326", "gps", "cgcs2000"), "wgs84"),
-    **dict.fromkeys(("gcj02", "gcj", "gaode", "amap", "高德", "火星", "腾讯"), "gcj02"),
-    **dict.fromkeys(("bd09", "bd09ll", "bd", "baidu", "百度"), "bd09"),
-}
 _TITLE_ROWS = 5
 _EMPTY = {"", "na", "n/a", "nan", "null", "none", "-", "--", "无"}
 _WHOLE = r"-?(0|[1-9]\d{0,10})"
 _DECIMAL = r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(inf|Inf|INF|infinity|Infinity)"
-_GUARDED = re.compile(r"'(?=[=+@\-\t\r])")
+_GUARDED = r"^'(?=[=+@\-\t\r])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +89,7 @@ def read_csv_table(source: Source, encoding: str | None, datum: str, limits: Lim
     body = frame.iloc[first + 1 :].reset_index(drop=True)
     body.columns = _unique(heading, notes)
     typed = {name: typed_text(body[name].str.replace(_GUARDED, "", regex=True)) for name in body.columns}
-    return _with_shapes(pd.DataFrame(typed, index=body.index), source.stem, used, datum, notes)
+    return _placed(pd.DataFrame(typed, index=body.index), source.stem, used, datum, notes)
 
 
 def read_xlsx_table(source: Source, layer: str | None, datum: str, limits: Limits) -> PlainTable:
@@ -112,7 +101,7 @@ def read_xlsx_table(source: Source, layer: str | None, datum: str, limits: Limit
     rows = rows[_heading_row(rows[: _TITLE_ROWS + 1], notes) :]
     heading = _unique(["" if c is None else str(c) for c in rows[0]], notes)
     columns = {name: _cells(values) for name, values in zip(heading, zip(*rows[1:], strict=True), strict=False)}
-    return _with_shapes(pd.DataFrame(columns, columns=heading), title, "", datum, notes)
+    return _placed(pd.DataFrame(columns, columns=heading), title, "", datum, notes)
 
 
 def _read_book(source: Source, layer: str | None, limits: Limits) -> tuple[list[str], str, list[tuple[Any, ...]]]:
@@ -206,92 +195,9 @@ def typed_text(text: "pd.Series[str]") -> pd.Series:
     return clean.where(clean != "", None).astype(object)
 
 
-# --- coordinates ----------------------------------------------------------------------------------------------------
-
-
-def heading_meaning(heading: str) -> tuple[str, str]:
-    """Tell what a heading stands for: ("lon"|"lat"|"pair"|"wkt"|"", datum it names or "")."""
-    words = [w for w in re.split(r"[\s_\-（）()\[\]【】:：]+", heading.strip().lower()) if w]
-    named = next((_DATUM_WORDS[w] for w in words if w in _DATUM_WORDS), "")
-    for prefix, of in _DATUM_WORDS.items():
-        # Chinese headings are written without spaces: 高德经度
-        if not named and not prefix.isascii() and heading.startswith(prefix):
-            named, words = of, [heading[len(prefix) :]]
-    for meaning, names in (("lon", _LON), ("lat", _LAT), ("pair", _PAIR), ("wkt", _WKT)):
-        if words and (words[0] in names or "_".join(words[:2]) in names or (named and names & set(words))):
-            return meaning, named
-    return "", named
-
-
-def find_coordinates(headings: list[str], datum: str) -> tuple[list[str], str, str]:
-    """Find the coordinate columns: (names, "lonlat" | "pair" | "wkt" | "", the datum their headings name or "").
-
-    Among several pairs the one whose heading names ``datum`` wins, then one that names none, then the first.
-    """
-    found: dict[tuple[str, str], str] = {}
-    for heading in headings:
-        found.setdefault(heading_meaning(heading), heading)
-    order = [datum, "", *DATUMS]
-    for named in order:
-        if (("lon", named) in found) and (("lat", named) in found):
-            return [found["lon", named], found["lat", named]], "lonlat", named
-    for form in ("pair", "wkt"):
-        for named in order:
-            if (form, named) in found:
-                return [found[form, named]], form, named
-    return [], "", ""
-
-
-def _with_shapes(table: pd.DataFrame, layer: str, encoding: str, datum: str, notes: list[LamplightNote]) -> PlainTable:
-    columns, form, named = find_coordinates(list(table.columns), datum)
-    shapes: NDArray[np.object_] | None = None
-    if form == "lonlat":
-        lon, lat = (_degrees(table[c], c) for c in columns)
-        shapes = _points(lon, lat)
-    elif form == "pair":
-        parts = (
-            table[columns[0]]
-            .astype(str)
-            .str.replace("，", ",")
-            .str.extract(r"^\W*?(-?[\d.]+)\s*[,; ]\s*(-?[\d.]+)\W*$")
-        )
-        if parts.notna().all(axis=1).any():
-            shapes = _points(*(pd.to_numeric(parts[i], errors="coerce").to_numpy(np.float64) for i in (0, 1)))
-    elif form == "wkt":
-        texts = table[columns[0]].where(table[columns[0]].notna(), None).to_numpy(object)
-        read = shapely.from_wkt([t if isinstance(t, str) else None for t in texts], on_invalid="ignore")
-        if not shapely.is_missing(read).all():
-            shapes, table = read, table.drop(columns=columns)
-    if shapes is not None and named and named != datum:
-        if datum == "wgs84":
-            zh, en = (
-                f"列名“{columns[0]}”标明 {named}，按 {named} 转换",
-                f"heading {columns[0]!r} names {named}: converted from it",
-            )
-            datum = named
-        else:
-            zh = f"列名“{columns[0]}”标明 {named}，与指定的 {datum} 不同，按指定的处理"
-            en = f"heading {columns[0]!r} names {named}, but {datum} was asked for and is used"
-        notes.append(LamplightNote(zh, en))
-    return PlainTable(table, shapes, encoding, tuple(notes), datum, layer)
-
-
-def _degrees(values: pd.Series, heading: str) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(values, errors="coerce")
-    if len(values) and numbers.isna().all() and values.notna().any():
-        sample = str(values.dropna().iloc[0])[:40]
-        raise FileRefusedError(
-            f"“{heading}”列不是十进制度（例：{sample}）",
-            f"column {heading!r} is not in decimal degrees (such as {sample!r})",
-        )
-    return numbers.to_numpy(np.float64)
-
-
-def _points(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.object_]:
-    """Make points; rows with neither coordinate have none, a half or infinite one is left for the repair to name."""
-    shapes = shapely.points(lon, lat)
-    shapes[np.isnan(lon) & np.isnan(lat)] = None
-    return np.asarray(shapes, dtype=object)
+def _placed(table: pd.DataFrame, layer: str, encoding: str, datum: str, notes: list[LamplightNote]) -> PlainTable:
+    rest, shapes, used = place(table, datum, notes)
+    return PlainTable(rest, shapes, encoding, tuple(notes), used, layer)
 
 
 # --- messages shared by the readers -----------------------------------------------------------------------------------
