@@ -11,6 +11,7 @@ from gis.crossings import Elements, cross_shares, elements_of
 from gis.crs import to_metric
 from gis.errors import NetworkError
 from gis.network import StreetNetwork
+from gis.point_location import bands_of, lowest_polygon
 
 Areas = NDArray[np.object_]
 Floats = NDArray[np.float64]
@@ -58,8 +59,7 @@ def cut_by_areas(network: StreetNetwork, areas: Mapping[str, Areas]) -> StreetPi
     elements = elements_of(*shapely.get_coordinates(network.geometry, return_index=True))
     element, share = _cuts(elements, [shape for shapes in areas.values() for shape in shapes])
     segment, from_m, to_m, inside = _refine(network, elements, element, share)
-    tree = shapely.STRtree(shapely.points(inside))
-    area = {level: _lowest(shapes, tree) for level, shapes in areas.items()}
+    area = {level: _lowest(shapes, *np.ascontiguousarray(inside.T)) for level, shapes in areas.items()}
     # A boundary merely touched, or one of no consequence under an overlap, divides nothing.
     starts = np.r_[True, segment[1:] != segment[:-1]]
     for positions in area.values():
@@ -76,20 +76,13 @@ def locate(areas: Areas, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
     (to 0.1 mm) is inside.
     """
     x, y = np.atleast_1d(np.asarray(lon, np.float64)), np.atleast_1d(np.asarray(lat, np.float64))
-    points = np.full(len(x), None, object)
-    finite = np.isfinite(x) & np.isfinite(y)
-    points[finite] = shapely.points(x[finite], y[finite])
-    return _lowest(areas, shapely.STRtree(points))
+    return _lowest(areas, x, y)
 
 
-def _lowest(areas: Areas, points: shapely.STRtree) -> NDArray[np.int32]:
-    """Return for each point of a tree the lowest position of the areas it lies in or on, -1 for none."""
-    none = np.iinfo(np.int32).max
-    found = np.full(len(points.geometries), none, np.int32)
-    # The polygons ask for points, not the other way round: only the asking side is prepared.
-    area, point = points.query(areas, predicate="dwithin", distance=EDGE_DEG)
-    np.minimum.at(found, point, area.astype(np.int32))
-    return np.where(found == none, -1, found).astype(np.int32)
+def _lowest(areas: Areas, x: Floats, y: Floats) -> NDArray[np.int32]:
+    """Return for each point (k,) the lowest position of the areas it lies in or on, -1 for none."""
+    bands = bands_of(areas, EDGE_DEG)
+    return np.full(len(x), -1, np.int32) if bands is None else np.asarray(lowest_polygon(x, y, EDGE_DEG, bands))
 
 
 def _check_polygons(level: str, shapes: Areas) -> None:

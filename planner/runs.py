@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.errors import StoreError
+from gis.hilbert import hilbert_key
 from gis.modes import travel_by
 from gis.network import Positions, StreetNetwork
 from gis.snapping import snap
@@ -137,21 +138,16 @@ class _City:
         tiers, polygons = self._areas()
         pieces = self._pieces(network, polygons)
         self._tell("points")
-        points = self._points(network, usable)
+        points = self._points(network, usable, polygons)
         self._tell("population")
-        population = self._table("population")
-        by_place = population["area_code"].isna().to_numpy(bool)
-        people = population["people"].to_numpy(np.float64)
-        homes = self._placed("population", network, usable, polygons, population[by_place], people[by_place])
+        people = self._arrays("population", network, usable, polygons)
         self._tell("reports")
-        reports = self._table("reports")
-        found = self._placed("reports", network, usable, polygons, reports, np.ones(len(reports)))
+        found = _placed(self._arrays("reports", network, usable, polygons))
         roster = self._table("roster") if ("roster", "") in self._used else None
         self._tell("coverage")
         return CoverageInputs(
-            network, tiers, pieces, points, homes,
-            population["area_code"].to_numpy(object)[~by_place], people[~by_place],
-            ("population", "") in self._used, found, roster, tuple(self._notes()),
+            network, tiers, pieces, points, _placed(people), people["total_code"].astype(object),
+            people["total_people"], ("population", "") in self._used, found, roster, tuple(self._notes()),
         )  # fmt: skip
 
     def _table(self, layer: str, part: str = "") -> gpd.GeoDataFrame:
@@ -186,46 +182,54 @@ class _City:
         area = {level: arrays[f"area_{level}"] for level in polygons}
         return StreetPieces(arrays["segment"], arrays["from_m"], arrays["to_m"], area)
 
-    def _placed(
-        self,
-        layer: str,
-        network: StreetNetwork,
-        usable: NDArray[np.bool_],
-        polygons: dict[str, NDArray[np.object_]],
-        table: gpd.GeoDataFrame,
-        weight: NDArray[np.float64],
-    ) -> Placed:
-        """Put the rows of ``table`` on the network and into their areas."""
+    def _arrays(
+        self, layer: str, network: StreetNetwork, usable: NDArray[np.bool_], polygons: dict[str, NDArray[np.object_]]
+    ) -> dict[str, NDArray[Any]]:
+        """Return where the rows of ``layer`` stand on the network and in which areas, and the people they count.
+
+        Population rows without a place come as ``total_code``, ``total_people``; elsewhere these are empty.
+        """
         limit_m = self._question.snap_limit_m
 
         def place() -> dict[str, NDArray[Any]]:
-            lon, lat = _lonlat(table)
-            at = snap(network, lon, lat, limit_m=limit_m, usable=usable)
-            areas = {f"area_{level}": locate(of, lon, lat) for level, of in polygons.items()}
-            return {"segment": at.segment, "offset_m": at.offset_m, "gap_m": at.gap_m, **areas}
+            table = self._table(layer)
+            here = table["geometry"].notna().to_numpy(bool)
+            people = table["people"].to_numpy(np.float64) if layer == "population" else np.ones(len(table))
+            codes = table["area_code"].to_numpy(object)[~here] if layer == "population" else np.empty(0, object)
+            lon, lat = _lonlat(table[here])
+            # neighbours asked after one another find the index warm: half the time for a city's reports
+            order = np.argsort(hilbert_key(lon, lat), kind="stable")
+            at = snap(network, lon[order], lat[order], limit_m=limit_m, usable=usable)
+            arrays: dict[str, NDArray[Any]] = {"segment": at.segment, "offset_m": at.offset_m, "gap_m": at.gap_m}
+            arrays |= {f"area_{level}": locate(of, lon[order], lat[order]) for level, of in polygons.items()}
+            back = np.argsort(order)
+            arrays = {name: values[back] for name, values in arrays.items()}
+            totals = {"total_code": codes.astype("U15"), "total_people": people[~here]}
+            return {**arrays, "weight": people[here], **totals}
 
         key = self._key("places", layer, "streets", "areas", "grid-cells")
-        arrays = self._derived(f"{key}:{limit_m:g}:{hashlib.sha256(usable.tobytes()).hexdigest()[:16]}", place)
-        positions = Positions(arrays["segment"], arrays["offset_m"], arrays["gap_m"])
-        return Placed(weight, positions, {level: arrays[f"area_{level}"] for level in polygons})
+        return self._derived(f"{key}:{limit_m:g}:{hashlib.sha256(usable.tobytes()).hexdigest()[:16]}", place)
 
-    def _points(self, network: StreetNetwork, usable: NDArray[np.bool_]) -> HelpPoints:
+    def _points(
+        self, network: StreetNetwork, usable: NDArray[np.bool_], polygons: dict[str, NDArray[np.object_]]
+    ) -> HelpPoints:
         services, stations = self._table("service-points"), self._table("rescue-stations")
         station = np.repeat([False, True], [len(services), len(stations)])
         both = pd.concat(
             [services, stations.assign(functions=ALL_FUNCTIONS, build_state="existing")], ignore_index=True
         )
         hours = both["hours"].fillna("").astype(str).str.strip().to_numpy(object)
-        lon, lat = _lonlat(both)
+        parts = [self._arrays(layer, network, usable, polygons) for layer in ("service-points", "rescue-stations")]
+        at = (np.concatenate([part[name] for part in parts]) for name in ("segment", "offset_m", "gap_m"))
         week = [OpeningHours.parse(text).week_table() if text else np.zeros(HOURS_A_WEEK, bool) for text in hours]
-        at = self._question.at
-        then = [at is None or (bool(text) and OpeningHours.parse(text).open_at(at)) for text in hours]
+        moment = self._question.at
+        then = [moment is None or (bool(text) and OpeningHours.parse(text).open_at(moment)) for text in hours]
         return HelpPoints(
             code=both["code"].to_numpy(object),
             name=both["name"].to_numpy(object),
             functions=np.array([None, *(frozenset(str(f).split(",")) for f in both["functions"])], object)[1:],
             capacity=both["capacity"].to_numpy(np.float64),
-            positions=snap(network, lon, lat, limit_m=self._question.snap_limit_m, usable=usable),
+            positions=Positions(*at),
             station=station,
             planned=both["build_state"].isin(list(PLANNED_STATES)).to_numpy(bool),
             hours_known=hours != "",
@@ -263,6 +267,12 @@ class _City:
         np.savez(buffer, allow_pickle=False, **arrays)
         self._store.keep_derived(key, buffer.getvalue())
         return arrays
+
+
+def _placed(arrays: dict[str, NDArray[Any]]) -> Placed:
+    positions = Positions(arrays["segment"], arrays["offset_m"], arrays["gap_m"])
+    area = {name.removeprefix("area_"): of for name, of in arrays.items() if name.startswith("area_")}
+    return Placed(arrays["weight"], positions, area)
 
 
 def _lonlat(table: gpd.GeoDataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
