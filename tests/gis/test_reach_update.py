@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from model_networks import network_of, one, positions_at, random_network, scatte
 from gis.errors import NetworkError
 from gis.modes import travel_by
 from gis.network import Positions, StreetNetwork
+from gis.network_build import read_network
 from gis.reach import nearest
 from gis.reach_update import NearestIndex
 from gis.search_graph import SearchGraph, search_graph
@@ -120,3 +123,19 @@ def test_closed_and_unknown_points_and_places_off_the_network_are_refused(toy_to
             refused()
         assert np.array_equal(index.near.time_s, before)
         assert len(index.positions) == 2
+
+
+@pytest.mark.realdata
+def test_haikou_after_sixty_changes_equals_a_recompute_bit_for_bit(realdata: Path) -> None:
+    network, _ = read_network(realdata / "haikou" / "haikou_streets.gpkg")
+    rng = np.random.default_rng(1)
+    index = NearestIndex(search_graph(network, travel_by(network, "walk")), placed(network, rng, 40))
+    for i in range(60):
+        if i % 3 == 0:
+            index.add(placed(network, rng, 1))
+        elif i % 3 == 1:
+            index.move(i, placed(network, rng, 1))
+        else:
+            index.close(i // 3)
+        if i % 6 == 5:
+            assert_as_recomputed(index)
