@@ -54,7 +54,8 @@ class CoverageDrawing:
 
     city : the city's name. level : the tier the maps colour, one of LEVELS.
     thresholds_s : ascending times in seconds; the maps open on the last.
-    areas : every tier's and grid cell's row of the run's "areas" table, with geometry (WGS84, may be None).
+    areas : every tier's and grid cell's row of the run's "areas" table, with geometry (WGS84, may be None); figures
+        it lacks are taken as unknown.
     segments : the run's "segments" table with geometry. points : code, name, functions, hours, phone, address,
         kind ("service-points" or "rescue-stations"), withheld, with geometry; missing columns are taken as blank.
     tables : the run's other tables by name (totals, gaps, hours, lorenz, inequality, points, roster).
@@ -77,6 +78,14 @@ class CoverageDrawing:
     attribution: str = ""
     approval_number: str = ""
 
+    def __post_init__(self) -> None:
+        # a city without any tier has a table of areas without figures
+        wanted = ["people", "street_m", "mean_s"]
+        wanted += [f"{part}_{t}" for part in ("covered_people", "covered_street_m") for t in self.thresholds_s]
+        absent = {name: np.nan for name in wanted if name not in self.areas}
+        if absent:
+            object.__setattr__(self, "areas", self.areas.assign(**absent))
+
     @property
     def headline_s(self) -> int:
         """The threshold the maps open on: the longest."""
@@ -85,8 +94,7 @@ class CoverageDrawing:
     @property
     def measure(self) -> str:
         """What shares are of: "people", or "street" where no area has anyone in it."""
-        people = self.areas["people"].to_numpy(float) if "people" in self.areas else np.zeros(0)
-        return "people" if np.nansum(people) > 0 else "street"
+        return "people" if np.nansum(self.areas["people"].to_numpy(float)) > 0 else "street"
 
     @property
     def totals(self) -> DataFrame:

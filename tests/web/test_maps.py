@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -134,7 +135,8 @@ def test_a_tier_without_boundaries_is_drawn_one_tier_up_and_said(draw: Draw, tmp
 
 def test_a_city_without_areas_points_or_people_still_gets_a_page(draw: Draw, tmp_path: Path, browse: Browse) -> None:
     full = draw()
-    bare = draw(areas=full.areas.iloc[:0], points=full.points.iloc[:0], segments=full.segments.iloc[:0])
+    none = gpd.GeoDataFrame({"code": [], "name": [], "level": []}, geometry=[], crs=4326)
+    bare = draw(areas=none, tables={}, points=full.points.iloc[:0], segments=full.segments.iloc[:0])
     page(bare, tmp_path)
     assert browse(tmp_path / "map.html")[1] == []
 

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 from PIL import Image
 
-from web import fonts, pictures
+from web import fonts, picture_maps, pictures
 from web.drawing import CoverageDrawing
 
 Draw = Callable[..., CoverageDrawing]
@@ -47,7 +51,8 @@ def test_shares_and_warnings_change_the_page(draw: Draw, tmp_path: Path) -> None
 
 def test_a_city_without_areas_points_or_streets_still_gets_a_page(draw: Draw, tmp_path: Path) -> None:
     full = draw()
-    picture(draw(areas=full.areas.iloc[:0], points=full.points.iloc[:0]), tmp_path / "a.png")
+    bare = gpd.GeoDataFrame({"code": [], "name": [], "level": []}, geometry=[], crs=4326)
+    picture(draw(areas=bare, points=full.points.iloc[:0], tables={}), tmp_path / "a.png")
     picture(
         draw(areas=full.areas.iloc[:0], points=full.points.iloc[:0], segments=full.segments.iloc[:0]),
         tmp_path / "b.png",
@@ -83,7 +88,7 @@ def test_chinese_names_are_written_in_chinese_where_a_font_has_them() -> None:
 
 @pytest.mark.parametrize(("wide", "high", "stacked"), [(10.0, 20.0, False), (20.0, 20.0, False), (60.0, 10.0, True)])
 def test_a_wide_city_s_maps_stand_one_above_the_other(wide: float, high: float, stacked: bool) -> None:
-    first, second = pictures._rooms((0.0, 0.0, wide, high))
+    first, second, _ = pictures._rooms((0.0, 0.0, wide * 1000, high * 1000))
     assert (first[1] > second[1]) == stacked
     assert (first[0] < second[0]) != stacked
 
@@ -99,7 +104,38 @@ def test_holes_and_parts_of_an_area_stay_in_its_outline_whichever_way_rings_run(
     for given_hole in (hole, hole[::-1]):
         parts = shapely.MultiPolygon([shapely.Polygon(shell, [given_hole]), shapely.box(5, 5, 6, 6)])
         shapes = np.array([parts, shapely.Polygon(), shapely.box(8, 8, 9, 9)])
-        first, empty, last = pictures._outlines_of(shapes)
+        first, empty, last = picture_maps.outlines_of(shapes)
         assert winding_area(first) == 9 - 1 + 1
         assert len(empty.vertices) == 0
         assert winding_area(last) == 1 and last.contains_point((8.5, 8.5))
+
+
+@given(st.floats(1e3, 2e5), st.floats(1e3, 2e5), st.sampled_from([0.86, 1.0]))
+def test_maps_and_enlarged_part_share_the_room_without_overlap(wide: float, high: float, shrink: float) -> None:
+    rooms = [
+        shapely.box(x, y, x + w, y + h) for x, y, w, h in filter(None, pictures._rooms((0, 0, wide, high), shrink))
+    ]
+    left, bottom, width, height = pictures.MAP_ROOM
+    whole = shapely.box(left, bottom, left + width, bottom + height).buffer(1e-9)
+    assert all(whole.contains(room) for room in rooms)
+    assert all(a.intersection(b).area < 1e-9 for i, a in enumerate(rooms) for b in rooms[:i])
+
+
+def test_a_crowded_centre_is_drawn_again_enlarged(draw: Draw, tmp_path: Path) -> None:
+    full = draw().at_level("subdistrict")
+    row = full.iloc[[0]]
+    small = [shapely.box(118.7 + i / 500, 32.0, 118.7 + i / 500 + 0.002, 32.002) for i in range(12)]
+    wide = [shapely.box(118.7, 32.01, 118.76, 32.3)]
+    areas = gpd.GeoDataFrame(
+        pd.concat([row] * 13, ignore_index=True).drop(columns="geometry"), geometry=small + wide, crs=4326
+    )
+    scene = picture_maps.scene_of(draw(areas=areas), fonts.lettering())
+    scale = pictures._scale_of(scene.frame)
+    assert picture_maps.is_crowded(scene, scale)
+    left, bottom, right, top = picture_maps.crowded_window(scene, scale, 200.0, 100.0) or (0, 0, 0, 0)
+    assert (right - left) / (top - bottom) == pytest.approx(2)
+    assert (right - left) / 200 <= scale / 1.8 + 1e-9
+    centres = shapely.centroid(scene.shapes[:12])
+    assert shapely.contains(shapely.box(left, bottom, right, top), centres).sum() >= 6
+    picture(draw(areas=areas), tmp_path / "a.png")
+    assert picture_maps.crowded_window(scene, scale / 100, 200.0, 100.0) is None

@@ -141,6 +141,9 @@ def test_a_result_without_points_or_extra_tables_is_still_written(draw: Draw, tm
     bare = draw(points=draw().points.iloc[:0], tables={}, notes=())
     tables.coverage_package(bare, tmp_path / "c.gpkg")
     tables.coverage_workbook(bare, tmp_path / "c.xlsx")
+    none = gpd.GeoDataFrame({"code": [], "name": [], "level": []}, geometry=[], crs=4326)
+    for write, name in ((tables.coverage_package, "d.gpkg"), (tables.coverage_workbook, "d.xlsx")):
+        write(draw(areas=none, tables={}), tmp_path / name)
     assert "points" not in {name for name, _ in pyogrio.list_layers(tmp_path / "c.gpkg")}
 
 
