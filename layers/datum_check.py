@@ -156,22 +156,25 @@ def _hold_against(
     areal, linear = dimension == 2, dimension == 1
     if areal and reference.kind == STREETS:
         # to move the layer one way is to move the streets the other way; candidates are re-found in that sense
-        return _clip(shapes, reference.shapes, moves, moved="areas"), _corners(shapes)
+        return _clip(shapes, reference.shapes, moves, moved="areas"), _positions(shapes)
     if linear and reference.kind == BOUNDARIES:
-        return _clip(reference.shapes, shapes, moves, moved="streets"), _corners(shapes)
+        return _clip(reference.shapes, shapes, moves, moved="streets"), _positions(shapes)
     if reference.kind == SAME_PLACES:
         both = ~(shapely.is_missing(shapes) | shapely.is_missing(reference.shapes))
         sample = shapely.get_coordinates(shapes[both])
         return _near_pairs(sample, shapely.get_coordinates(reference.shapes[both]), moves), sample
     if reference.kind == BOUNDARIES and not areal:
-        return _Verdict(0), _corners(shapes)
-    sample = _corners(shapes)
+        return _Verdict(0), _positions(shapes)
+    sample = _positions(shapes)
     return _near_lines(sample, reference, moves), sample
 
 
-def _corners(shapes: Shapes) -> NDArray[np.float64]:
-    """Return up to SAMPLES positions (k, 2), evenly taken from the shapes' vertices or boundaries."""
+def _positions(shapes: Shapes) -> NDArray[np.float64]:
+    """Return up to SAMPLES positions (k, 2) spread along the shapes: points, lines, or outlines of polygons."""
     outlines = np.where(shapely.get_dimensions(shapes) == 2, shapely.boundary(shapes), shapes)
+    length = shapely.length(outlines)
+    if length.sum() > 0:  # a plain outline has few corners, and they say little about the way between them
+        outlines = shapely.segmentize(outlines[length > 0], length.sum() / SAMPLES)  # fails on lines of no length
     return _spread(shapely.get_coordinates(outlines), SAMPLES)
 
 

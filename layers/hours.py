@@ -292,7 +292,8 @@ def _chinese(text: str) -> str:
     plain = re.sub(r"; ?", "；", text).replace("closed", "休息").replace("off", "休息").replace("PH", "节假日")
     plain = re.sub(r"\b([A-Z][a-z])-([A-Z][a-z])\b", lambda m: f"{_zh_day(m[1])}至{_zh_day(m[2])}", plain)
     plain = re.sub(r"\b[A-Z][a-z]\b", lambda m: _zh_day(m[0]), plain)
-    return re.sub(r"(\d\d:\d\d)-(\d\d):(\d\d)", _zh_span, plain)
+    plain = re.sub(r"(\d\d:\d\d)-(\d\d):(\d\d)", _zh_span, plain)
+    return "；".join(rule if re.search(r"\d|休息", rule) else f"{rule} 全天" for rule in plain.split("；"))
 
 
 def _zh_span(span: re.Match[str]) -> str:

@@ -149,7 +149,7 @@ TABLES: dict[tuple[str, str], Callable[[], gpd.GeoDataFrame]] = {
             "length_m": [95.5, 120.0, 0.0],
             "oneway": [0, 1, -1],
             "street_class": ["residential", "primary", ""],
-            "name": ["中山路", "", "O'Hare \"x\""],
+            "name": ["中山路", "", 'O\'Hare "x"'],
             "free_kmh": [float("nan"), 50.0, 30.0],
         },
         [

@@ -81,9 +81,7 @@ def test_any_changed_value_changes_the_content_hash() -> None:
         for column in table.columns:
             changed = table.copy()
             if column == "geometry":
-                changed.geometry = shapely.transform(
-                    changed.geometry.to_numpy(), lambda xy: np.nextafter(xy, 200.0)
-                )
+                changed.geometry = shapely.transform(changed.geometry.to_numpy(), lambda xy: np.nextafter(xy, 200.0))
             elif table[column].dtype == bool:
                 changed[column] = ~changed[column]
             elif table[column].dtype.kind in "if":
