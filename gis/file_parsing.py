@@ -4,7 +4,9 @@ Called by gis.file_guard, in a process that may use little and reach nothing; no
 """
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +26,16 @@ from gis.file_checks import Limits, plain
 from gis.file_unpacking import Source
 from gis.notes import LamplightNote
 from gis.shapefile_text import shapefile_encoding
-from gis.tabular import PlainTable, chosen_layer, other_layers, read_csv_table, read_xlsx_table, too_many, typed_text
+from gis.tabular import (
+    PlainTable,
+    chosen_layer,
+    other_layers,
+    read_csv_table,
+    read_xlsx_table,
+    sheet_titles,
+    too_many,
+    typed_text,
+)
 
 GEOMETRY = "geometry"
 # Columns LIBKML adds to every feature, whatever the file holds.
@@ -85,13 +96,11 @@ def parse(source: Source, *, layer: str | None, encoding: str | None, datum: str
 def layers_of(source: Source) -> list[str]:
     """Name the layers of an unpacked source; raises FileRefusedError."""
     if source.kind.name == "xlsx":
-        import openpyxl
-
-        return list(openpyxl.load_workbook(source.path, read_only=True, keep_links=False).sheetnames)
+        return sheet_titles(source)
     if not source.kind.driver:
         return [source.stem]
-    names = _gdal_layers(source)
-    return [source.stem] if source.kind.name == "shp" else names
+    # GDAL names the one layer of a file that names none after the file, which here bears a name of ours.
+    return [source.stem if name == source.path.stem else name for name in _gdal_layers(source)]
 
 
 def _with_unique_names(table: pa.Table, notes: list[LamplightNote]) -> pa.Table:
@@ -185,15 +194,30 @@ def _read_gdal(source: Source, layer: str | None, encoding: str | None, datum: s
         raise FileRefusedError(f"{source.name}：没有任何图层", f"{source.name}: holds no layer")
     layer = chosen_layer(source, layer, names)
     chosen = layer or names[0]
+    if source.kind.name == "gpkg":
+        _refuse_view(source, chosen)
     meta, table = _read_gdal_layer(source, chosen, encoding, limits)
     table, shapes, notes = _split_geometry(source, meta, table, chosen)
     if source.kind.name == "gpkg":
         table = _without_zone(table)
     if layer is None:
         notes = other_layers(names, chosen) + notes
-    # GDAL names the one layer of a file that names none after the file, which here bears a name of ours.
     shown = source.stem if chosen == source.path.stem else chosen
     return _Raw(table, shapes, shown, str(meta["encoding"]), notes, meta["crs"], datum)
+
+
+def _refuse_view(source: Source, layer: str) -> None:
+    """Refuse a layer that is a query or a virtual table: reading it would run what its author wrote."""
+    try:
+        with closing(sqlite3.connect(f"{source.path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+            kinds = file.execute("select type, rootpage from sqlite_master where name = ?", (layer,)).fetchall()
+    except sqlite3.Error as fault:
+        raise _refused(source, fault) from None
+    if any(kind != "table" or not root for kind, root in kinds):
+        raise FileRefusedError(
+            f"{source.name}：图层“{layer}”是视图或虚拟表，请另存为普通图层",
+            f"{source.name}: layer {layer!r} is a view or virtual table; save it as a plain layer",
+        )
 
 
 _CRS_MEMBER = re.compile(rb'"crs"\s*:\s*\{(?P<inside>[^{}]*(?:\{[^{}]*\})?[^{}]*)\}')
@@ -248,7 +272,7 @@ def _read_kml(source: Source, layer: str | None, encoding: str | None, datum: st
         folders = [pa.array([p.layer] * p.table.num_rows, pa.string()) for p in parts]
         tables = [t.append_column("folder", f) for t, f in zip(tables, folders, strict=True)]
     table = pa.concat_tables(tables, promote_options="permissive")
-    shapes = np.concatenate([p.shapes for p in parts if p.shapes is not None])
+    shapes = np.concatenate([np.full(p.table.num_rows, None) if p.shapes is None else p.shapes for p in parts])
     notes = [n for p in parts for n in p.notes]
     return _Raw(table, shapes, parts[0].layer, "UTF-8", notes, "EPSG:4326", datum)
 

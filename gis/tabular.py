@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -94,8 +95,10 @@ def read_csv_table(source: Source, encoding: str | None, datum: str, limits: Lim
 
 def read_xlsx_table(source: Source, layer: str | None, datum: str, limits: Limits) -> PlainTable:
     """Read one sheet (the first unless named); formulas are not evaluated, their last stored value counts."""
-    titles, title, rows = _read_book(source, layer, limits)
-    notes = other_layers(titles, title) if layer is None else []
+    with _open_book(source) as book:
+        title = chosen_layer(source, layer, book.sheetnames) or book.sheetnames[0]
+        notes = other_layers(book.sheetnames, title) if layer is None else []
+        rows = _sheet_rows(book[title], limits, source.name)
     if not rows:
         raise FileRefusedError(f"{source.name}：工作表是空的", f"{source.name}: the sheet is empty")
     rows = rows[_heading_row(rows[: _TITLE_ROWS + 1], notes) :]
@@ -104,14 +107,19 @@ def read_xlsx_table(source: Source, layer: str | None, datum: str, limits: Limit
     return _placed(pd.DataFrame(columns, columns=heading), title, "", datum, notes)
 
 
-def _read_book(source: Source, layer: str | None, limits: Limits) -> tuple[list[str], str, list[tuple[Any, ...]]]:
-    """Read all cells of one sheet: (titles of all sheets, title of this one, rows)."""
+def sheet_titles(source: Source) -> list[str]:
+    """Name the sheets of a workbook, in its order; raises FileRefusedError."""
+    with _open_book(source) as book:
+        return [str(title) for title in book.sheetnames]
+
+
+@contextmanager
+def _open_book(source: Source) -> Iterator[Any]:
     import openpyxl  # here alone: the other kinds need not wait for it
 
     try:
         book = openpyxl.load_workbook(source.path, read_only=True, data_only=True, keep_links=False)
-        sheet = book[chosen_layer(source, layer, book.sheetnames) or book.sheetnames[0]]
-        rows = _sheet_rows(sheet, limits, source.name)
+        yield book
         book.close()
     except FileRefusedError:
         raise
@@ -119,7 +127,6 @@ def _read_book(source: Source, layer: str | None, limits: Limits) -> tuple[list[
         raise FileRefusedError(
             f"{source.name}：不是完好的 XLSX 文件", f"{source.name}: not a sound XLSX file"
         ) from None
-    return book.sheetnames, sheet.title, rows
 
 
 def _sheet_rows(sheet: Any, limits: Limits, name: str) -> list[tuple[Any, ...]]:
