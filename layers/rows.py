@@ -150,11 +150,14 @@ def _driver_values(field: Field, column: pd.Series, dialect: str) -> list[Any]:
     return list(column.tolist())
 
 
-def table_from_rows(layer: str, rows: Sequence[Sequence[Any]]) -> gpd.GeoDataFrame:
-    """Return the table that selected ``rows`` hold: the fields of ``layer`` in order, then WKB if it has geometry."""
+def table_from_rows(
+    layer: str, rows: Sequence[Sequence[Any]], fields: Sequence[Field] | None = None
+) -> gpd.GeoDataFrame:
+    """Return the table that selected ``rows`` hold: ``fields`` (all of ``layer``), then WKB if it has geometry."""
     schema = layer_schema(layer)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(schema.fields) + schema.has_geometry)
-    named = zip(schema.fields, columns, strict=False)
+    fields = schema.fields if fields is None else fields
+    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(fields) + schema.has_geometry)
+    named = zip(fields, columns, strict=False)
     frame = pd.DataFrame({field.name: _typed(field, pd.Series(values, dtype=object)) for field, values in named})
     if not schema.has_geometry:
         return gpd.GeoDataFrame(frame)

@@ -140,20 +140,24 @@ class Store:
         """Return the active version of each (layer, part) imported so far."""
         return {(v.layer, v.part): v for v in reversed(self.versions()) if v.active}
 
-    def load(self, layer: str, part: str = "", *, version: int | None = None) -> gpd.GeoDataFrame:
+    def load(
+        self, layer: str, part: str = "", *, version: int | None = None, fields: Sequence[str] | None = None
+    ) -> gpd.GeoDataFrame:
         """Return the records of a layer's part in canonical order: of its active version, or of ``version``.
 
+        fields : only these (and the geometry), for a large layer of which little is wanted.
         Columns as in ``layers.records``; WGS84; a layer without geometry gives a frame without one.
         Raises StoreError where nothing was imported or no such version is kept.
         """
         schema, table = layer_schema(layer), LAYER_TABLES[layer_schema(layer).name]
         chosen = self._version(layer, part, version)
-        columns: list[Any] = [table.c[field.name] for field in schema.fields]
+        wanted = [field for field in schema.fields if fields is None or field.name in fields]
+        columns: list[Any] = [table.c[field.name] for field in wanted]
         if schema.has_geometry:
             columns.append(wkb_of(table.c.geometry, self._engine.dialect.name))
         query = select(*columns).where(table.c.version_id == chosen.id).order_by(table.c.row)
         with self._reading() as connection:
-            return table_from_rows(layer, connection.execute(query).all())
+            return table_from_rows(layer, connection.execute(query).all(), wanted)
 
     def load_network(self, *, version: int | None = None) -> StreetNetwork:
         """Return the street network of the active version of ``streets``, or of ``version``."""

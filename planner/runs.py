@@ -150,14 +150,14 @@ class _City:
             people["total_people"], ("population", "") in self._used, found, roster, tuple(self._notes()),
         )  # fmt: skip
 
-    def _table(self, layer: str, part: str = "") -> gpd.GeoDataFrame:
+    def _table(self, layer: str, part: str = "", *, fields: tuple[str, ...] | None = None) -> gpd.GeoDataFrame:
         """Return the records of a layer's part, or an empty table if it was never imported."""
         version = self._used.get((layer, part))
         if version is None:
             return canonical_table(
                 layer, pd.DataFrame({f.name: [] for f in layer_schema(layer).fields} | {"geometry": []})
             )
-        return self._store.load(layer, part, version=version.id)
+        return self._store.load(layer, part, version=version.id, fields=fields)
 
     def _areas(self) -> tuple[tuple[AreaTier, ...], dict[str, NDArray[np.object_]]]:
         """Return the tiers that were imported, coarsest first, and their polygons by level."""
@@ -192,7 +192,7 @@ class _City:
         limit_m = self._question.snap_limit_m
 
         def place() -> dict[str, NDArray[Any]]:
-            table = self._table(layer)
+            table = self._table(layer, fields=("people", "area_code") if layer == "population" else ())
             here = table["geometry"].notna().to_numpy(bool)
             people = table["people"].to_numpy(np.float64) if layer == "population" else np.ones(len(table))
             codes = table["area_code"].to_numpy(object)[~here] if layer == "population" else np.empty(0, object)
