@@ -216,7 +216,7 @@ def hours_in_words(hours: str) -> str:
 
 
 def sources(what: CoverageDrawing) -> list[str]:
-    """Return the parts of a source line: the warnings, whose data it is, its date, the map's approval number."""
+    """Return the parts of a source line: whose data it is, its date, the map's approval number."""
     dated = f"数据日期 data of {what.data_date}" if what.data_date else ""
     approved = f"审图号：{what.approval_number}" if what.approval_number else ""
-    return [part for part in (*map(both, what.flags), what.attribution, dated, approved) if part]
+    return [part for part in (what.attribution, dated, approved) if part]

@@ -31,7 +31,7 @@ header h1 { font-size: 19px; line-height: 1.3; margin: 0; font-weight: 600; }
 header p { font-size: 13px; line-height: 1.5; margin: 1px 0 0; color: #555; }
 header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: #7a3000; background: #ffe9d6;
   border: 1px solid #e9b588; border-radius: 3px; padding: 0 6px; margin: 0 6px 0 0; }
-.folium-map { flex: 1 1 auto; height: auto !important; min-height: 0; }
+.folium-map { order: 1; flex: 1 1 auto; height: auto !important; min-height: 0; }
 .leaflet-container { background: #f4f3f0; font-family: inherit; }
 .corner { background: rgba(255, 255, 255, .93); border-radius: 4px; box-shadow: 0 1px 4px rgba(0, 0, 0, .3);
   padding: 7px 10px; font-size: 12px; line-height: 1.45; max-width: min(300px, 78vw); }
@@ -47,8 +47,7 @@ header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: 
 .station { box-sizing: border-box; width: 20px; height: 20px; line-height: 17px; text-align: center; font-size: 12px;
   font-weight: 600; color: #fff; background: #111; border: 1.5px solid #fff; border-radius: 3px; }
 .corner .station { flex: none; margin: 2px 1px; box-shadow: 0 0 0 1px #999; }
-.corner.source { padding: 2px 8px; font-size: 11px; color: #444; margin: 0 !important; border-radius: 4px 0 0 0;
-  max-width: 78vw; }
+footer { order: 2; padding: 3px 14px; font-size: 11px; line-height: 1.4; color: #555; border-top: 1px solid #ccc; }
 .card b { font-size: 14px; } .card .code { color: #777; font-size: 11px; margin-left: 6px; }
 .card table { border-collapse: collapse; margin-top: 3px; } .card td { padding: 1px 10px 1px 0; vertical-align: top; }
 .card td:first-child { color: #666; white-space: nowrap; }
@@ -246,6 +245,27 @@ class PointMarks(MacroElement):
         self.text = script_json(rows)
 
 
+class View(MacroElement):
+    """The part of the world shown first, beside legend and controls where the screen is wide enough.
+
+    bounds : [[south, west], [north, east]].
+    """
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        {{ this._parent.get_name() }}.fitBounds({{ this.bounds }}, window.innerWidth < 800 ? {padding: [10, 10]}
+            : {paddingTopLeft: [335, 14], paddingBottomRight: [window.innerWidth < 1100 ? 14 : 120, 14]});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, bounds: list[list[float]]) -> None:
+        super().__init__()
+        self._name = "View"
+        self.bounds = script_json(bounds)
+
+
 class MetricScale(MacroElement):
     """A scale bar in metres and kilometres only."""
 
@@ -269,7 +289,7 @@ class Corner(MacroElement):
         (() => {
             const corner = L.control({position: {{ this.position|tojson }}});
             corner.onAdd = () => {
-                const box = L.DomUtil.create('div', {{ this.css|tojson }});
+                const box = L.DomUtil.create('div', 'corner');
                 box.innerHTML = {{ this.text }};
                 L.DomEvent.disableClickPropagation(box).disableScrollPropagation(box);
                 box.querySelectorAll('details').forEach((d) => { d.open = window.innerWidth >= 800; });
@@ -281,11 +301,10 @@ class Corner(MacroElement):
         """
     )
 
-    def __init__(self, position: str, html: str, css: str = "corner") -> None:
+    def __init__(self, position: str, html: str) -> None:
         super().__init__()
         self._name = "Corner"
         self.position = position
-        self.css = css
         self.text = script_json(html)
 
 
@@ -340,6 +359,6 @@ def legend_html(what: CoverageDrawing, level: str, classes: list[drawing.TimeCla
     )
 
 
-def source_html(what: CoverageDrawing) -> str:
-    """Return the line of sources: whose data, and the map's approval number where it has one."""
-    return " · ".join(escape(text) for text in drawing.sources(what))
+def foot_html(what: CoverageDrawing) -> str:
+    """Return the line below the map: whose data, its date, and the map's approval number where it has one."""
+    return "<footer>" + " · ".join(escape(text) for text in drawing.sources(what)) + "</footer>"

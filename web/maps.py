@@ -65,13 +65,12 @@ def coverage_map(what: CoverageDrawing, path: Path) -> None:
     marks = folium.FeatureGroup("服务点、救助站 points")
     marks.add_child(map_parts.PointMarks(map_parts.point_rows(what.shown_points())))
     page.add_child(marks)
-    page.add_child(map_parts.Corner("bottomright", map_parts.source_html(what), "corner source"))
     page.add_child(map_parts.MetricScale())
     page.add_child(map_parts.Corner("bottomleft", map_parts.legend_html(what, level, classes, said)))
     page.add_child(folium.LayerControl(collapsed=JsCode("window.innerWidth < 800")))
     bounds = _bounds(areas, what.segments)
     if bounds is not None:
-        page.fit_bounds(bounds, padding=(12, 12))
+        page.add_child(map_parts.View(bounds))
     path.write_bytes(_render(page, what).encode())
 
 
@@ -83,7 +82,7 @@ def _render(page: _OfflineMap, what: CoverageDrawing) -> str:
     figure.header.add_child(_Verbatim(f"<style>{assets.style('leaflet/dist/leaflet.css')}</style>"))
     figure.header.add_child(_Verbatim(f"<script>{assets.script('leaflet/dist/leaflet.js')}</script>"))
     figure.header.add_child(_Verbatim(f"<style>{map_parts.STYLE}</style>"))
-    figure.html.add_child(_Verbatim(map_parts.title_html(what)), index=0)
+    figure.html.add_child(_Verbatim(map_parts.title_html(what) + map_parts.foot_html(what)), index=0)
     _number(figure)
     return figure.render()
 

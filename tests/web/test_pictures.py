@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 from PIL import Image
 
+from tests.conftest import missing
 from web import fonts, picture_maps, pictures
 from web.drawing import CoverageDrawing
 
@@ -81,7 +82,7 @@ def test_without_a_chinese_font_names_become_codes_and_the_page_says_so(
 def test_chinese_names_are_written_in_chinese_where_a_font_has_them() -> None:
     letters = fonts.lettering()
     if not letters.chinese:
-        pytest.skip("no Chinese font on this machine")
+        missing("a Chinese font (Noto Sans CJK)")
     assert letters.name("新街口街道", "320102003000") == "新街口街道"
     assert letters.label(("图例", "Legend")) == "图例 Legend"
 
