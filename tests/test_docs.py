@@ -1,0 +1,79 @@
+"""Every command in README and docs runs as it stands, and every link leads somewhere."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from layers.records import LAYERS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```sh( postgis)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def scripts(*, postgis: bool) -> list[object]:
+    found = []
+    for page in PAGES:
+        blocks = [text for mark, text in BLOCK.findall(page.read_text("utf-8")) if bool(mark) == postgis]
+        if blocks:
+            found.append(pytest.param("\n".join(blocks), id=page.relative_to(ROOT).as_posix()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``lamplight demo --out demo`` leaves: copied, a page that asks for it again finds it built."""
+    folder = tmp_path_factory.mktemp("docs")
+    run("lamplight demo --out demo", folder)
+    return folder / "demo"
+
+
+def run(script: str, folder: Path, **environment: str) -> None:
+    """Run a page's blocks in order in an empty folder, as a reader with Lamplight installed would."""
+    for target in re.findall(r"^make (\w+)", script, re.MULTILINE):
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+    commands = re.sub(r"^make \w+.*$", "", script, flags=re.MULTILINE)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    given = {k: v for k, v in os.environ.items() if k != "LAMPLIGHT_DB"} | {"PATH": path} | environment
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=folder, env=given, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", scripts(postgis=False))
+def test_every_command_in_the_docs_runs(script: str, tmp_path: Path, demo: Path) -> None:
+    shutil.copytree(demo, tmp_path / "demo")
+    run(script, tmp_path)
+
+
+@pytest.mark.postgis
+@pytest.mark.parametrize("script", scripts(postgis=True))
+def test_every_postgis_command_in_the_docs_runs(script: str, tmp_path: Path, postgis_server) -> None:
+    binaries = os.pathsep.join([str(postgis_server.binaries), str(Path(sys.executable).parent), os.environ["PATH"]])
+    run(script, tmp_path, PGHOST=str(postgis_server.folder), PGUSER="lamplight", PATH=binaries)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text("utf-8")):
+        if not urlsplit(target).scheme:
+            assert (page.parent / target.split("#")[0]).exists(), target
+
+
+def test_every_field_of_every_layer_is_described() -> None:
+    text = (ROOT / "docs" / "data-formats.md").read_text("utf-8")
+    for schema in LAYERS.values():
+        section = text.split(f"### {schema.name} ")[1].split("\n##")[0]
+        for field in schema.fields:
+            name = f"**{field.name}**" if field.required else field.name
+            assert f"| {name} | {field.zh} |" in section, f"{schema.name}.{field.name}"
+            for word in field.words:
+                assert word in section, f"{schema.name}.{field.name}: {word}"
