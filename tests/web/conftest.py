@@ -10,11 +10,15 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from shapely import LineString, Point, box
 
 from tests.conftest import missing
 from web.drawing import CoverageDrawing
 
+# a machine busy with other tests is no reason to fail
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 THRESHOLDS = (300, 600, 900)
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 WEST, SOUTH, SIDE = 118.70, 32.00, 0.02
