@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
 from gis.file_writing import write_layers
@@ -114,15 +113,15 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
 def _summary(what: CoverageDrawing) -> pd.DataFrame:
     """Return the first sheet: what was asked, of which data, and how much is covered over the whole city."""
     totals = what.totals
-    facts: list[tuple[str, object]] = [
+    facts: list[tuple[str, str]] = [
         ("城市 City", what.city),
         ("问题 Question", both(what.question)),
         ("数据日期 Data of", what.data_date),
         *(("注意 Note", both(flag)) for flag in what.flags),
         ("数据来源 Sources", what.attribution),
         ("审图号 Map approval number", what.approval_number),
-        ("人口 People", float(totals["people"].sum())),
-        ("街面（公里）Streets (km)", float(totals["street_m"].sum()) / 1000),
+        ("人口 People", f"{totals['people'].sum():,.0f}"),
+        ("街面（公里）Streets (km)", f"{totals['street_m'].sum() / 1000:,.1f}"),
     ]
     for t in what.thresholds_s:
         for column, whole, said in (
@@ -130,6 +129,6 @@ def _summary(what: CoverageDrawing) -> pd.DataFrame:
             (f"covered_street_m_{t}", "street_m", "街面 streets"),
         ):
             total = float(totals[whole].sum())
-            share = float(totals[column].sum()) / total if total > 0 else np.nan
+            share = f"{totals[column].sum() / total:.1%}" if total > 0 else ""
             facts.append((f"{drawing.minutes(t)} 分钟内 within {drawing.minutes(t)} min：{said}", share))
-    return pd.DataFrame([f for f in facts if f[1] not in ("", None)], columns=["项目 Item", "内容 Value"])
+    return pd.DataFrame([f for f in facts if f[1]], columns=["项目 Item", "内容 Value"])

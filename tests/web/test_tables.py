@@ -55,6 +55,14 @@ def test_times_are_minutes_streets_kilometres_and_shares_percent(book: openpyxl.
     assert percent[1].number_format == "0.0%"
 
 
+def test_the_summary_says_how_much_of_the_city_is_covered(book: openpyxl.Workbook) -> None:
+    said = {row[0].value: row[1].value for row in book["摘要 Summary"].iter_rows(min_row=2)}
+    assert said["城市 City"] == "临江市" and said["人口 People"] == "4,000"
+    # the toy's subdistricts: 1000, 500 and 500 of 4,000 people
+    assert said["15 分钟内 within 15 min：人口 people"] == "50.0%"
+    assert any("虚构" in str(value) for value in said.values())
+
+
 def test_no_cell_of_any_sheet_is_a_formula(book: openpyxl.Workbook) -> None:
     values = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert all(cell.data_type != "f" for cell in values)
