@@ -319,6 +319,7 @@ def _read_parquet(source: Source, layer: str | None, encoding: str | None, datum
         TypeError,
         OSError,
         AttributeError,
+        CRSError,
         shapely.errors.ShapelyError,
     ) as fault:
         raise _refused(source, fault) from None

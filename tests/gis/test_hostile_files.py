@@ -498,6 +498,9 @@ CASES = [
     Case("garbage named Parquet", put("a.parquet", b"PAR1" + b"\xff" * 90 + b"PAR1"), "refused", "parquet", guarded=True),
     Case("truncated Parquet", cut(parquet(), 0.6), "refused", "parquet"),
     Case("geo metadata that is no JSON", parquet(geo=b"\xff{"), "refused", "parquet"),
+    Case("geo metadata with a broken CRS", parquet(geo=json.dumps({"version": "1.0.0", "primary_column": "geometry",
+         "columns": {"geometry": {"encoding": "WKB", "geometry_types": [], "crs": {"type": "GeographicCRS"}}}}).encode()),
+         "refused", "parquet"),
     Case("geo metadata naming no such column", parquet(geo=json.dumps({"version": "1.0.0", "primary_column": "x",
          "columns": {"x": {"encoding": "WKB", "geometry_types": []}}}).encode()), "refused", "parquet"),
 ]  # fmt: skip
