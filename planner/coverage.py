@@ -174,6 +174,7 @@ def _street_tables(
 
 
 def _roster(areas: pd.DataFrame, inputs: CoverageInputs, question: CoverageQuestion) -> pd.DataFrame:
-    if question.roster_date is None or inputs.roster is None:
+    if question.roster_date is None:
         return pd.DataFrame({"area_code": [], "name": [], "level": [], "missing": []}, dtype=object)
-    return roster_gaps(areas, inputs.roster, question.roster_date)
+    roster = pd.DataFrame() if inputs.roster is None else inputs.roster
+    return roster_gaps(areas, roster, question.roster_date)

@@ -10,11 +10,16 @@ from scipy.sparse.csgraph import connected_components
 
 from gis.network import StreetNetwork
 from gis.search_graph import SearchGraph, start_seconds
+from layers.codes import LEVEL_ZH
 from planner.coverage_inputs import CoverageInputs, select
 from planner.coverage_question import CoverageQuestion
 from planner.coverage_reach import Choice
 from planner.notes import Note
 
+FUNCTION_WORDS = {
+    "reception": "接待咨询", "reporting": "发现报告", "guidance": "救助引导", "temporary_service": "临时服务",
+}  # fmt: skip
+LEVEL_WORDS = {**{str(level): word for level, word in LEVEL_ZH.items()}, "grid_cell": "网格"}
 #: Names given in full in a note; of more, only the count.
 NAMES_SHOWN = 10
 
@@ -38,7 +43,7 @@ def point_notes(inputs: CoverageInputs, question: CoverageQuestion, choice: Choi
     if question.function is not None and choice.without_function:
         yield Note(
             "points-function",
-            f"{choice.without_function} 个点位不提供“{question.function}”功能，未计入",
+            f"{choice.without_function} 个点位不提供“{FUNCTION_WORDS[question.function]}”功能，未计入",
             f"{choice.without_function} points do not offer {question.function} and do not count",
         )
     if question.at is not None and choice.closed:
@@ -80,6 +85,10 @@ def place_notes(inputs: CoverageInputs, question: CoverageQuestion) -> Iterator[
         )
     if len(inputs.reports) == 0:
         yield Note("no-reports", "没有发现报告", "there are no discovery reports")
+    if question.roster_date is not None and inputs.roster is None:
+        yield Note(
+            "no-roster", "尚未导入人员名册：视为无人在岗", "no roster has been imported: every post counts as vacant"
+        )
     if not inputs.tiers:
         yield Note("no-areas", "尚未导入辖区：只有全市合计", "no areas have been imported: only city totals are given")
     off = inputs.homes.positions.segment < 0
@@ -103,9 +112,10 @@ def outside_notes(levels: pd.DataFrame) -> Iterator[Note]:
     """State what lies outside every area of a level: it counts in the city's totals and in no area."""
     for row in levels.to_dict("records"):
         if row["street_m_outside"] >= 1.0 or row["people_outside"] >= 0.5 or row["reports_outside"] > 0:
+            level_zh = LEVEL_WORDS[str(row["level"])]
             yield Note(
                 "outside-areas",
-                f"{row['level']}：{row['street_m_outside']:,.0f} 米街道、{row['people_outside']:,.0f} 人、"
+                f"{level_zh}：{row['street_m_outside']:,.0f} 米街道、{row['people_outside']:,.0f} 人、"
                 f"{row['reports_outside']:.0f} 条报告在各区域之外，只计入合计",
                 f"{row['level']}: {row['street_m_outside']:,.0f} m of street, {row['people_outside']:,.0f} people and "
                 f"{row['reports_outside']:.0f} reports lie outside all areas and count in the totals only",

@@ -138,7 +138,7 @@ class _City:
         tiers, polygons = self._areas()
         pieces = self._pieces(network, polygons)
         self._tell("points")
-        points = self._points(network, usable, polygons)
+        points = self._points(network, usable)
         self._tell("population")
         people = self._arrays("population", network, usable, polygons)
         self._tell("reports")
@@ -207,19 +207,17 @@ class _City:
             totals = {"total_code": codes.astype("U15"), "total_people": people[~here]}
             return {**arrays, "weight": people[here], **totals}
 
-        key = self._key("places", layer, "streets", "areas", "grid-cells")
+        key = self._key(f"places:{layer}", layer, "streets", "areas", "grid-cells")
         return self._derived(f"{key}:{limit_m:g}:{hashlib.sha256(usable.tobytes()).hexdigest()[:16]}", place)
 
-    def _points(
-        self, network: StreetNetwork, usable: NDArray[np.bool_], polygons: dict[str, NDArray[np.object_]]
-    ) -> HelpPoints:
+    def _points(self, network: StreetNetwork, usable: NDArray[np.bool_]) -> HelpPoints:
         services, stations = self._table("service-points"), self._table("rescue-stations")
         station = np.repeat([False, True], [len(services), len(stations)])
         both = pd.concat(
             [services, stations.assign(functions=ALL_FUNCTIONS, build_state="existing")], ignore_index=True
         )
         hours = both["hours"].fillna("").astype(str).str.strip().to_numpy(object)
-        parts = [self._arrays(layer, network, usable, polygons) for layer in ("service-points", "rescue-stations")]
+        parts = [self._arrays(layer, network, usable, {}) for layer in ("service-points", "rescue-stations")]
         at = (np.concatenate([part[name] for part in parts]) for name in ("segment", "offset_m", "gap_m"))
         week = [OpeningHours.parse(text).week_table() if text else np.zeros(HOURS_A_WEEK, bool) for text in hours]
         moment = self._question.at
