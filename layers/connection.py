@@ -43,7 +43,7 @@ def parse_url(address: str) -> URL:
 def open_engine(url: URL) -> Engine:
     """Return an engine for ``url``; nothing is connected to yet."""
     try:
-        engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=url.get_backend_name() == "postgresql")
     except (NoSuchModuleError, ImportError, ArgumentError):
         raise StoreError("数据库驱动缺失或地址无效", "the database driver is missing or the address is wrong") from None
     if engine.dialect.name == "sqlite":
@@ -80,9 +80,9 @@ def transaction(engine: Engine, *, writes: bool = False) -> Iterator[Connection]
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
-        raise store_error(engine.url, error.orig or error) from error
-    except engine.dialect.loaded_dbapi.Error as error:  # from the driver itself, where rows go past SQLAlchemy
-        raise store_error(engine.url, error) from error
+        raise store_error(engine.url, error.orig or error) from None  # the driver's own text may quote a row
+    except engine.dialect.loaded_dbapi.Error as error:  # where rows go past SQLAlchemy
+        raise store_error(engine.url, error) from None
 
 
 def store_error(url: URL, error: BaseException) -> StoreError:

@@ -41,13 +41,15 @@ class Reference:
     """Something already in the store to hold a layer against.
 
     kind : BOUNDARIES (polygons), STREETS (lines), or SAME_PLACES (the layer's own earlier points, one for each of its
-        rows, None where a row is new). zh, en : what to call it.
+        rows, None where a row is new). zh, en : what to call it. replaced : whether the layer is about to take its
+        place, so that nothing need be said of its own faults.
     """
 
     kind: str
     shapes: Shapes
     zh: str
     en: str
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ def guess_datum_shift(
             continue
         datum, blames_reference, move = candidates[verdict.index]
         offset_m = _offset_m(sample, move)
+        if blames_reference and reference.replaced:
+            continue
         if offset_m <= NEAR_M[BOUNDARIES]:  # outside the region of GCJ-02 all datums are one
             continue
         found = DatumSuspicion(

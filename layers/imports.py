@@ -148,6 +148,9 @@ def _read(
         read = read_table(path, layer=file_layer, encoding=encoding, datum=datum)
         network, more = build_network(read.table)
         notes = (*read.notes, *more)
+        if network.n_segments != len(read.table):
+            n, m = len(read.table), network.n_segments
+            notes = (*notes, LamplightNote(f"文件 {n} 行成为 {m} 个路段", f"{n} rows of the file became {m} segments"))
     return network_to_records(network), notes
 
 

@@ -72,7 +72,7 @@ class Field:
     name, zh : its identifier and its Chinese heading; aliases : other headings it goes by.
     kind : one of KINDS; choices : for "choice" and "choices", every accepted spelling -> word.
     required : whether a row without it is rejected; default : what stands where a value is absent.
-    lowest : the least allowed number; optional_digits : digits of a "code" (12, 15).
+    lowest : the least allowed number; digits : how many a "code" may have (12, 15).
     """
 
     name: str

@@ -37,7 +37,7 @@ class Surroundings:
         except (ZoneInfoNotFoundError, ValueError):
             raise RecordError(f"未知时区：{timezone}", f"unknown time zone {timezone!r}") from None
         codes = {code for table in self.areas.values() for code in table["code"]}
-        if ("grid-cells", "") in self.current and layer == "roster":
+        if ("grid-cells", "") in self.current and layer in {"roster", "population"}:
             codes |= set(self.store.load("grid-cells")["code"])
         return Context(local, timezone, self._boundary(layer, part), frozenset(codes), columns)
 
@@ -87,14 +87,14 @@ class Surroundings:
         earlier = self.areas[part] if layer == "areas" else self.store.load(layer, part)
         shapes, zh, en = earlier.geometry.to_numpy(), f"旧版{schema.zh}", f"earlier {layer}"
         if schema.geometry == "line":
-            return Reference(STREETS, shapes, zh, en)
+            return Reference(STREETS, shapes, zh, en, replaced=True)
         if schema.geometry == "polygon":
-            return Reference(BOUNDARIES, shapes, zh, en)
+            return Reference(BOUNDARIES, shapes, zh, en, replaced=True)
         if not schema.unique:
-            return Reference(SAME_PLACES, np.full(len(table), None, object), zh, en)
+            return Reference(SAME_PLACES, np.full(len(table), None, object), zh, en, replaced=True)
         key = schema.unique[0]
         by_key = dict(zip(earlier[key], shapes, strict=True))
-        return Reference(SAME_PLACES, np.array([by_key.get(k) for k in table[key]], object), zh, en)
+        return Reference(SAME_PLACES, np.array([by_key.get(k) for k in table[key]], object), zh, en, replaced=True)
 
 
 def surroundings_of(store: Store) -> Surroundings:
