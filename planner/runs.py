@@ -66,6 +66,16 @@ def run_coverage(
     return store.save_run(Run("coverage", parameters, inputs, tables, software(), process_time() - started))
 
 
+def place_records(store: Store, *, progress: Progress | None = None) -> None:
+    """Put every record on the network and into its areas ahead of the first question, as the last step of an import.
+
+    Nothing is answered; what is derived stays in the store until the next prune, and later questions start from it.
+    Raises StoreError if no streets have been imported.
+    """
+    question = CoverageQuestion()
+    _City(store, _versions(store, question, {}), question, progress or (lambda step: None)).load()
+
+
 def run_comparison(store: Store, before: int, after: int) -> Run:
     """Keep, and return, what coverage run ``after`` gains or loses against run ``before`` (their ids).
 

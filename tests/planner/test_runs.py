@@ -8,7 +8,7 @@ from layers.hours import HourOfWeek
 from layers.run import parquet_bytes
 from planner import runs
 from planner.coverage import CoverageQuestion
-from planner.runs import run_comparison, run_coverage
+from planner.runs import place_records, run_comparison, run_coverage
 from tests.planner import toy_town as toy
 
 
@@ -175,3 +175,12 @@ def test_a_roster_that_was_never_imported_leaves_every_post_vacant_and_says_so(n
     run = run_coverage(toy.keep(new_store("vacant"), layers), asked)
     assert len(run.tables["roster"]) == 3 + 3 + 1
     assert "no-roster" in set(run.tables["notes"]["code"])
+
+
+def test_placing_records_beforehand_answers_nothing_and_changes_no_answer(new_store, own_town, question) -> None:
+    ahead = toy.keep(new_store("ahead"), toy.layers_of_town())
+    place_records(ahead)
+    assert ahead.runs() == []
+    assert table_bytes(run_coverage(ahead, question)) == table_bytes(run_coverage(own_town, question))
+    with pytest.raises(StoreError, match="no streets"):
+        place_records(new_store("nothing"))
