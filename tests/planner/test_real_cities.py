@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 
@@ -110,3 +111,32 @@ def test_haikou_whose_stations_have_no_coordinates_is_measured_and_covers_nothin
     assert {"no-points", "no-population", "no-reports"} <= set(run.tables["notes"]["code"])
     by_level = run.tables["areas"].groupby("level")["street_m"].sum()
     assert by_level["subdistrict"] == pytest.approx(by_level["city"], rel=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["walk", "drive"])
+def test_jinan_with_its_one_ways_and_components_is_measured_like_any_city(mode: str, jinan: Store) -> None:
+    run = run_coverage(jinan, CoverageQuestion(mode=mode))
+    totals, levels = run.tables["totals"].iloc[0], run.tables["levels"]
+    assert (levels["street_m"] + levels["street_m_outside"]).tolist() == pytest.approx([totals["street_m"]] * 3)
+    assert 0 < totals["covered_street_m_300"] <= totals["covered_street_m_900"] <= totals["street_m"]
+    assert "components-without-point" in set(run.tables["notes"]["code"])
+    json.dumps(coverage_json(run), allow_nan=False)
+
+
+@pytest.fixture(scope="module")
+def jinan(realdata: Path, tmp_path_factory: pytest.TempPathFactory):
+    store = Store(str(tmp_path_factory.mktemp("jinan") / "city.db"))
+    store.create()
+    import_file(store, "streets", realdata / "jinan" / "jinan_streets_directed.gpkg")
+    for level in ("city", "district", "subdistrict"):
+        import_file(store, "areas", realdata / "jinan" / "jinan_admin.gpkg", part=level, file_layer=TIERS[level])
+    network = store.load_network()
+    at = np.arange(0, network.n_nodes, network.n_nodes // 30)
+    points = gpd.GeoDataFrame(
+        {"code": [f"P{i}" for i in at], "name": "made up for the test", "hours": "24/7"},
+        geometry=gpd.points_from_xy(network.lon[at], network.lat[at]),
+        crs="EPSG:4326",
+    )
+    store.import_layer("service-points", "", points, source="made up", sha256="0")
+    yield store
+    store.close()
