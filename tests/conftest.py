@@ -1,18 +1,13 @@
 """What every test may ask for."""
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.requirements import missing
+
+pytest_plugins = ["tests.postgis_server"]
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
-
-
-def missing(what: str) -> None:
-    """Skip on a user's machine; fail where everything must run."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is missing, and CI must have it")
-    pytest.skip(f"{what} is missing")
 
 
 @pytest.fixture(scope="session")

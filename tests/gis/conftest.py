@@ -1,9 +1,9 @@
 """What the tests of the kernels share."""
 
 import pytest
-from model_networks import network_of
 
 from gis.network import StreetNetwork
+from tests.gis.model_networks import network_of
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import shapely
 from pandas.testing import assert_frame_equal
-from unguarded_reading import read_here
 
 from gis import datum
 from gis.coordinate_columns import coordinate_candidates
@@ -18,6 +17,7 @@ from gis.errors import FileRefusedError
 from gis.file_writing import dbf_names, write_layers
 from gis.files import list_layers, read_table, write_table
 from gis.tabular import typed_text
+from tests.gis.unguarded_reading import read_here
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # GDAL's remarks on odd text
 DAY = datetime.date(2026, 3, 1)

@@ -26,12 +26,12 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
-from unguarded_reading import read_here
 
 from gis.errors import FileRefusedError
 from gis.file_checks import check_file
 from gis.file_guard import guard_environment
 from gis.files import Limits, list_layers, read_table
+from tests.gis.unguarded_reading import read_here
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # GDAL's remarks on broken files
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_networks import chosen, every_place, network_of, positions_at, random_network, scattered, seconds_table
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -16,6 +15,15 @@ from gis.network import StreetNetwork
 from gis.reach import catchments, covered_metres, k_nearest, nearest, time_at, time_matrix
 from gis.search_graph import SearchGraph, search_graph
 from gis.search_seeds import seeds_of
+from tests.gis.model_networks import (
+    chosen,
+    every_place,
+    network_of,
+    positions_at,
+    random_network,
+    scattered,
+    seconds_table,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 MODES = st.sampled_from(["walk", "drive"])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_networks import network_of, random_network
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -17,6 +16,7 @@ from gis.network import StreetNetwork
 from gis.network_build import read_network
 from gis.reach_every import reached_total
 from gis.search_graph import SearchGraph, search_graph
+from tests.gis.model_networks import network_of, random_network
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -3,7 +3,6 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_networks import every_place, network_of, one, positions_at, random_network, scattered, seconds_between
 
 from gis.crs import to_metric
 from gis.errors import NetworkError
@@ -12,6 +11,15 @@ from gis.network import StreetNetwork
 from gis.reach import nearest, time_at
 from gis.reach_paths import isochrone, shortest_path
 from gis.search_graph import search_graph
+from tests.gis.model_networks import (
+    every_place,
+    network_of,
+    one,
+    positions_at,
+    random_network,
+    scattered,
+    seconds_between,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 

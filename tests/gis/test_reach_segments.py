@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_networks import every_place, network_of, positions_at, random_network, scattered, seconds_table
 
 from gis.modes import travel_by
 from gis.network import StreetNetwork
 from gis.reach import covered_metres, nearest, segment_times, time_at, time_ramps
 from gis.search_graph import search_graph
+from tests.gis.model_networks import every_place, network_of, positions_at, random_network, scattered, seconds_table
 
 SEEDS = st.integers(0, 2**32 - 1)
 MODES = st.sampled_from(["walk", "drive"])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_networks import network_of, one, positions_at, random_network, scattered
 
 from gis.errors import NetworkError
 from gis.modes import travel_by
@@ -13,6 +12,7 @@ from gis.network_build import read_network
 from gis.reach import nearest
 from gis.reach_update import NearestIndex
 from gis.search_graph import SearchGraph, search_graph
+from tests.gis.model_networks import network_of, one, positions_at, random_network, scattered
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -7,12 +7,12 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
-from conftest import SOUTH, WEST, frame, square
 
 from gis.datum import gcj02_from_wgs84
 from gis.errors import FileRefusedError, LamplightError, RecordError
 from layers.imports import ImportReport, import_file
 from layers.store import Store
+from tests.layers.conftest import SOUTH, WEST, frame, square
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)  # noon in the city
 

@@ -18,7 +18,6 @@ import shapely
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from conftest import NOON, TABLES, WEST, PostgisServer, frame
 from geopandas.testing import assert_geodataframe_equal
 from pandas.testing import assert_frame_equal
 
@@ -29,6 +28,8 @@ from layers.rows import canonical_table, content_sha256
 from layers.run import Run, parquet_bytes
 from layers.schema import METADATA
 from layers.store import NewVersion, Store
+from tests.layers.conftest import NOON, TABLES, WEST, frame
+from tests.postgis_server import PostgisServer
 
 EVERY_LAYER = sorted(TABLES)
 
@@ -192,7 +193,7 @@ CHILD = """
     import sys, time
     sys.path[:0] = {paths!r}
     import layers.store as store_module
-    from conftest import NOON, TABLES
+    from tests.layers.conftest import NOON, TABLES
     insert = store_module._insert_rows
     def insert_and_hang(*args):
         insert(*args)

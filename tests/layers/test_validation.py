@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from conftest import NOON, SOUTH, TABLES, WEST, frame, square
 from pandas.testing import assert_frame_equal
 
 from gis.errors import RecordError
 from layers.reasons import REASONS
 from layers.rows import content_sha256
 from layers.validation import Context, Validated, validate, write_rejects
+from tests.layers.conftest import NOON, SOUTH, TABLES, WEST, frame, square
 
 HERE = shapely.Point(WEST, SOUTH)
 FAR = shapely.Point(WEST + 1, SOUTH)

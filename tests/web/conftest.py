@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 from shapely import LineString, Point, box
 
-from tests.conftest import missing
+from tests.requirements import missing
 from web.drawing import CoverageDrawing
 
 # a machine busy with other tests is no reason to fail

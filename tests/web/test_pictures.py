@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 from PIL import Image
 
-from tests.conftest import missing
+from tests.requirements import missing
 from web import fonts, picture_maps, pictures
 from web.drawing import CoverageDrawing
 
