@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 from tqdm import tqdm
 
-from gis.errors import LamplightError, QuestionError
+from gis.errors import LamplightError, QuestionError, RecordError
 
 if TYPE_CHECKING:
     from layers.imports import ImportReport
@@ -126,9 +126,12 @@ def main() -> None:
 @click.option("--name", default="", help="The city's name, for titles of maps and tables.")
 @click.option("--timezone", default="Asia/Shanghai", show_default=True, help="The zone the city's clocks are in.")
 @click.option("--attribution", default="", help="Whose data it is, printed on every map.")
+@click.option("--data-date", default="", metavar="DATE", help="The day the data speaks of, printed on every map.")
 @click.option("--approval-number", default="", help="The map approval number (审图号), printed on every map.")
 @store_options
-def init(name: str, timezone: str, attribution: str, approval_number: str, db: str, as_json: bool) -> None:
+def init(
+    name: str, timezone: str, attribution: str, data_date: str, approval_number: str, db: str, as_json: bool
+) -> None:
     """Create the store of a city, or bring an older one up to date."""
     from layers.store import Store
 
@@ -136,7 +139,8 @@ def init(name: str, timezone: str, attribution: str, approval_number: str, db: s
     store = Store(db)
     store.create()
     settings = {
-        "city_name": name, "timezone": timezone, "attribution": attribution, "approval_number": approval_number,
+        "city_name": name, "timezone": timezone, "attribution": attribution,
+        "data_date": str(_day(data_date or None) or ""), "approval_number": approval_number,
     }  # fmt: skip
     for setting, value in settings.items():
         if value:
@@ -160,19 +164,25 @@ def import_(
     columns: tuple[str, ...], approximate: bool | None, rejects: Path | None, db: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Import FILE as a new version of LAYER: the whole of it, or nothing."""
+    from layers.imports import STEPS as IMPORT_STEPS
     from layers.imports import import_file
     from layers.store import Store
     from layers.validation import write_rejects
 
-    with Progress(("read", "validate", "datum", "store")) as progress:
+    store = Store(db)
+    with Progress(IMPORT_STEPS) as progress:
         report = import_file(
-            Store(db), layer, file, part=level, file_layer=file_layer, encoding=encoding, datum=datum,
+            store, layer, file, part=level, file_layer=file_layer, encoding=encoding, datum=datum,
             approximate=approximate, columns=_pairs(columns),
             progress=progress,
         )  # fmt: skip
+    if report.versions:
+        _place(store)
     if rejects is not None:
         write_rejects(report.rejects, rejects)
     _say(_report_json(report), as_json, _report_text(report, rejects))
+    if not report.versions:
+        raise RecordError("没有一行可用，数据未变", "no row was accepted: nothing changed")
 
 
 @main.command()
@@ -188,7 +198,7 @@ def import_(
 @click.option("--spread", type=click.Choice(SPREADS), default="streets", show_default=True,
               help="How population totals of areas are spread.")  # fmt: skip
 @click.option("--snap-m", type=float, default=200.0, show_default=True, help="Farthest a point may lie from a street.")
-@click.option("--roster-on", metavar="DATE", help="Also list areas without a named person on this date.")
+@click.option("--on", metavar="DATE", help="Areas in force on this day; list those without a named person then.")
 @click.option("--version", "versions", multiple=True, type=int, metavar="ID",
               help="Use this version of a layer instead of the current one.")  # fmt: skip
 @click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), help="The tier to print and to colour maps by.")
@@ -196,7 +206,7 @@ def import_(
 @store_options
 def coverage(
     minutes: tuple[int, ...], function: str | None, at: str | None, mode: str, walk_kmh: float, places: str,
-    planned: bool, spread: str, snap_m: float, roster_on: str | None, versions: tuple[int, ...], level: str | None,
+    planned: bool, spread: str, snap_m: float, on: str | None, versions: tuple[int, ...], level: str | None,
     out: Path | None, db: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure which people, streets and hours are within reach of a service point."""
@@ -210,7 +220,7 @@ def coverage(
     question = CoverageQuestion(
         thresholds_s=minutes, function=function, at=None if at is None else parse_hour_of_week(at), mode=mode,
         walk_kmh=walk_kmh, places=places, planned=planned, spread=spread, snap_limit_m=snap_m,
-        roster_date=_day(roster_on),
+        on=_day(on),
     )  # fmt: skip
     store = Store(db)
     with Progress(STEPS) as progress:
@@ -252,6 +262,7 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
 def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path) -> None:
     """Build and import the demo city, unless the store holds this very one already."""
     from layers.demo_city.build import STEPS, build_demo_city, write_demo_city
+    from layers.demo_city.recipe import load_recipe
     from layers.imports import import_file
 
     store.create()
@@ -265,33 +276,45 @@ def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path) -> Non
         for layer, part, path in files:
             progress(path.name)
             import_file(store, layer, path, part=part or None)
-    settings = {"city_name": "临江市 Linjiang", "timezone": "Asia/Shanghai", "fictional": "yes", "demo_city": wanted}
+    _place(store)
+    settings = {
+        "city_name": "临江市 Linjiang", "timezone": "Asia/Shanghai", "fictional": "yes",
+        "data_date": str(load_recipe().reports["end"]), "demo_city": wanted,
+    }  # fmt: skip
     for name, value in settings.items():
         store.set_setting(name, value)
 
 
 @main.command()
-@click.argument("before", type=int)
-@click.argument("after", type=int)
+@click.argument("before", required=False)
+@click.argument("after", required=False)
 @click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), default="subdistrict", show_default=True)
 @store_options
-def compare(before: int, after: int, level: str, db: str, as_json: bool) -> None:
-    """Show what coverage run AFTER gains or loses against run BEFORE."""
+def compare(before: str | None, after: str | None, level: str, db: str, as_json: bool) -> None:
+    """Show what coverage run AFTER gains or loses against run BEFORE; by default, of the last two."""
     from layers.store import Store
     from planner.runs import run_comparison
     from web.text_tables import comparison_text
 
-    run = run_comparison(Store(db), before, after)
+    store = Store(db)
+    if before is None:
+        newest = [run.id for run in store.runs("coverage")[:2]]
+        if len(newest) < 2:
+            raise QuestionError("至少需要两次覆盖分析才能比较", "there must be two coverage runs to compare")
+        after, before = newest
+    elif after is None:
+        raise QuestionError("请指明两次分析", "name two runs, or none to compare the last two")
+    run = run_comparison(store, before, after)
     areas = run.tables["areas"]
     rows = json.loads(areas[areas["level"] == level].to_json(orient="records"))
-    _say({"run": run.id, "areas": rows}, as_json, comparison_text(run, level=level))
+    _say({"run": run.id, **run.parameters, "areas": rows}, as_json, comparison_text(run, level=level))
 
 
 @main.command("runs")
-@click.argument("run_id", metavar="[ID]", type=int, required=False)
+@click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write run ID's files again, here.")
 @store_options
-def list_runs(run_id: int | None, out: Path | None, db: str, as_json: bool) -> None:
+def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> None:
     """List the analyses kept, or show run ID."""
     from layers.store import Store
     from planner.coverage_answer import coverage_json
@@ -352,6 +375,15 @@ def export(layer: str, file: Path, level: str | None, version_id: int | None, db
     table = Store(db).load(layer, level or "", version=version_id)
     write_table(table, file, layer=layer)
     _say({"file": str(file), "rows": len(table)}, as_json, f"{len(table)} 行 / rows -> {file}")
+
+
+def _place(store: "Store") -> None:
+    """Put the records on the streets now, as the last step of an import, so that questions need not wait for it."""
+    from planner.runs import STEPS, place_records
+
+    if ("streets", "") in store.current():
+        with Progress(STEPS) as progress:
+            place_records(store, progress=progress)
 
 
 def _write_coverage(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:

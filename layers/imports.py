@@ -24,6 +24,8 @@ from layers.surroundings import Surroundings, surroundings_of
 from layers.validation import Context, Validated, validate
 
 Progress = Callable[[str], None]
+#: What ``progress`` is told, in order.
+STEPS = ("read", "validate", "store")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -95,10 +95,13 @@ def _nullable(values: pd.Series, blank: pd.Series) -> pd.Series:
     return pd.Series(objects, dtype=object)  # else pandas makes it text, and None NaN
 
 
-def content_sha256(layer: str, table: gpd.GeoDataFrame) -> str:
-    """Return the hash of a canonical table's records: equal for equal records, whatever file they came from."""
+def content_sha256(layer: str, table: gpd.GeoDataFrame, *, approximate: bool = False) -> str:
+    """Return the hash of a canonical table's records: equal for equal records, whatever file they came from.
+
+    approximate : counts as well, for results must say it.
+    """
     schema = layer_schema(layer)
-    digest = hashlib.sha256(f"{schema.name}:{len(table)}".encode())
+    digest = hashlib.sha256(f"{schema.name}:{len(table)}:{'approximate' if approximate else 'exact'}".encode())
     for field in schema.fields:
         digest.update(f"\x1d{field.name}:{field.kind}\x1e".encode())
         digest.update(_column_bytes(field, table[field.name]))

@@ -1,5 +1,7 @@
 """One analysis as it is kept: what was asked, of which data, and what came out."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+ID_DIGITS = 12
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
@@ -17,7 +21,7 @@ class Run:
 
     kind : "coverage", ...; parameters : what was asked, JSON values; inputs : layer name -> content hash.
     tables : name -> result table; software : version that computed it; seconds : CPU seconds it took.
-    id, created_at (UTC, naive) : given by the store; None before that.
+    created_at : UTC, naive, given by the store; None before that.
     """
 
     kind: str
@@ -26,8 +30,14 @@ class Run:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=lambda: MappingProxyType({}))
     software: str = ""
     seconds: float = 0.0
-    id: int | None = None
     created_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits that name what went in: kind, parameters, inputs and software."""
+        asked = [self.kind, dict(self.parameters), dict(self.inputs), self.software]
+        text = json.dumps(asked, ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:

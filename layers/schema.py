@@ -23,6 +23,7 @@ from sqlalchemy.types import TypeEngine
 
 from layers.geometry_type import Geometry
 from layers.records import LAYERS, Field, LayerSchema
+from layers.run import ID_DIGITS
 
 METADATA = MetaData(
     naming_convention={
@@ -70,7 +71,7 @@ Index(
 RUN = Table(
     "run",
     METADATA,
-    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("id", String(ID_DIGITS), primary_key=True),
     Column("kind", String(40), nullable=False),
     Column("created_at", DateTime, nullable=False),
     Column("parameters", Text, nullable=False),
@@ -81,7 +82,7 @@ RUN = Table(
 RUN_TABLE = Table(
     "run_table",
     METADATA,
-    Column("run_id", _BIG_ID, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True),
+    Column("run_id", String(ID_DIGITS), ForeignKey("run.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String(80), primary_key=True),
     Column("parquet", LargeBinary, nullable=False),
 )

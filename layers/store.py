@@ -185,9 +185,10 @@ class Store:
     # runs
 
     def save_run(self, run: Run, *, now: datetime | None = None) -> Run:
-        """Keep an analysis with its tables; return it with the id and time it was given."""
+        """Keep an analysis with its tables and return it with its time; one that is kept already stays as it is."""
         created_at = (now or datetime.now(UTC)).replace(tzinfo=None)
         row = {
+            "id": run.id,
             "kind": run.kind,
             "created_at": created_at,
             "parameters": _json(run.parameters),
@@ -196,25 +197,30 @@ class Store:
             "seconds": run.seconds,
         }
         with self._writing() as connection:
-            run_id = _inserted_id(connection.execute(insert(RUN).values(row)))
-            for name, table in run.tables.items():
-                values = {"run_id": run_id, "name": name, "parquet": parquet_bytes(table)}
-                connection.execute(insert(RUN_TABLE).values(values))
-        return Run(run.kind, run.parameters, run.inputs, run.tables, run.software, run.seconds, run_id, created_at)
+            if connection.scalar(select(RUN.c.id).where(RUN.c.id == run.id)) is None:
+                connection.execute(insert(RUN).values(row))
+                for name, table in run.tables.items():
+                    values = {"run_id": run.id, "name": name, "parquet": parquet_bytes(table)}
+                    connection.execute(insert(RUN_TABLE).values(values))
+        return self.run(run.id)
 
-    def run(self, run_id: int) -> Run:
-        """Return one analysis with its tables; raises StoreError where there is none of that id."""
+    def run(self, run_id: str) -> Run:
+        """Return one analysis with its tables, by its id or the id's unmistakable beginning.
+
+        Raises StoreError where none or several begin so.
+        """
         with self._reading() as connection:
-            row = connection.execute(select(RUN).where(RUN.c.id == run_id)).one_or_none()
-            kept = select(RUN_TABLE).where(RUN_TABLE.c.run_id == run_id).order_by(RUN_TABLE.c.name)
+            found = connection.execute(select(RUN).where(RUN.c.id.startswith(run_id, autoescape=True))).all()
+            if len(found) != 1 or not run_id:
+                how_zh, how_en = ("没有", "there is no") if not found else ("有多个", "there are several")
+                raise StoreError(f"{how_zh}编号以 {run_id} 开头的分析", f"{how_en} run beginning with {run_id!r}")
+            kept = select(RUN_TABLE).where(RUN_TABLE.c.run_id == found[0].id).order_by(RUN_TABLE.c.name)
             tables = {t.name: table_from_parquet(t.parquet) for t in connection.execute(kept)}
-        if row is None:
-            raise StoreError(f"没有编号为 {run_id} 的分析", f"there is no run {run_id}")
-        return _run_from(row, tables)
+        return _run_from(found[0], tables)
 
     def runs(self, kind: str | None = None) -> list[Run]:
         """Return the analyses kept, newest first, without their tables."""
-        query = select(RUN).order_by(RUN.c.id.desc())
+        query = select(RUN).order_by(RUN.c.created_at.desc(), RUN.c.id)
         if kind is not None:
             query = query.where(RUN.c.kind == kind)
         with self._reading() as connection:
@@ -301,7 +307,7 @@ def _insert_version(
         "created_at": created_at,
         "source": new.source,
         "file_sha256": new.sha256,
-        "content_sha256": content_sha256(new.layer, table),
+        "content_sha256": content_sha256(new.layer, table, approximate=new.approximate),
         "accepted": len(table),
         "rejected": new.rejected,
         "note": new.note,
@@ -351,4 +357,4 @@ def _json(values: Mapping[str, Any]) -> str:
 
 def _run_from(row: Any, tables: Mapping[str, pd.DataFrame]) -> Run:
     parameters, inputs = json.loads(row.parameters), json.loads(row.inputs)
-    return Run(row.kind, parameters, inputs, tables, row.software, row.seconds, row.id, row.created_at)
+    return Run(row.kind, parameters, inputs, tables, row.software, row.seconds, row.created_at)

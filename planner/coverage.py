@@ -174,7 +174,7 @@ def _street_tables(
 
 
 def _roster(areas: pd.DataFrame, inputs: CoverageInputs, question: CoverageQuestion) -> pd.DataFrame:
-    if question.roster_date is None:
+    if question.on is None:
         return pd.DataFrame({"area_code": [], "name": [], "level": [], "missing": []}, dtype=object)
     roster = pd.DataFrame() if inputs.roster is None else inputs.roster
-    return roster_gaps(areas, roster, question.roster_date)
+    return roster_gaps(areas, roster, question.on)

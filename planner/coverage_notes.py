@@ -85,7 +85,7 @@ def place_notes(inputs: CoverageInputs, question: CoverageQuestion) -> Iterator[
         )
     if len(inputs.reports) == 0:
         yield Note("no-reports", "没有发现报告", "there are no discovery reports")
-    if question.roster_date is not None and inputs.roster is None:
+    if question.on is not None and inputs.roster is None:
         yield Note(
             "no-roster", "尚未导入人员名册：视为无人在岗", "no roster has been imported: every post counts as vacant"
         )

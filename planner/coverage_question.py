@@ -29,7 +29,7 @@ class CoverageQuestion:
     planned : whether points still to be built or converted count as well (a scenario).
     spread : how totals of areas are spread, see ``planner.demand.spread_totals``.
     snap_limit_m : a point further from every usable street is not on the network.
-    roster_date : the day on which the roster is checked; None leaves the roster aside.
+    on : the day whose areas are in force and whose roster is checked; None takes all areas and leaves the roster aside.
 
     Raises QuestionError on anything else.
     """
@@ -43,7 +43,7 @@ class CoverageQuestion:
     planned: bool = False
     spread: str = "streets"
     snap_limit_m: float = 200.0
-    roster_date: dt.date | None = None
+    on: dt.date | None = None
 
     def __post_init__(self) -> None:
         if not self.thresholds_s:
@@ -76,7 +76,7 @@ class CoverageQuestion:
             "planned": self.planned,
             "spread": self.spread,
             "snap_limit_m": float(self.snap_limit_m),
-            "roster_date": None if self.roster_date is None else self.roster_date.isoformat(),
+            "on": None if self.on is None else self.on.isoformat(),
         }
 
 

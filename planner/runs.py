@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import metadata
 from time import process_time
 from typing import Any, TypeAlias
@@ -35,6 +36,7 @@ from planner.notes import Note
 #: Called with the name of each step (one of ``STEPS``) as it begins.
 Progress: TypeAlias = Callable[[str], None]
 VersionKey: TypeAlias = tuple[str, str]
+Tables: TypeAlias = Mapping[str, pd.DataFrame]
 GRID_CELL = "grid_cell"
 STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
 
@@ -54,16 +56,14 @@ def run_coverage(
     """
     used = _versions(store, question, versions or {})
     inputs = {"/".join(filter(None, key)): used[key].content_sha256 for key in sorted(used)}
-    parameters = dict(question.parameters)
-    kept = _kept(store, "coverage", parameters, inputs)
-    if kept is not None:
-        return kept
-
-    started = process_time()
     tell = progress or (lambda step: None)
-    tables = measure_coverage(_City(store, used, question, tell).load(), question)
-    tell("keeping")
-    return store.save_run(Run("coverage", parameters, inputs, tables, software(), process_time() - started))
+
+    def measure() -> Tables:
+        tables = measure_coverage(_City(store, used, question, tell).load(), question)
+        tell("keeping")
+        return tables
+
+    return _answer(store, Run("coverage", question.parameters, inputs, software=software()), measure)
 
 
 def place_records(store: Store, *, progress: Progress | None = None) -> None:
@@ -76,23 +76,18 @@ def place_records(store: Store, *, progress: Progress | None = None) -> None:
     _City(store, _versions(store, question, {}), question, progress or (lambda step: None)).load()
 
 
-def run_comparison(store: Store, before: int, after: int) -> Run:
+def run_comparison(store: Store, before: str, after: str) -> Run:
     """Keep, and return, what coverage run ``after`` gains or loses against run ``before`` (their ids).
 
     Raises StoreError if either does not exist, QuestionError if they cannot be compared.
     """
     old, new = store.run(before), store.run(after)
-    parameters = {"before": before, "after": after}
+    parameters = {"before": old.id, "after": new.id}
     inputs = {
         f"{side}/{name}": sha for side, run in (("before", old), ("after", new)) for name, sha in run.inputs.items()
     }
-    kept = _kept(store, "comparison", parameters, inputs)
-    if kept is not None:
-        return kept
-
-    started = process_time()
-    tables = compare_coverage(old, new)
-    return store.save_run(Run("comparison", parameters, inputs, tables, software(), process_time() - started))
+    asked = Run("comparison", parameters, inputs, software=software())
+    return _answer(store, asked, lambda: compare_coverage(old, new))
 
 
 def software() -> str:
@@ -100,11 +95,13 @@ def software() -> str:
     return f"lamplight {metadata.version('lamplight')}"
 
 
-def _kept(store: Store, kind: str, parameters: Mapping[str, object], inputs: Mapping[str, str]) -> Run | None:
-    for run in store.runs(kind):
-        if dict(run.parameters) == parameters and dict(run.inputs) == inputs and run.software == software():
-            return store.run(run.id) if run.id is not None else None
-    return None
+def _answer(store: Store, asked: Run, compute: Callable[[], Tables]) -> Run:
+    """Return the run kept for what was asked, or compute its tables and keep it."""
+    if any(run.id == asked.id for run in store.runs(asked.kind)):
+        return store.run(asked.id)
+    started = process_time()
+    tables = compute()
+    return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
 
 
 def _versions(
@@ -122,7 +119,7 @@ def _versions(
     if ("streets", "") not in used:
         raise StoreError("尚未导入街道，无法计算覆盖", "no streets have been imported: there is nothing to measure")
     unread = {"all": set(), "service-points": {"rescue-stations"}, "rescue-stations": {"service-points"}}
-    left_out = unread[question.places] | (set() if question.roster_date else {"roster"})
+    left_out = unread[question.places] | (set() if question.on else {"roster"})
     return {key: version for key, version in used.items() if key[0] not in left_out}
 
 
@@ -136,6 +133,7 @@ class _City:
         self._used = used
         self._question = question
         self._tell = progress
+        self._not_in_force = 0
 
     def load(self) -> CoverageInputs:
         """Return everything the question of coverage needs, on the network."""
@@ -177,10 +175,20 @@ class _City:
             (GRID_CELL, "grid-cells", ""),
         ]:
             if (layer, part) in self._used:
-                table = self._table(layer, part)
+                table = self._in_force(self._table(layer, part))
                 tiers.append(AreaTier(level, table["code"].to_numpy(object), table["name"].to_numpy(object)))
                 polygons[level] = table.geometry.to_numpy()
         return tuple(tiers), polygons
+
+    def _in_force(self, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Return the areas in force on the day asked about; all of them where no day was named."""
+        if self._question.on is None or "valid_from" not in areas:
+            return areas
+        first, last = pd.to_datetime(areas["valid_from"]), pd.to_datetime(areas["valid_to"])
+        day = pd.Timestamp(self._question.on)
+        kept = (first.isna() | (first <= day)) & (last.isna() | (day <= last))
+        self._not_in_force += int((~kept).sum())
+        return areas[kept.to_numpy()]
 
     def _pieces(self, network: StreetNetwork, polygons: dict[str, NDArray[np.object_]]) -> StreetPieces:
         def cut() -> dict[str, NDArray[Any]]:
@@ -254,15 +262,24 @@ class _City:
                 notes.append(
                     Note(
                         "approximate",
-                        f"图层 {name}（{version.source}）的边界或位置为近似",
-                        f"the boundaries or places of layer {name} ({version.source}) are approximate",
+                        f"图层 {name} 的边界或位置为近似",
+                        f"the boundaries or places of layer {name} are approximate",
                     )
                 )
+        if self._not_in_force:
+            notes.append(
+                Note(
+                    "areas-not-in-force",
+                    f"{self._not_in_force} 个辖区在 {self._question.on} 不在有效期内，未计入",
+                    f"{self._not_in_force} areas are not in force on {self._question.on} and were left out",
+                )
+            )
         return notes
 
     def _key(self, what: str, *layers: str) -> str:
         read = sorted((key, v.content_sha256) for key, v in self._used.items() if key[0] in layers)
-        return f"{what}:{software()}:{hashlib.sha256(repr(read).encode()).hexdigest()}"
+        day = self._question.on if self._not_in_force else None
+        return f"{what}:{software()}:{hashlib.sha256(repr((read, day)).encode()).hexdigest()}"
 
     def _derived(self, key: str, derive: Callable[[], dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
         """Return arrays from the store's cache, or derive and cache them."""

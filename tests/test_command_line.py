@@ -115,9 +115,9 @@ def test_a_second_import_keeps_the_first_for_comparison(crossroads: tuple[str, P
     )
     version = answer("import", "service-points", folder / "more.geojson", "--db", db)["versions"][0]
     after = answer("coverage", "--db", db)
-    change = answer("compare", str(before["run"]), str(after["run"]), "--level", "district", "--db", db)
+    change = answer("compare", before["run"], after["run"], "--level", "district", "--db", db)
     assert change["areas"][0]["change_covered_people_300"] > 0
-    assert "甲区" in ask("compare", str(before["run"]), str(after["run"]), "--level", "district", "--db", db).output
+    assert "甲区" in ask("compare", before["run"], after["run"], "--level", "district", "--db", db).output
     old = next(
         v["version"]
         for v in answer("layers", "--db", db)["layers"]
@@ -149,7 +149,7 @@ def test_layers_come_out_as_they_went_in(crossroads: tuple[str, Path]) -> None:
         ["coverage", "--function", "cooking"],
         ["coverage", "--walk-kmh", "nan"],
         ["coverage", "--walk-kmh", "-1"],
-        ["coverage", "--roster-on", "31.12.2026"],
+        ["coverage", "--on", "31.12.2026"],
         ["coverage", "--version", "99"],
         ["coverage", "--level", "community", "--out", "{folder}/x"],
         ["coverage", "--no-such-option"],
@@ -164,8 +164,9 @@ def test_layers_come_out_as_they_went_in(crossroads: tuple[str, Path]) -> None:
         ["export", "areas", "{folder}/x.gpkg"],
         ["export", "streets", "{folder}/x.doc"],
         ["export", "reports", "{folder}/x.csv"],
-        ["compare", "1", "2"],
-        ["runs", "7"],
+        ["compare", "a1", "b2"],
+        ["compare", "a1"],
+        ["runs", "zzz"],
         ["init", "--timezone", "Mars/Olympus"],
         ["nonsense"],
     ],

@@ -62,7 +62,7 @@ def coverage_drawing(store: Store, run: Run, *, level: str | None = None) -> Cov
         tables={name: table for name, table in run.tables.items() if name not in ("areas", "segments")},
         notes=tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)),
         question=_question_in_words(run),
-        data_date=max(version.created_at for version in used).date().isoformat(),
+        data_date=store.setting("data_date") or "",
         fictional=store.setting("fictional") == "yes",
         approximate=any(version.approximate for version in used if version.layer in ("areas", "grid-cells")),
         attribution="; ".join(filter(None, [store.setting("attribution"), *credit])),

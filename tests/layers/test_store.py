@@ -7,6 +7,7 @@ import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import geopandas as gpd
@@ -234,12 +235,12 @@ def test_streets_come_back_as_a_network(store: Store) -> None:
 # runs, settings, derived
 
 
-def run_of(seconds: float = 1.5) -> Run:
+def run_of(seconds: float = 1.5, software: str = "0.1.0") -> Run:
     tables = {
         "areas": pd.DataFrame({"code": ["320102000000"], "人数": [1.5], "n": [3], "none": [None]}),
         "empty": pd.DataFrame({"a": pd.Series([], dtype="float64")}),
     }
-    return Run("coverage", {"b": [1, 2], "a": "周日"}, {"streets": "f" * 64}, tables, "0.1.0", seconds)
+    return Run("coverage", {"b": [1, 2], "a": "周日"}, {"streets": "f" * 64}, tables, software, seconds)
 
 
 def test_a_run_comes_back_as_it_was_saved(store: Store) -> None:
@@ -254,7 +255,7 @@ def test_a_run_comes_back_as_it_was_saved(store: Store) -> None:
 
 
 def test_the_same_tables_give_the_same_bytes(store: Store) -> None:
-    one, two = store.save_run(run_of(1.0)), store.save_run(run_of(2.0))
+    one, two = store.save_run(run_of(1.0)), store.save_run(run_of(2.0, software="0.2.0"))
     with open_engine(parse_url(store_address(store))).connect() as connection:
         rows = connection.execute(sa.text("SELECT run_id, name, parquet FROM run_table")).all()
     kept = {(run_id, name): bytes(data) for run_id, name, data in rows}
@@ -263,12 +264,21 @@ def test_the_same_tables_give_the_same_bytes(store: Store) -> None:
 
 
 def test_runs_are_listed_newest_first_without_tables(store: Store) -> None:
-    ids = [store.save_run(run_of()).id for _ in range(3)]
+    ids = [store.save_run(run_of(software=f"0.{i}.0"), now=NOON + timedelta(minutes=i)).id for i in range(3)]
     assert [run.id for run in store.runs()] == ids[::-1]
     assert not any(run.tables for run in store.runs("coverage"))
     assert store.runs("siting") == []
-    with pytest.raises(StoreError, match="999"):
-        store.run(999)
+    assert store.run(ids[0][:6]).id == ids[0]
+    for unknown in ("zzz", "", "%", "_"):
+        with pytest.raises(StoreError):
+            store.run(unknown)
+
+
+def test_a_run_kept_already_stays_as_it_is(store: Store) -> None:
+    first = store.save_run(run_of(1.0), now=NOON)
+    again = store.save_run(run_of(2.0), now=NOON + timedelta(days=1))
+    assert (again.id, again.created_at, again.seconds) == (first.id, NOON, 1.0)
+    assert len(store.runs()) == 1
 
 
 def test_a_setting_is_the_last_value_given(store: Store) -> None:

@@ -168,7 +168,7 @@ def test_a_component_without_a_point_is_stated(run) -> None:
 
 
 def test_the_roster_names_the_areas_without_a_person_on_the_day(town) -> None:
-    asked = CoverageQuestion(walk_kmh=3.6, roster_date=toy.dt.date(2024, 7, 1))
+    asked = CoverageQuestion(walk_kmh=3.6, on=toy.dt.date(2024, 7, 1))
     missing = run_coverage(town, asked).tables["roster"]
     assert list(zip(missing["area_code"], missing["missing"], strict=True)) == [
         (toy.EAST, "supervisor"),

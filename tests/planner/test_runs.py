@@ -171,7 +171,7 @@ def test_rescue_stations_offer_every_function_around_the_clock(new_store, questi
 
 def test_a_roster_that_was_never_imported_leaves_every_post_vacant_and_says_so(new_store, question) -> None:
     layers = {key: table for key, table in toy.layers_of_town().items() if key[0] != "roster"}
-    asked = replace(question, roster_date=toy.dt.date(2024, 7, 1))
+    asked = replace(question, on=toy.dt.date(2024, 7, 1))
     run = run_coverage(toy.keep(new_store("vacant"), layers), asked)
     assert len(run.tables["roster"]) == 3 + 3 + 1
     assert "no-roster" in set(run.tables["notes"]["code"])

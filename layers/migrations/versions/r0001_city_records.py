@@ -129,7 +129,7 @@ def bookkeeping() -> None:
     )
     op.create_table(
         "run",
-        sa.Column("id", BIG_ID, nullable=False, autoincrement=True),
+        sa.Column("id", sa.String(12), nullable=False),
         sa.Column("kind", sa.String(40), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         text_column("parameters"),
@@ -140,7 +140,7 @@ def bookkeeping() -> None:
     )
     op.create_table(
         "run_table",
-        sa.Column("run_id", BIG_ID, nullable=False, autoincrement=False),
+        sa.Column("run_id", sa.String(12), nullable=False),
         sa.Column("name", sa.String(80), nullable=False),
         sa.Column("parquet", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="CASCADE", name="fk_run_table_run_id"),
