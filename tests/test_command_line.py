@@ -176,11 +176,8 @@ def test_wrong_input_is_one_line_and_exit_code_two(crossroads: tuple[str, Path],
     db, folder = crossroads
     before = answer("layers", "--db", db)
     result = ask(*(word.format(folder=folder) for word in words), *(["--db", db] if words != ["nonsense"] else []))
-    if words[-1] == "community" and words[0] == "import":  # every row is refused, and that is said
-        assert result.exit_code == 0 and "1 rejected" in result.output
-    else:
-        assert result.exit_code == 2, result.output
-        assert result.stderr.count("\n") == 1 and result.stderr.startswith("lamplight: ")
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("lamplight: ")
     assert "Traceback" not in result.output
     assert answer("layers", "--db", db) == before
 

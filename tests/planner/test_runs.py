@@ -106,7 +106,7 @@ def test_runs_that_cannot_be_compared_are_refused(own_town, question) -> None:
     with pytest.raises(QuestionError, match="not a coverage run"):
         run_comparison(own_town, coverage.id, comparison.id)
     with pytest.raises(StoreError):
-        run_comparison(own_town, coverage.id, 999)
+        run_comparison(own_town, coverage.id, "zzz")
 
 
 def test_a_city_without_streets_or_an_unknown_version_is_refused(new_store, own_town, question) -> None:
