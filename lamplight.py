@@ -227,7 +227,7 @@ def coverage(
         run = run_coverage(store, question, versions=_chosen(store, versions), progress=progress)
     written = [] if out is None else _write_coverage(store, run, out, level)
     if as_json:
-        _say(coverage_json(run), True, "")
+        _say(coverage_json(run, level=level), True, "")
     else:
         click.echo(coverage_text(run, level=level))
         _list_files(written)

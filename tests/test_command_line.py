@@ -214,3 +214,9 @@ def test_an_import_killed_at_any_moment_is_there_whole_or_not_at_all(crossroads:
         assert [v["rows"] for v in after if v not in before and v["current"]] in ([], [rows])
         people = answer("coverage", "--db", db)["totals"]["people"]
         assert people == pytest.approx(1000 if after == before else rows)
+
+
+def test_a_level_asked_for_is_the_only_one_listed_and_an_unknown_one_is_refused(crossroads: tuple[str, Path]) -> None:
+    db, _ = crossroads
+    assert [a["level"] for a in answer("coverage", "--db", db, "--level", "district")["areas"]] == ["district"]
+    assert ask("coverage", "--db", db, "--level", "community").exit_code == 2

@@ -9,6 +9,7 @@ import pandas as pd
 from gis.errors import QuestionError
 from layers.run import Run
 from layers.store import LayerVersion, Store
+from planner.coverage_answer import level_to_show
 from web.drawing import FUNCTION_NAMES, CoverageDrawing, minutes
 from web.maps import coverage_map
 from web.pictures import coverage_picture
@@ -17,8 +18,6 @@ from web.tables import coverage_package, coverage_workbook
 Progress = Callable[[str], None]
 OSM_CREDIT = "© OpenStreetMap contributors"
 OSM_ENDINGS = (".osm", ".osm.gz", ".osm.bz2", ".pbf", ".graphml", ".graphml.gz")
-#: The tier a map colours when nobody says which: the finest that still reads on one page.
-LEVEL_ORDER = ("subdistrict", "district", "community", "city", "grid_cell")
 WRITERS = {
     "coverage.gpkg": coverage_package,
     "coverage.xlsx": coverage_workbook,
@@ -54,7 +53,7 @@ def coverage_drawing(store: Store, run: Run, *, level: str | None = None) -> Cov
     credit = [OSM_CREDIT] if streets.source.lower().endswith(OSM_ENDINGS) else []
     return CoverageDrawing(
         city=store.setting("city_name") or "",
-        level=_level(level, areas),
+        level=level_to_show(run, level),
         thresholds_s=tuple(run.parameters["thresholds_s"]),
         areas=areas,
         segments=_segments(store, run, streets),
@@ -94,16 +93,6 @@ def _areas(store: Store, run: Run, versions: dict[str, LayerVersion]) -> gpd.Geo
         return gpd.GeoDataFrame(results, geometry=[None] * len(results), crs=4326)
     shapes = pd.concat(drawn, ignore_index=True).drop_duplicates("code").set_index("code")["geometry"]
     return gpd.GeoDataFrame(results, geometry=shapes.reindex(results["code"]).to_numpy(), crs=4326)
-
-
-def _level(wanted: str | None, areas: gpd.GeoDataFrame) -> str:
-    present = set(areas["level"])
-    if wanted is not None and wanted not in present:
-        raise QuestionError(
-            f"没有该层级的辖区：{wanted}",
-            f"the city has no {wanted} areas (it has {', '.join(sorted(present)) or 'none'})",
-        )
-    return wanted or next((level for level in LEVEL_ORDER if level in present), "city")
 
 
 def _segments(store: Store, run: Run, streets: LayerVersion) -> gpd.GeoDataFrame:

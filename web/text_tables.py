@@ -8,6 +8,7 @@ import pandas as pd
 
 from layers.run import Run
 from layers.store import LayerVersion
+from planner.coverage_answer import level_to_show
 from web.drawing import LEVEL_NAMES, both, minutes, shares
 
 #: Rows of a printed table; the rest is in the files.
@@ -31,8 +32,7 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def coverage_text(run: Run, *, level: str | None = None) -> str:
     """Return the areas of one tier of a coverage run as a table, the worst covered first, with the city's totals."""
     areas, thresholds = run.tables["areas"], [int(t) for t in run.parameters["thresholds_s"]]
-    present = list(dict.fromkeys(areas["level"]))
-    level = level or next((x for x in ("subdistrict", "district", "city") if x in present), "city")
+    level = level_to_show(run, level)
     chosen = areas[areas["level"] == level]
     measure = "people" if areas["people"].sum() > 0 else "street"
     order = np.lexsort((chosen["code"], np.nan_to_num(shares(chosen, measure, thresholds[-1]), nan=2.0)))
