@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -240,22 +241,36 @@ def coverage(
 @store_options
 def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None:
     """Build the fictional city Linjiang (临江市), import it, and run every analysis there is."""
+    from layers.hours import parse_hour_of_week
     from layers.store import Store
     from planner.coverage_question import CoverageQuestion
-    from planner.runs import STEPS, run_coverage
-    from web.text_tables import coverage_text
+    from planner.runs import STEPS, run_comparison, run_coverage
+    from web.text_tables import comparison_text, coverage_text
 
     if db == DEFAULT_STORE:  # never into the user's own city
         db = f"sqlite:///{out / f'linjiang-{size}.sqlite'}"
     store = Store(db)
     _fill_demo(store, size, seed, out / f"linjiang-{size}")
-    with Progress(STEPS) as progress:
-        run = run_coverage(store, CoverageQuestion(), progress=progress)
-    written = _write_coverage(store, run, out, None)
-    summary = {"store": store.address, "run": run.id, "files": [str(path) for path in written]}
-    _say(summary, as_json, coverage_text(run, level="subdistrict"))
+    always = CoverageQuestion(on=_day(store.setting("data_date")))
+    night = replace(always, at=parse_hour_of_week("Sun 02:00"))
+    answers = []
+    for question, folder in ((always, out), (night, out / "night")):
+        with Progress(STEPS) as progress:
+            run = run_coverage(store, question, progress=progress)
+        answers.append((run, _write_coverage(store, run, folder, None)))
+    change = run_comparison(store, *(run.id for run, _ in answers))
+    summary = {
+        "store": store.address,
+        "runs": [run.id for run, _ in answers],
+        "comparison": change.id,
+        "files": [str(path) for _, written in answers for path in written],
+    }
+    _say(summary, as_json, coverage_text(answers[0][0], level="subdistrict"))
     if not as_json:
-        _list_files(written)
+        click.echo("\n周日凌晨两点少覆盖多少 / what is lost on Sunday at 02:00")
+        click.echo(comparison_text(change, level="district"))
+        for _, written in answers:
+            _list_files(written)
         click.echo(f"数据库 / store: {store.address}")
 
 
@@ -269,6 +284,11 @@ def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path) -> Non
     wanted = f"{version('lamplight')} {size} {'' if seed is None else seed}".strip()
     if store.setting("demo_city") == wanted:
         return
+    if store.setting("demo_city") is None and store.current():
+        raise QuestionError(
+            "该数据库里是别的城市，示例城市须用空库",
+            "this store holds another city: the demo city needs one of its own",
+        )
     with Progress(STEPS) as progress:
         city = build_demo_city(size, seed=seed, progress=progress)
     files = write_demo_city(city, folder)

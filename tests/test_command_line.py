@@ -220,3 +220,10 @@ def test_a_level_asked_for_is_the_only_one_listed_and_an_unknown_one_is_refused(
     db, _ = crossroads
     assert [a["level"] for a in answer("coverage", "--db", db, "--level", "district")["areas"]] == ["district"]
     assert ask("coverage", "--db", db, "--level", "community").exit_code == 2
+
+
+def test_the_demo_city_never_goes_into_the_store_of_another(crossroads: tuple[str, Path]) -> None:
+    db, folder = crossroads
+    before = answer("layers", "--db", db)
+    assert ask("demo", "--db", db, "--out", folder / "demo").exit_code == 2
+    assert answer("layers", "--db", db) == before
