@@ -12,3 +12,8 @@ class LamplightNote:
 
     zh: str
     en: str
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Write a count before the English words that agree with it: 1 "point is", 2 "points are"."""
+    return f"{count:,} {one if count == 1 else many}"

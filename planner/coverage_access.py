@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from gis.network import Positions
+from gis.notes import counted
 from gis.reach import time_matrix
 from gis.search_graph import SearchGraph
 from planner.access import GAUSSIAN_SHARE, ZONE_WEIGHTS, enhanced
@@ -80,7 +81,7 @@ def assumed_capacity(capacity: NDArray[np.float64]) -> tuple[NDArray[np.float64]
     note = Note(
         "capacity-assumed",
         f"{missing} 个点位没有登记容量，可达性按 {typical:g} 计算",
-        f"{missing} points have no recorded capacity: access counts them as {typical:g}",
+        counted(missing, "point has", "points have") + f" no recorded capacity: taken as {typical:g} for access",
     )
     return np.where(known, capacity, typical), (note,)
 

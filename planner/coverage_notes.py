@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gis.network import StreetNetwork
+from gis.notes import counted
 from gis.search_graph import SearchGraph, start_seconds
 from layers.codes import LEVEL_ZH
 from planner.coverage_inputs import CoverageInputs, select
@@ -38,25 +39,27 @@ def point_notes(inputs: CoverageInputs, question: CoverageQuestion, choice: Choi
         yield Note(
             "points-planned",
             f"{choice.planned} 个点位尚待新建或改建，未计入",
-            f"{choice.planned} points are still to be built or converted and do not count",
+            counted(choice.planned, "point is", "points are") + " still to be built or converted: not counted",
         )
     if question.function is not None and choice.without_function:
         yield Note(
             "points-function",
             f"{choice.without_function} 个点位不提供“{FUNCTION_WORDS[question.function]}”功能，未计入",
-            f"{choice.without_function} points do not offer {question.function} and do not count",
+            counted(choice.without_function, "point does", "points do")
+            + f" not offer {question.function}: not counted",
         )
     if question.at is not None and choice.closed:
         yield Note(
             "points-closed",
             f"{choice.closed} 个点位在{question.at.label('zh')}不开放，未计入",
-            f"{choice.closed} points are closed on {question.at.label('en')} and do not count",
+            counted(choice.closed, "point is", "points are") + f" closed on {question.at.label('en')}: not counted",
         )
     if choice.hours_unknown:
         yield Note(
             "points-hours-unknown",
             f"{choice.hours_unknown} 个点位没有登记开放时间，按时刻统计时视为不开放",
-            f"{choice.hours_unknown} points have no recorded opening hours: by the hour they count as closed",
+            counted(choice.hours_unknown, "point has", "points have")
+            + " no recorded opening hours: closed at any hour asked",
         )
     segment = inputs.points.positions.segment[choice.position]
     unsnapped = choice.position[segment < 0]
@@ -65,7 +68,8 @@ def point_notes(inputs: CoverageInputs, question: CoverageQuestion, choice: Choi
         yield Note(
             "points-unsnapped",
             f"{len(unsnapped)} 个点位距可用街道超过 {question.snap_limit_m:g} 米，无法到达：{zh}",
-            f"{len(unsnapped)} points lie over {question.snap_limit_m:g} m from usable streets and reach nobody: {en}",
+            counted(len(unsnapped), "point lies", "points lie")
+            + f" over {question.snap_limit_m:g} m from usable streets, reaching nobody: {en}",
         )
     if choice.asked and len(choice.position) == 0:
         yield Note(
@@ -97,14 +101,16 @@ def place_notes(inputs: CoverageInputs, question: CoverageQuestion) -> Iterator[
         yield Note(
             "homes-unsnapped",
             f"{people:,.0f} 人居住地距可用街道超过 {question.snap_limit_m:g} 米，计入人口但视为不可达",
-            f"{people:,.0f} people live over {question.snap_limit_m:g} m from usable streets: counted, but unreached",
+            counted(round(people), "person lives", "people live")
+            + f" over {question.snap_limit_m:g} m from usable streets: counted, but unreached",
         )
     lost = int((inputs.reports.positions.segment < 0).sum())
     if lost:
         yield Note(
             "reports-unsnapped",
             f"{lost} 条发现报告距可用街道超过 {question.snap_limit_m:g} 米，视为未覆盖",
-            f"{lost} reports lie over {question.snap_limit_m:g} m from any usable street and count as not covered",
+            counted(lost, "report lies", "reports lie")
+            + f" over {question.snap_limit_m:g} m from any usable street: counted as not covered",
         )
 
 
@@ -112,13 +118,19 @@ def outside_notes(levels: pd.DataFrame) -> Iterator[Note]:
     """State what lies outside every area of a level: it counts in the city's totals and in no area."""
     for row in levels.to_dict("records"):
         if row["street_m_outside"] >= 1.0 or row["people_outside"] >= 0.5 or row["reports_outside"] > 0:
-            level_zh = LEVEL_WORDS[str(row["level"])]
+            level = str(row["level"])
+            metres, people, reports = (int(row[f"{what}_outside"] + 0.5) for what in ("street_m", "people", "reports"))
+            zh = [(metres, f"{metres:,} 米街道"), (people, f"{people:,} 人"), (reports, f"{reports:,} 条报告")]
+            en = [
+                (metres, f"{metres:,} m of street"),
+                (people, counted(people, "person", "people")),
+                (reports, counted(reports, "report", "reports")),
+            ]
             yield Note(
                 "outside-areas",
-                f"{level_zh}：{row['street_m_outside']:,.0f} 米街道、{row['people_outside']:,.0f} 人、"
-                f"{row['reports_outside']:.0f} 条报告在各区域之外，只计入合计",
-                f"{row['level']}: {row['street_m_outside']:,.0f} m of street, {row['people_outside']:,.0f} people and "
-                f"{row['reports_outside']:.0f} reports lie outside all areas and count in the totals only",
+                f"{LEVEL_WORDS[level]}：各区域之外有{'、'.join(text for n, text in zh if n)}，只计入合计",
+                f"{level.replace('_', ' ')}: outside all areas, {', '.join(text for n, text in en if n)}: "
+                "in the totals only",
             )
 
 
@@ -160,8 +172,10 @@ def network_notes(
             yield Note(
                 "components-without-point",
                 f"路网有 {count} 个互不连通的部分没有点位，共 {metres:,.0f} 米街道、{people:,.0f} 人不可达",
-                f"{count} disconnected parts of the network have no point: "
-                f"{metres:,.0f} m of street and {people:,.0f} people cannot be reached",
+                counted(count, "disconnected part of the network has", "disconnected parts of the network have")
+                + f" no point: {metres:,.0f} m of street and "
+                + counted(round(people), "person", "people")
+                + " cannot be reached",
             )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.notes import counted
 from gis.street_pieces import StreetPieces
 from layers.codes import parent_of
 from planner.area_statistics import sum_by
@@ -173,7 +174,7 @@ def _spread_notes(
             Note(
                 "population-spread",
                 f"{totals} 个区域只有人口总数，{placed:,.0f} 人按{how_zh}（近似）",
-                f"of {totals} population totals, {placed:,.0f} people were spread {how_en} (approximate)",
+                f"{placed:,.0f} people known only by area totals ({totals}) were spread {how_en} (approximate)",
             )
         )
     if overlapping:
@@ -181,8 +182,8 @@ def _spread_notes(
             Note(
                 "population-twice",
                 f"{overlapping} 个区域的人口总数内另有居住点或下级总数：采用居住点和下级总数，只分摊其余人口",
-                f"{overlapping} totals contain population places or finer totals: those were used, "
-                "and only the people left over were spread",
+                counted(overlapping, "total contains", "totals contain")
+                + " population places or finer totals: those were used, and only the people left over were spread",
             )
         )
     if unknown > 0:
@@ -190,7 +191,7 @@ def _spread_notes(
             Note(
                 "population-area-unknown",
                 f"{unknown:,.0f} 人的区域代码不存在，未计入",
-                f"{unknown:,.0f} people belong to totals of unknown areas and were not placed",
+                counted(round(unknown), "person", "people") + " in totals of unknown areas: not placed",
             )
         )
     if homeless > 0:
@@ -198,7 +199,8 @@ def _spread_notes(
             Note(
                 "population-no-street",
                 f"{homeless:,.0f} 人所在区域没有可步行街道，未计入",
-                f"{homeless:,.0f} people belong to totals of areas without a walkable street and were not placed",
+                counted(round(homeless), "person", "people")
+                + " in totals of areas without a walkable street: not placed",
             )
         )
     return tuple(notes)

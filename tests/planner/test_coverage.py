@@ -131,7 +131,7 @@ def test_a_question_about_an_hour_agrees_with_that_row_of_the_week(town, questio
     totals = night.tables["totals"].iloc[0]
     for name in ("covered_people_300", "covered_street_m_300", "covered_people_900", "covered_street_m_900"):
         assert totals[name] == pytest.approx(row[name], abs=1e-6)
-    assert "1 points are closed on Sun 02:00" in notes(night)["points-closed"]
+    assert "1 point is closed on Sun 02:00" in notes(night)["points-closed"]
 
 
 def test_a_function_changes_whom_the_points_reach(town) -> None:
@@ -154,7 +154,7 @@ def test_a_function_nobody_offers_is_stated_and_covers_nothing(town) -> None:
 def test_planned_points_count_only_in_a_scenario(town) -> None:
     now = run_coverage(town, CoverageQuestion(walk_kmh=3.6))
     then = run_coverage(town, CoverageQuestion(walk_kmh=3.6, planned=True))
-    assert "1 points are still to be built" in notes(now)["points-planned"]
+    assert "1 point is still to be built" in notes(now)["points-planned"]
     assert area(then, toy.EAST)["covered_people_300"] == pytest.approx(30, **CLOSE)
     assert area(now, toy.EAST)["covered_people_300"] == 0
 
