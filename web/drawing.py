@@ -8,6 +8,10 @@ from geopandas import GeoDataFrame
 from numpy.typing import NDArray
 from pandas import DataFrame, Series
 
+from gis.errors import LamplightError
+from layers.hours import OpeningHours
+from planner.coverage_question import PLANNED_STATES
+
 LEVELS = ("city", "district", "subdistrict", "community", "grid_cell")
 LEVEL_NAMES = {
     "city": ("全市", "city"),
@@ -29,6 +33,13 @@ ROLE_NAMES = {
     "grid_worker": ("网格员", "grid worker"),
 }
 APPROXIMATE = ("边界为近似", "approximate boundaries")
+BUILD_STATES = {
+    "existing": ("已建成", "existing"),
+    "build": ("待新建", "to be built"),
+    "convert": ("待改建", "to be converted"),
+    "upgrade": ("待提升", "to be upgraded"),
+}
+PLANNED = ("待建、待改建的服务点", "planned service point")
 STATION = "rescue-stations"
 TITLE = ("服务点覆盖", "Coverage of service points")
 STREETS = ("路段最远处的到达时间", "Time from a street's farthest spot")
@@ -119,10 +130,22 @@ class CoverageDrawing:
                 return level, areas
         return self.level, self.areas.iloc[:0]
 
+    @property
+    def has_planned(self) -> bool:
+        """Whether a map shows a point that is still to be built or converted."""
+        return bool(planned(self.shown_points()).any())
+
     def shown_points(self) -> GeoDataFrame:
         """Return the points a map may show: placed, and not withheld from the public."""
         withheld = self.points["withheld"].fillna(False).astype(bool) if "withheld" in self.points else False
         return self.points[~(withheld | self.points.geometry.isna())].reset_index(drop=True)
+
+
+def planned(points: DataFrame) -> NDArray[np.bool_]:
+    """Return (k,) whether each point is still to be built or converted; maps draw these hollow."""
+    if "build_state" not in points:
+        return np.zeros(len(points), bool)
+    return points["build_state"].isin(list(PLANNED_STATES)).to_numpy(bool)
 
 
 def shares(areas: DataFrame, measure: str, threshold_s: int) -> NDArray[np.float64]:
@@ -211,8 +234,15 @@ def coarser(asked: str, drawn: str) -> tuple[str, str]:
 
 
 def hours_in_words(hours: str) -> str:
-    """Write opening hours for people: round the clock in words, the rest as recorded."""
-    return "24 小时 round the clock" if hours.strip() == "24/7" else hours
+    """Write opening hours for people, Chinese then English; what cannot be read stays as recorded."""
+    if hours.strip() == "24/7":
+        return "24 小时 round the clock"
+    try:
+        known = OpeningHours.parse(hours)
+    except LamplightError:
+        return hours
+    zh, en = known.label("zh"), known.label("en")
+    return zh if zh == en else f"{zh} / {en}"
 
 
 def sources(what: CoverageDrawing) -> list[str]:

@@ -1,6 +1,7 @@
 """The parts of the single-file map: its layers as folium elements, and its words as escaped HTML."""
 
 import json
+import re
 from html import escape
 
 import numpy as np
@@ -29,6 +30,7 @@ body { display: flex; flex-direction: column; color: #222;
 header { padding: 8px 14px 9px; border-bottom: 1px solid #ccc; background: #fff; }
 header h1 { font-size: 19px; line-height: 1.3; margin: 0; font-weight: 600; }
 header p { font-size: 13px; line-height: 1.5; margin: 1px 0 0; color: #555; }
+header .dated { white-space: nowrap; }
 header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: #7a3000; background: #ffe9d6;
   border: 1px solid #e9b588; border-radius: 3px; padding: 0 6px; margin: 0 6px 0 0; }
 .folium-map { order: 1; flex: 1 1 auto; height: auto !important; min-height: 0; }
@@ -44,6 +46,7 @@ header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: 
 .corner i.line { height: 0; border: 0; border-top: 3px solid; }
 .corner i.dot { width: 8px; height: 8px; border-radius: 50%; border: 2px solid #fff; background: #111;
   box-shadow: 0 0 0 1px #999; margin: 0 5px; }
+.corner i.hollow { background: #fff; border-color: #111; box-shadow: none; }
 .station { box-sizing: border-box; width: 20px; height: 20px; line-height: 17px; text-align: center; font-size: 12px;
   font-weight: 600; color: #fff; background: #111; border: 1.5px solid #fff; border-radius: 3px; }
 .corner .station { flex: none; margin: 2px 1px; box-shadow: 0 0 0 1px #999; }
@@ -54,6 +57,11 @@ footer { order: 2; padding: 3px 14px; font-size: 11px; line-height: 1.4; color: 
 .leaflet-control-layers label { font-size: 12px; line-height: 1.5; }
 @media (max-width: 600px) { header h1 { font-size: 16px; } header p { font-size: 12px; } }
 """
+
+
+#: The label of the one fact that is a link, and what a number that can be dialled looks like.
+PHONE = "电话 phone"
+_ONE_NUMBER, _NOT_DIALLED = re.compile(r"\+?[0-9][0-9 ()-]{1,20}"), re.compile(r"[ ()-]")
 
 
 def script_json(value: object) -> str:
@@ -214,9 +222,9 @@ def steps(lines: NDArray[np.object_]) -> dict[str, list[int]]:
 
 
 class PointMarks(MacroElement):
-    """Service points as dots and rescue stations as marked squares, each with its card.
+    """Service points as dots, planned ones hollow, and rescue stations as marked squares, each with its card.
 
-    rows : (lat, lon, is a station, name as HTML, card as HTML).
+    rows : (lat, lon, "point", "planned" or "station", name as HTML, card as HTML).
     """
 
     _template = Template(
@@ -226,11 +234,13 @@ class PointMarks(MacroElement):
             const svg = L.svg({pane: 'markerPane'});
             const map = {{ this._parent._parent.get_name() }};
             const radius = (zoom) => zoom < 10.5 ? 3.5 : zoom < 13 ? 5 : 7;
-            {{ this.text }}.forEach(([lat, lon, station, name, card]) => {
+            {{ this.text }}.forEach(([lat, lon, kind, name, card]) => {
+                const station = kind === 'station', planned = kind === 'planned';
                 const mark = station
                     ? L.marker([lat, lon], {icon: L.divIcon({className: 'station', html: '站', iconSize: [20, 20]})})
-                    : L.circleMarker([lat, lon], {renderer: svg, pane: 'markerPane', radius: 5, color: '#ffffff',
-                                                  weight: 1.5, fillColor: '#111111', fillOpacity: 1});
+                    : L.circleMarker([lat, lon], {renderer: svg, pane: 'markerPane', radius: 5,
+                                                  color: planned ? '#111111' : '#ffffff', weight: 1.5,
+                                                  fillColor: planned ? '#ffffff' : '#111111', fillOpacity: 1});
                 if (!station) { map.on('zoomend', () => mark.setRadius(radius(map.getZoom()))); }
                 mark.bindTooltip(name).bindPopup(card, {maxWidth: 320}).addTo({{ this._parent.get_name() }});
             });
@@ -239,7 +249,7 @@ class PointMarks(MacroElement):
         """
     )
 
-    def __init__(self, rows: list[tuple[float, float, bool, str, str]]) -> None:
+    def __init__(self, rows: list[tuple[float, float, str, str, str]]) -> None:
         super().__init__()
         self._name = "PointMarks"
         self.text = script_json(rows)
@@ -311,32 +321,47 @@ class Corner(MacroElement):
 def title_html(what: CoverageDrawing) -> str:
     """Return the page's heading: the city, what was asked, the date, and the warnings that belong on every map."""
     flags = "".join(f'<span class="flag">{escape(both(flag))}</span>' for flag in what.flags)
-    dated = f"数据日期 data of {what.data_date}" if what.data_date else ""
-    asked = " · ".join(escape(text) for text in (both(what.question), dated) if text)
+    dated = f'<span class="dated">数据日期 data of {escape(what.data_date)}</span>' if what.data_date else ""
+    asked = " · ".join(text for text in (escape(both(what.question)), dated) if text)
     return f"<header><h1>{escape(what.city)} {escape(both(drawing.TITLE))}</h1><p>{flags}{asked}</p></header>"
 
 
 def card_html(name: str, code: str, facts: list[tuple[str, str]]) -> str:
-    """Return a card: a name, a code and a table of facts; everything escaped, empty facts left out."""
-    rows = "".join(f"<tr><td>{escape(label)}</td><td>{escape(value)}</td></tr>" for label, value in facts if value)
+    """Return a card: a name, a code and a table of facts; everything escaped, empty facts left out.
+
+    A fact under PHONE can be dialled.
+    """
+    rows = "".join(
+        f"<tr><td>{escape(label)}</td><td>{_dial(value) if label == PHONE else escape(value)}</td></tr>"
+        for label, value in facts
+        if value
+    )
     return f'<div class="card"><b>{escape(name)}</b><span class="code">{escape(code)}</span><table>{rows}</table></div>'
 
 
-def point_rows(points: GeoDataFrame) -> list[tuple[float, float, bool, str, str]]:
-    """Return what PointMarks draws of each point: (lat, lon, is a station, name as HTML, card as HTML)."""
+def _dial(phone: str) -> str:
+    """Return a phone number as a link a phone can dial; text with anything but one number in it stays text."""
+    if not _ONE_NUMBER.fullmatch(phone.strip()):
+        return escape(phone)
+    return f'<a href="tel:{_NOT_DIALLED.sub("", phone)}">{escape(phone)}</a>'
+
+
+def point_rows(points: GeoDataFrame) -> list[tuple[float, float, str, str, str]]:
+    """Return what PointMarks draws of each point: (lat, lon, kind of mark, name as HTML, card as HTML)."""
     rows = []
-    for point in points.to_dict("records"):
+    for point, planned in zip(points.to_dict("records"), drawing.planned(points), strict=True):
         blank = {key: value for key, value in point.items() if isinstance(value, str)}
         facts = [
             ("功能 functions", drawing.functions_in_words(blank.get("functions", ""))),
             ("开放时间 hours", drawing.hours_in_words(blank.get("hours", ""))),
-            ("电话 phone", blank.get("phone", "")),
+            (PHONE, blank.get("phone", "")),
             ("地址 address", blank.get("address", "")),
+            ("建设状态 state", both(drawing.BUILD_STATES.get(blank.get("build_state", ""), ("", "")))),
         ]
         name, place = blank.get("name", ""), point["geometry"]
         card = card_html(name, blank.get("code", ""), facts)
-        station = point.get("kind") == drawing.STATION
-        rows.append((round(place.y, 5), round(place.x, 5), station, escape(name), card))
+        mark = "station" if point.get("kind") == drawing.STATION else "planned" if planned else "point"
+        rows.append((round(place.y, 5), round(place.x, 5), mark, escape(name), card))
     return rows
 
 
@@ -348,6 +373,7 @@ def legend_html(what: CoverageDrawing, level: str, classes: list[drawing.TimeCla
     )
     none = both(drawing.NO_ONE[what.measure])
     times = "".join(f'<li><i class="line" style="color:{k.colour}"></i>{k.zh} {k.en}</li>' for k in classes)
+    hollow = f'<li><i class="dot hollow"></i>{both(drawing.PLANNED)}</li>' if what.has_planned else ""
     asked = "" if level == what.level else f"<small>{escape(both(drawing.coarser(what.level, level)))}</small>"
     return (
         "<details open><summary>图例 Legend</summary>"
@@ -355,6 +381,7 @@ def legend_html(what: CoverageDrawing, level: str, classes: list[drawing.TimeCla
         f'<ul>{shares}<li><i style="background:{drawing.NO_ONE_COLOUR}"></i>{none}</li></ul>'
         f"<h2>{both(drawing.STREETS)}</h2><ul>{times}</ul><small>{escape(drawn)}</small>"
         '<h2>设施 Places</h2><ul><li><i class="dot"></i>服务点 service point</li>'
+        f"{hollow}"
         '<li><span class="station">站</span>救助站 rescue station</li></ul></details>'
     )
 

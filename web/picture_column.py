@@ -47,8 +47,9 @@ class _Column:
         self.put(0.14, text)
         self.y -= LINE
 
-    def mark(self, marker: str, size: float, words: tuple[str, str]) -> None:
-        self.axes.scatter([0.05], [self.y], s=size, marker=marker, c="#111111", edgecolors="white", linewidths=0.6)
+    def mark(self, marker: str, size: float, words: tuple[str, str], *, hollow: bool = False) -> None:
+        fill, edge = ("white", "#111111") if hollow else ("#111111", "white")
+        self.axes.scatter([0.05], [self.y], s=size, marker=marker, c=fill, edgecolors=edge, linewidths=0.6)
         self.put(0.14, self.letters.label(words))
         self.y -= LINE
 
@@ -72,6 +73,8 @@ def _legend(column: _Column, what: CoverageDrawing, level: str) -> None:
         column.stroke(one.colour, letters.label((one.zh, one.en)) if one.zh[0] not in "0123456789" else one.en)
     column.head(("设施", "Places"))
     column.mark("o", 14, ("服务点", "service point"))
+    if what.has_planned:
+        column.mark("o", 14, drawing.PLANNED, hollow=True)
     column.mark("s", 42, ("救助站", "rescue station"))
 
 

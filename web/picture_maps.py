@@ -32,7 +32,7 @@ Frame = tuple[float, float, float, float]
 class Scene:
     """What both maps draw, in metres of the city's own zone.
 
-    shapes, paths, names, share : (a,) of the drawn areas. lines, seconds : (m,). x, y, station : (k,) points.
+    shapes, paths, names, share : (a,) of the drawn areas. lines, seconds : (m,). x, y, station, planned : (k,) points.
     frame : (left, bottom, right, top) that holds it all.
     """
 
@@ -47,6 +47,7 @@ class Scene:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     station: NDArray[np.bool_]
+    planned: NDArray[np.bool_]
     frame: Frame
 
 
@@ -80,6 +81,7 @@ def scene_of(what: CoverageDrawing, letters: Lettering) -> Scene:
         x=shapely.get_x(at),
         y=shapely.get_y(at),
         station=points["kind"].eq(drawing.STATION).to_numpy() if "kind" in points else np.zeros(len(at), bool),
+        planned=drawing.planned(points),
         frame=frame,
     )
 
@@ -188,9 +190,13 @@ def _draw_outlines(axes: Axes, scene: Scene, width: float) -> None:
 
 
 def _draw_points(axes: Axes, scene: Scene, letters: Lettering) -> None:
-    spot, station = ~scene.station, scene.station
-    size = 9.0 if spot.sum() < 150 else 4.0
-    axes.scatter(scene.x[spot], scene.y[spot], s=size, c="#111111", edgecolors="white", linewidths=0.5, zorder=5)
+    station = scene.station
+    size = 9.0 if (~station).sum() < 150 else 4.0
+    for spot, fill, edge in (
+        (~station & scene.planned, "white", "#111111"),
+        (~station & ~scene.planned, "#111111", "white"),
+    ):
+        axes.scatter(scene.x[spot], scene.y[spot], s=size, c=fill, edgecolors=edge, linewidths=0.5, zorder=5)
     axes.scatter(
         scene.x[station], scene.y[station], s=42, marker="s", c="#111111", edgecolors="white", linewidths=0.7, zorder=6
     )

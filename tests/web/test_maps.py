@@ -160,6 +160,26 @@ def test_cards_are_escaped_and_leave_out_what_is_unknown() -> None:
     assert "地址" not in card
 
 
+def test_a_card_tells_functions_hours_and_state_in_words_and_can_be_dialled(draw: Draw) -> None:
+    points = draw().shown_points().assign(build_state="convert")
+    _, _, mark, name, card = map_parts.point_rows(points)[0]
+    assert (mark, name) == ("planned", "甲服务点")
+    for words in ("接待咨询 reception、救助引导 guidance", "周一至周五", "Mo-Fr 08:30-17:30", "待改建 to be converted"):
+        assert words in card
+    assert '<a href="tel:0251234">025-1234</a>' in card
+
+
+@pytest.mark.parametrize("phone", ["12345 转 2", "javascript:alert(1)", '1" onclick="x', "025-1234567；025-7654321"])
+def test_a_phone_that_is_not_one_number_is_no_link(phone: str) -> None:
+    assert "<a" not in map_parts.card_html("点", "1", [(map_parts.PHONE, phone)])
+
+
+def test_planned_points_are_drawn_hollow_and_explained_only_where_there_are_any(draw: Draw, tmp_path: Path) -> None:
+    assert "planned service point" not in page(draw(), tmp_path)
+    points = draw().points.assign(build_state=["build", *["existing"] * 4])
+    assert "planned service point" in page(draw(points=points), tmp_path)
+
+
 def test_missing_browser_assets_are_one_clear_error(
     draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
