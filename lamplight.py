@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -33,6 +34,23 @@ SPREADS = ("streets", "communities")
 SIZES = ("town", "city", "metro")
 WALK_KMH = 4.5
 DEFAULT_STORE = "sqlite:///lamplight.sqlite"
+#: What a person reads beside the bar for each step; a test keeps all steps in it. Other steps are names of files.
+STEP_WORDS = {
+    "read": "读取文件 reading the file",
+    "validate": "核对各行 checking the rows",
+    "store": "写入数据库 storing",
+    "streets": "街面路网 streets",
+    "people": "人口 people",
+    "areas": "辖区 areas",
+    "services": "服务点 service points",
+    "points": "服务点 service points",
+    "population": "人口 population",
+    "reports": "发现报告 discovery reports",
+    "roster": "人员名册 roster",
+    "coverage": "计算覆盖（首次运行先编译，约半分钟） measuring coverage (the first run compiles, about half a minute)",
+    "keeping": "保存结果 keeping the result",
+}
+_REDRAWN_EVERY_S = 0.5
 
 
 class OneLineGroup(click.Group):
@@ -46,7 +64,8 @@ class OneLineGroup(click.Group):
         except click.exceptions.Abort:
             _fail("已取消", "cancelled", 130)
         except click.ClickException as error:
-            _fail("", error.format_message(), 2)
+            said = error.format_message()
+            _fail("" if any("\u4e00" <= mark <= "\u9fff" for mark in said) else "命令或选项有误", said, 2)
         except LamplightError as error:
             _fail(error.zh, error.en, 2)
         except OSError as error:
@@ -67,11 +86,18 @@ class Progress:
         self._bar = tqdm(
             total=len(self._steps), leave=False, disable=None, bar_format="{bar:24} {percentage:3.0f}% {elapsed} {desc}"
         )
+        self._done = Event()
+        if not self._bar.disable:  # a clock that stands still looks like a program that does
+            Thread(target=self._redraw, daemon=True).start()
 
     def __call__(self, step: str, *_: int) -> None:
         """Show that ``step`` has begun."""
         self._bar.n = self._steps.index(step)
-        self._bar.set_description_str(step)
+        self._bar.set_description_str(STEP_WORDS.get(step, step))
+
+    def _redraw(self) -> None:
+        while not self._done.wait(_REDRAWN_EVERY_S):
+            self._bar.refresh()
 
     def __enter__(self) -> "Progress":
         return self
@@ -79,6 +105,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._done.set()
         self._bar.close()
 
 
@@ -117,17 +144,19 @@ def _day(text: str | None) -> date | None:
         ) from None
 
 
-@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("lamplight"), prog_name="lamplight")
 def main() -> None:
     """Plan a city's street-rescue service (救助管理): whom do the service points reach, and where are the gaps?"""
 
 
-@main.command()
+@main.command(short_help="建库 Create a city's store, or bring an older one up to date.")
 @click.option("--name", default="", help="The city's name, for titles of maps and tables.")
 @click.option("--timezone", default="Asia/Shanghai", show_default=True, help="The zone the city's clocks are in.")
 @click.option("--attribution", default="", help="Whose data it is, printed on every map.")
-@click.option("--data-date", default="", metavar="DATE", help="The day the data speaks of, printed on every map.")
+@click.option(
+    "--data-date", default="", metavar="DATE", help="The day the data speaks of (2026-01-31), printed on every map."
+)
 @click.option("--approval-number", default="", help="The map approval number (审图号), printed on every map.")
 @store_options
 def init(
@@ -149,14 +178,16 @@ def init(
     _say({"store": store.address, **settings}, as_json, f"已建库 / the store is ready: {store.address}")
 
 
-@main.command("import")
+@main.command("import", short_help="导入图层 Import a file as a new version of a layer.")
 @click.argument("layer", type=click.Choice(LAYERS))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--level", type=click.Choice(LEVELS), help="Tier of areas; read from their codes when left out.")
 @click.option("--file-layer", metavar="NAME", help="Layer inside the file, where it holds several.")
 @click.option("--encoding", help="Text encoding, where the file does not say it (UTF-8, GB18030).")
 @click.option("--datum", type=click.Choice(DATUMS), default="wgs84", show_default=True, help="Datum of the file.")
-@click.option("--column", "columns", multiple=True, metavar="FIELD=HEADING", help="Which heading holds a field.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="FIELD=HEADING", help="Which heading holds a field; may be repeated."
+)
 @click.option("--approximate/--exact", default=None, help="Whether boundaries are approximate; maps will say so.")
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where to write refused rows, with reasons (CSV).")
 @store_options
@@ -186,22 +217,38 @@ def import_(
         raise RecordError("没有一行可用，数据未变", "no row was accepted: nothing changed")
 
 
-@main.command()
+@main.command(short_help="覆盖分析 Measure whom the service points reach.")
 @click.option("--minutes", type=Minutes(), default="5,10,15", show_default=True, help="Thresholds in minutes.")
-@click.option("--function", type=click.Choice(FUNCTIONS), help="Only points that offer this.")
+@click.option(
+    "--function",
+    type=click.Choice(FUNCTIONS),
+    help="Only points that offer this (接待咨询, 发现报告, 救助引导, 临时服务).",
+)
 @click.option(
     "--at", metavar="HOUR", help='Only points open at this hour of the week, such as "Sun 02:00" or 周日02:00.'
 )
-@click.option("--mode", type=click.Choice(MODES), default="walk", show_default=True, help="How people move.")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="walk",
+    show_default=True,
+    help="How people move; driving is measured from the point to the place.",
+)
 @click.option("--walk-kmh", type=float, default=WALK_KMH, show_default=True, help="Walking speed in km/h.")
-@click.option("--places", type=click.Choice(PLACES), default="all", show_default=True, help="Which points count.")
+@click.option("--places", type=click.Choice(PLACES), default="all", show_default=True, help="Which places count.")
 @click.option("--planned", is_flag=True, help="Count points still to be built or converted, too.")
 @click.option("--spread", type=click.Choice(SPREADS), default="streets", show_default=True,
-              help="How population totals of areas are spread.")  # fmt: skip
-@click.option("--snap-m", type=float, default=200.0, show_default=True, help="Farthest a point may lie from a street.")
-@click.option("--on", metavar="DATE", help="Areas in force on this day; list those without a named person then.")
+              help="How population totals of areas are spread: along streets, or over communities first.")  # fmt: skip
+@click.option(
+    "--snap-m", type=float, default=200.0, show_default=True, help="Metres a point may lie from a street at most."
+)
+@click.option(
+    "--on",
+    metavar="DATE",
+    help="Only areas in force on this day (2026-01-31); lists those without a named person then.",
+)
 @click.option("--version", "versions", multiple=True, type=int, metavar="ID",
-              help="Use this version of a layer instead of the current one.")  # fmt: skip
+              help="Use this version of a layer instead of the current one; may be repeated.")  # fmt: skip
 @click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), help="The tier to print and to colour maps by.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and maps.")
 @store_options
@@ -234,13 +281,18 @@ def coverage(
         _list_files(written)
 
 
-@main.command()
-@click.option("--size", type=click.Choice(SIZES), default="town", show_default=True)
-@click.option("--seed", type=int, help="Another seed gives another city.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="out", show_default=True)
+@main.command(short_help="示例城市 Build the fictional city Linjiang and analyse it.")
+@click.option("--size", type=click.Choice(SIZES), default="town", show_default=True,
+              help="About 5 thousand, 50 thousand or 1 million street segments.")  # fmt: skip
+@click.option("--seed", type=int, help="Another number gives another city.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="out", show_default=True,
+              help="Folder for the layers, the store, tables and maps.")  # fmt: skip
 @store_options
 def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None:
-    """Build the fictional city Linjiang (临江市), import it, and run every analysis there is."""
+    """Build the fictional city Linjiang (临江市), import it, and run every analysis there is.
+
+    Without --db its store lies in the folder of --out, never in your own city's.
+    """
     from layers.hours import parse_hour_of_week
     from layers.store import Store
     from planner.coverage_question import CoverageQuestion
@@ -305,10 +357,11 @@ def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path) -> Non
         store.set_setting(name, value)
 
 
-@main.command()
+@main.command(short_help="比较 Show what one coverage run gains or loses against another.")
 @click.argument("before", required=False)
 @click.argument("after", required=False)
-@click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), default="subdistrict", show_default=True)
+@click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), default="subdistrict", show_default=True,
+              help="The tier to print.")  # fmt: skip
 @store_options
 def compare(before: str | None, after: str | None, level: str, db: str, as_json: bool) -> None:
     """Show what coverage run AFTER gains or loses against run BEFORE; by default, of the last two."""
@@ -330,12 +383,12 @@ def compare(before: str | None, after: str | None, level: str, db: str, as_json:
     _say({"run": run.id, **run.parameters, "areas": rows}, as_json, comparison_text(run, level=level))
 
 
-@main.command("runs")
+@main.command("runs", short_help="历次分析 List the analyses kept, or show one.")
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write run ID's files again, here.")
 @store_options
 def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> None:
-    """List the analyses kept, or show run ID."""
+    """List the analyses kept, or show the coverage run ID."""
     from layers.store import Store
     from planner.coverage_answer import coverage_json
     from web.text_tables import coverage_text, run_list
@@ -359,7 +412,7 @@ def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> N
         _list_files(written)
 
 
-@main.command("layers")
+@main.command("layers", short_help="图层版本 List the layers imported, with their versions.")
 @click.option("--prune", is_flag=True, help="Remove every version that is no longer current.")
 @store_options
 def list_layers(prune: bool, db: str, as_json: bool) -> None:
@@ -379,7 +432,7 @@ def list_layers(prune: bool, db: str, as_json: bool) -> None:
     _say({"layers": listed, "removed": [v.id for v in removed]}, as_json, version_list(kept, removed))
 
 
-@main.command()
+@main.command(short_help="导出图层 Write a layer to a file.")
 @click.argument("layer", type=click.Choice(LAYERS))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--level", type=click.Choice(LEVELS), help="Tier, for areas.")

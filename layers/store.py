@@ -269,7 +269,8 @@ class Store:
             return
         if self._file is not None and not self._file.is_file():
             raise StoreError(
-                f"找不到数据库：{self._file}（请先建库）", f"there is no store at {self._file}: create it first"
+                f"找不到数据库：{self._file}（请先用 lamplight init 建库）",
+                f"there is no store at {self._file}: create it first (lamplight init)",
             )
         with transaction(self._engine) as connection:
             found, newest = revision_of(connection), newest_revision()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import geopandas as gpd
 import pytest
 from click.testing import CliRunner, Result
@@ -16,12 +17,24 @@ from shapely import LineString, Point, box
 
 import lamplight
 from gis import datum, modes
-from layers import records
+from layers import imports, records
 from layers.codes import LEVELS
+from layers.demo_city import build
 from layers.demo_city.recipe import load_recipe
-from planner import coverage_question, demand
+from planner import coverage_question, demand, runs
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_every_step_a_bar_can_show_has_words() -> None:
+    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS}
+    assert set(lamplight.STEP_WORDS) == steps
+
+
+def test_every_option_of_every_verb_is_explained() -> None:
+    for name, verb in lamplight.main.commands.items():
+        for option in verb.params:
+            assert isinstance(option, click.Argument) or option.help, f"{name} {option.name}"
 
 
 def ask(*args: str | Path) -> Result:

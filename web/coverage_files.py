@@ -7,6 +7,7 @@ import geopandas as gpd
 import pandas as pd
 
 from gis.errors import QuestionError
+from layers.hours import parse_hour_of_week
 from layers.run import Run
 from layers.store import LayerVersion, Store
 from planner.coverage_answer import level_to_show
@@ -119,6 +120,7 @@ def _question_in_words(run: Run) -> tuple[str, str]:
         words_zh.append(f"提供{zh}")
         words_en.append(f"offering {en}")
     if asked["at"]:
-        words_zh.append(f"{asked['at']} 开放")
-        words_en.append(f"open {asked['at']}")
+        hour = parse_hour_of_week(asked["at"])
+        words_zh.append(f"{hour.label('zh')} 开放")
+        words_en.append(f"open {hour.label('en')}")
     return "，".join(words_zh), ", ".join(words_en)

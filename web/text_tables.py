@@ -40,7 +40,7 @@ def coverage_text(run: Run, *, level: str | None = None) -> str:
     whole = pd.concat([listed, run.tables["totals"].assign(name="合计 total")], ignore_index=True)
     headings = [
         both(LEVEL_NAMES[level]), "人口 people", "街面km street", *(f"≤{minutes(t)}min" for t in thresholds),
-        "中位min median", "p95",
+        "中位min median", "p95 min",
     ]  # fmt: skip
     by_threshold = [shares(whole, measure, t) for t in thresholds]
     rows = [
@@ -68,9 +68,11 @@ def comparison_text(run: Run, *, level: str) -> str:
         [str(row["name"]), *(f"{row[c]:+,.0f}" for c in covered)]
         for _, row in changed.iloc[order[:MOST_ROWS]].iterrows()
     ]
-    same = f"{len(chosen) - len(changed)} 个无变化 / {len(chosen) - len(changed)} unchanged"
+    left = len(chosen) - len(changed)
+    same = [f"{left} 个无变化 / {left} unchanged"] if left or not rows else []
     headings = [both(LEVEL_NAMES[level]), *(_change_heading(c) for c in covered)]
-    return "\n".join([text_table(headings, rows), same] if rows else [same])
+    unit = "覆盖的变化，≤ 后为分钟 / change in what is covered, minutes after ≤"
+    return "\n".join([unit, text_table(headings, rows), *same] if rows else same)
 
 
 def run_list(runs: Sequence[Run]) -> str:
@@ -103,8 +105,8 @@ def _asked(run: Run) -> str:
 
 def _change_heading(column: str) -> str:
     whom, _, threshold = column.removeprefix("change_covered_").rpartition("_")
-    words = {"people": "人口 people", "street_m": "街面 street m"}[whom]
-    return f"{words} ≤{minutes(int(threshold))}min"
+    words = {"people": "人口 people", "street_m": "街面 m"}[whom]
+    return f"{words} ≤{minutes(int(threshold))}"
 
 
 def _width(text: str) -> int:
