@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import lamplight
+from layers.reasons import REASONS
 from layers.records import LAYERS
 
 ROOT = Path(__file__).parents[1]
@@ -77,3 +79,21 @@ def test_every_field_of_every_layer_is_described() -> None:
             assert f"| {name} | {field.zh} |" in section, f"{schema.name}.{field.name}"
             for word in field.words:
                 assert word in section, f"{schema.name}.{field.name}: {word}"
+
+
+def test_every_reason_to_refuse_a_row_is_listed_in_its_own_words() -> None:
+    text = (ROOT / "docs" / "data-formats.md").read_text("utf-8")
+    section = text.split("## Why a row is refused")[1].split("\n## ")[0]
+    for code, (zh, en) in REASONS.items():
+        assert f"| `{code}` | {zh} | {en} |" in section, code
+
+
+def test_every_option_of_coverage_is_explained_to_planners() -> None:
+    text = (ROOT / "docs" / "planner.md").read_text("utf-8")
+    for option in lamplight.main.commands["coverage"].params:
+        assert option.opts[0] in text, option.opts[0]
+
+
+def test_docs_name_no_folder_of_a_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.])/(work|home|root|tmp|Users)/", page.read_text("utf-8")), page.name
