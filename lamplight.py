@@ -47,7 +47,7 @@ STEP_WORDS = {
     "population": "人口 population",
     "reports": "发现报告 discovery reports",
     "roster": "人员名册 roster",
-    "coverage": "计算覆盖（首次运行先编译，约半分钟） measuring coverage (the first run compiles, about half a minute)",
+    "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
     "keeping": "保存结果 keeping the result",
 }
 _REDRAWN_EVERY_S = 0.5
@@ -81,8 +81,8 @@ def _fail(zh: str, en: str, code: int) -> None:
 class Progress:
     """A bar on standard error, drawn on terminals only; handed down as a callable that is told each step's name."""
 
-    def __init__(self, steps: Sequence[str]) -> None:
-        self._steps = list(steps)
+    def __init__(self, steps: Sequence[str], doing: str = "") -> None:
+        self._steps, self._doing = list(steps), doing
         self._bar = tqdm(
             total=len(self._steps), leave=False, disable=None, bar_format="{bar:24} {percentage:3.0f}% {elapsed} {desc}"
         )
@@ -93,7 +93,7 @@ class Progress:
     def __call__(self, step: str, *_: int) -> None:
         """Show that ``step`` has begun."""
         self._bar.n = self._steps.index(step)
-        self._bar.set_description_str(STEP_WORDS.get(step, step))
+        self._bar.set_description_str(f"{self._doing} {STEP_WORDS.get(step, step)}".strip())
 
     def _redraw(self) -> None:
         while not self._done.wait(_REDRAWN_EVERY_S):
@@ -341,10 +341,10 @@ def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path) -> Non
             "该数据库里是别的城市，示例城市须用空库",
             "this store holds another city: the demo city needs one of its own",
         )
-    with Progress(STEPS) as progress:
+    with Progress(STEPS, "生成 making") as progress:
         city = build_demo_city(size, seed=seed, progress=progress)
     files = write_demo_city(city, folder)
-    with Progress([path.name for *_, path in files]) as progress:
+    with Progress([path.name for *_, path in files], "导入 importing") as progress:
         for layer, part, path in files:
             progress(path.name)
             import_file(store, layer, path, part=part or None)
@@ -462,7 +462,7 @@ def _place(store: "Store") -> None:
 def _write_coverage(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:
     from web.coverage_files import WRITERS, write_coverage
 
-    with Progress(list(WRITERS)) as progress:
+    with Progress(list(WRITERS), "写出 writing") as progress:
         return write_coverage(store, run, out, level=level, progress=progress)
 
 

@@ -1,5 +1,6 @@
 """What a coverage result looks like, whichever way it is rendered: the one input, its classes, colours and words."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ BUILD_STATES = {
     "convert": ("待改建", "to be converted"),
     "upgrade": ("待提升", "to be upgraded"),
 }
-PLANNED = ("待建、待改建的服务点", "planned service point")
+PLANNED = ("待建服务点", "planned service point")
 STATION = "rescue-stations"
 TITLE = ("服务点覆盖", "Coverage of service points")
 STREETS = ("路段最远处的到达时间", "Time from a street's farthest spot")
@@ -234,15 +235,15 @@ def coarser(asked: str, drawn: str) -> tuple[str, str]:
 
 
 def hours_in_words(hours: str) -> str:
-    """Write opening hours for people, Chinese then English; what cannot be read stays as recorded."""
+    """Write opening hours for people, Chinese and English on a line each; what cannot be read stays as recorded."""
     if hours.strip() == "24/7":
         return "24 小时 round the clock"
     try:
         known = OpeningHours.parse(hours)
     except LamplightError:
         return hours
-    zh, en = known.label("zh"), known.label("en")
-    return zh if zh == en else f"{zh} / {en}"
+    zh, en = (re.sub(r",(?=\S)", ", ", known.label(language)) for language in ("zh", "en"))
+    return zh if zh == en else f"{zh}\n{en}"
 
 
 def sources(what: CoverageDrawing) -> list[str]:

@@ -53,6 +53,7 @@ header .flag { display: inline-block; font-size: 12px; font-weight: 600; color: 
 footer { order: 2; padding: 3px 14px; font-size: 11px; line-height: 1.4; color: #555; border-top: 1px solid #ccc; }
 .card b { font-size: 14px; } .card .code { color: #777; font-size: 11px; margin-left: 6px; }
 .card table { border-collapse: collapse; margin-top: 3px; } .card td { padding: 1px 10px 1px 0; vertical-align: top; }
+.card td { white-space: pre-line; }
 .card td:first-child { color: #666; white-space: nowrap; }
 .leaflet-control-layers label { font-size: 12px; line-height: 1.5; }
 @media (max-width: 600px) { header h1 { font-size: 16px; } header p { font-size: 12px; } }
