@@ -41,7 +41,7 @@ _KNOWN = {
     "note_zh": ("备注", "note (Chinese)", TEXT, 1),
     "note_en": ("备注（英文）", "note", TEXT, 1),
     "segment_id": ("路段编号", "segment", "0", 1),
-    "street": ("街道名称", "street", TEXT, 1),
+    "street": ("路名", "street", TEXT, 1),
     "street_class": ("道路类别", "class", TEXT, 1),
     "length_m": ("长度（米）", "length (m)", WHOLE, 1),
     "gap_m": ("缺口（米）", "gap (m)", WHOLE, 1),

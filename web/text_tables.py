@@ -15,14 +15,18 @@ from web.drawing import LEVEL_NAMES, both, minutes, shares
 MOST_ROWS = 40
 
 
-def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows under headings as aligned text: the first column to the left, the others to the right."""
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: bool = False) -> str:
+    """Return rows under headings as aligned text: the first column to the left, the others to the right.
+
+    words_last : the last column holds words, so it goes to the left, too.
+    """
+    left = {0, len(headings) - 1} if words_last else {0}
     cells = [list(headings), *map(list, rows)]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(headings))]
     lines = []
     for row in cells:
         padded = [
-            cell + " " * (width - _width(cell)) if i == 0 else " " * (width - _width(cell)) + cell
+            cell + " " * (width - _width(cell)) if i in left else " " * (width - _width(cell)) + cell
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(padded).rstrip())
@@ -80,7 +84,7 @@ def run_list(runs: Sequence[Run]) -> str:
     rows = [
         [str(run.id), run.kind, f"{run.created_at:%Y-%m-%d %H:%M}", f"{run.seconds:.1f}", _asked(run)] for run in runs
     ]
-    return text_table(["编号 run", "种类 kind", "时间UTC time", "秒 s", "问题 question"], rows)
+    return text_table(["编号 run", "种类 kind", "时间UTC time", "秒 s", "问题 question"], rows, words_last=True)
 
 
 def version_list(versions: Sequence[LayerVersion], removed: Sequence[LayerVersion]) -> str:
@@ -93,7 +97,7 @@ def version_list(versions: Sequence[LayerVersion], removed: Sequence[LayerVersio
         for v in versions
     ]  # fmt: skip
     headings = ["版本 version", "图层 layer", "当前 current", "行 rows", "拒绝 rejected", "时间UTC time", "来源 source"]
-    lines = [text_table(headings, rows)]
+    lines = [text_table(headings, rows, words_last=True)]
     if removed:
         lines.append(f"已清理 {len(removed)} 个旧版本 / removed {len(removed)} old versions")
     return "\n".join(lines)
