@@ -60,7 +60,16 @@ def area_table(measures: AreaMeasures, tiers: tuple[AreaTier, ...]) -> pd.DataFr
             "parent": np.array([_parent(code) for code in tier.code], object),
         }
         tables.append(pd.DataFrame({**known, **columns, "note_zh": note_zh, "note_en": note_en}))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"code": [], "name": [], "level": []})
+    return pd.concat(tables, ignore_index=True) if tables else _no_areas(measures)
+
+
+def _no_areas(measures: AreaMeasures) -> pd.DataFrame:
+    """Return the table of a city without areas: every column, no row."""
+    words = ("code", "name", "level", "parent", "note_zh", "note_en")
+    figures = total_table(measures).iloc[:0]
+    return pd.concat([pd.DataFrame({w: np.empty(0, object) for w in words[:4]}), figures], axis=1).assign(
+        **{w: np.empty(0, object) for w in words[4:]}
+    )
 
 
 def total_table(measures: AreaMeasures) -> pd.DataFrame:

@@ -184,3 +184,14 @@ def test_placing_records_beforehand_answers_nothing_and_changes_no_answer(new_st
     assert table_bytes(run_coverage(ahead, question)) == table_bytes(run_coverage(own_town, question))
     with pytest.raises(StoreError, match="no streets"):
         place_records(new_store("nothing"))
+
+
+def test_a_city_without_areas_has_every_column_no_row_and_can_be_compared(own_town, new_store, question) -> None:
+    bare = {key: table for key, table in toy.layers_of_town().items() if key[0] not in ("areas", "grid-cells")}
+    store = toy.keep(new_store("bare"), bare)
+    before, after = run_coverage(store, question), run_coverage(store, replace(question, walk_kmh=3.0))
+    assert list(before.tables["areas"].columns) == list(run_coverage(own_town, question).tables["areas"].columns)
+    assert before.tables["areas"].empty
+    change = run_comparison(store, before.id, after.id)
+    assert change.tables["areas"].empty
+    assert change.tables["totals"]["change_covered_street_m_300"].item() < 0
