@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from gis.errors import FileRefusedError, RecordError
@@ -88,6 +89,7 @@ def import_file(
     say("read")
     around = surroundings_of(store)
     table, notes = _read(path, layer, file_layer, encoding, datum)
+    table = table.reset_index(drop=True)
     say("validate")
     tables = _by_level(table, part, columns or {}) if layer == "areas" else {"": table}
     verdicts = {p: _validated(layer, t, p, around.context(layer, p, now, columns or {})) for p, t in tables.items()}
@@ -105,7 +107,7 @@ def import_file(
     versions = tuple(store.import_layers(new, now=now)) if new else ()
     if not new:
         warnings = (*warnings, LamplightNote("没有一行可用，数据未变", "no row was accepted: nothing changed"))
-    rejects = pd.concat([v.rejected for v in verdicts.values()], ignore_index=True)
+    rejects = _rejects_by_row(tables, verdicts)
     accepted = sum(len(v.accepted) for v in verdicts.values())
     shown = next(iter(verdicts)) if len(verdicts) == 1 else (part or "")
     return ImportReport(
@@ -160,6 +162,15 @@ def _validated(layer: str, table: gpd.GeoDataFrame, part: str, context: Context)
     if layer == "streets":  # a network is valid by construction
         return Validated(canonical_table(layer, table), pd.DataFrame(columns=["row", "code", "zh", "en"]), ())
     return validate(layer, table, part=part, context=context)
+
+
+def _rejects_by_row(tables: Mapping[str, gpd.GeoDataFrame], verdicts: Mapping[str, Validated]) -> pd.DataFrame:
+    """Return the rejects of every part in the order of the file, ``row`` counting the file's rows, not the part's."""
+    rejects = [
+        v.rejected.assign(row=tables[part].index.to_numpy()[v.rejected["row"].to_numpy(np.int64) - 1] + 1)
+        for part, v in verdicts.items()
+    ]
+    return pd.concat(rejects, ignore_index=True).sort_values("row", kind="stable", ignore_index=True)
 
 
 def _suspicions(

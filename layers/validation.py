@@ -65,6 +65,7 @@ class _Verdicts:
     def __init__(self, n: int) -> None:
         self.code = np.full(n, None, object)
         self.words: list[dict[str, object]] = [{} for _ in range(n)]
+        self.nameless_functions = np.zeros(n, bool)
 
     @property
     def standing(self) -> Mask:
@@ -91,7 +92,7 @@ def validate(layer: str, table: gpd.GeoDataFrame, *, part: str = "", context: Co
     verdicts = _Verdicts(len(table))
     warnings: list[LamplightNote] = []
     records = pd.DataFrame(
-        {f.name: _field_values(f, table, sources, verdicts, context, warnings) for f in schema.fields},
+        {f.name: _field_values(f, table, sources, verdicts, context) for f in schema.fields},
         index=range(len(table)),
     )
     if schema.has_geometry:
@@ -99,6 +100,7 @@ def validate(layer: str, table: gpd.GeoDataFrame, *, part: str = "", context: Co
     _check_dates(schema, records, verdicts, context)
     _check_codes(schema, records, part, verdicts, context, warnings)
     _check_duplicates(schema, records, verdicts)
+    _warn_of_functions(verdicts, warnings)
     accepted = _with_ids(schema, records[verdicts.standing])
     return Validated(canonical_table(layer, accepted), _rejects(table, verdicts), tuple(warnings))
 
@@ -124,12 +126,12 @@ def _field_values(
     sources: Mapping[str, FieldSource],
     verdicts: _Verdicts,
     context: Context,
-    warnings: list[LamplightNote],
 ) -> pd.Series:
     """Read one field of every row, reject what cannot be read, and put its default where nothing stands."""
     source = sources.get(spec.name)
     if source is None:
-        _warn_of_functions(spec, len(table), warnings)
+        if spec.name == "functions":
+            verdicts.nameless_functions = np.ones(len(table), bool)
         return pd.Series([spec.default] * len(table), dtype=object)
     column = table[source.column].reset_index(drop=True)
     parsed = parse_column(spec, column, factor=source.factor, timezone=context.timezone)
@@ -142,12 +144,14 @@ def _field_values(
         verdicts.reject(parsed.blank, "missing_value", **names)
     if spec.lowest is not None:
         verdicts.reject(_below(parsed, spec.lowest), "negative", column, lowest=spec.lowest, **names)
-    _warn_of_functions(spec, int(parsed.blank.sum()), warnings)
+    if spec.name == "functions":
+        verdicts.nameless_functions = parsed.blank
     return _filled(spec, parsed)
 
 
-def _warn_of_functions(spec: Field, count: int, warnings: list[LamplightNote]) -> None:
-    if spec.name == "functions" and count:
+def _warn_of_functions(verdicts: _Verdicts, warnings: list[LamplightNote]) -> None:
+    count = int((verdicts.nameless_functions & verdicts.standing).sum())
+    if count:
         warnings.append(
             LamplightNote(
                 f"{count} 个服务点未写服务功能，按四项全有计", f"{count} points name no function: taken for all four"

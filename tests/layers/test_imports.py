@@ -72,6 +72,19 @@ def test_tiers_mixed_in_one_table_become_a_version_each(store: Store, tmp_path: 
     assert store.load("areas", "district")["code"].tolist() == ["320102000000"]
 
 
+def test_rejects_of_mixed_tiers_are_numbered_by_the_rows_of_the_file(sqlite_store: Store, tmp_path: Path) -> None:
+    text = "code,name\n320100000000,市\n320102002000,街道\n320102000000,区\nX,?\n320102002001,社区\n"
+    report = bring(sqlite_store, "areas", csv(tmp_path / "tiers.csv", text))
+    assert report.rejects["row"].tolist() == [1, 2, 3, 4, 5]
+    assert report.rejects["name"].tolist() == ["市", "街道", "区", "?", "社区"]
+
+
+def test_points_without_functions_are_counted_among_the_accepted_only(sqlite_store: Store, tmp_path: Path) -> None:
+    text = "编号,经度,纬度\nA,118.78,32.04\nB,,\nC,,\n"
+    report = bring(sqlite_store, "service-points", csv(tmp_path / "points.csv", text))
+    assert [w.en for w in report.warnings] == ["1 points name no function: taken for all four"]
+
+
 def test_the_tier_asked_for_is_the_one_imported(sqlite_store: Store, tmp_path: Path) -> None:
     path = areas_file(tmp_path / "areas.gpkg", {"320102": square(0, 0), "320102002": square(0, 0)})
     report = bring(sqlite_store, "areas", path, part="subdistrict")
