@@ -1,5 +1,6 @@
 """Tables as sheets of one XLSX file: formatted, safe to open, and the same bytes for the same tables."""
 
+import io
 import re
 import zipfile
 from collections.abc import Mapping
@@ -35,8 +36,8 @@ class _Archive(zipfile.ZipFile):
     objects and elements, which takes twenty times as long as writing it down.
     """
 
-    def __init__(self, path: Path, rows: list[str]) -> None:
-        super().__init__(path, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
+    def __init__(self, file: io.BytesIO, rows: list[str]) -> None:
+        super().__init__(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
         self._sheet_rows = iter(rows)
 
     def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **kwargs: Any) -> None:
@@ -60,8 +61,11 @@ def write(sheets: Mapping[str, pd.DataFrame], path: Path) -> None:
     book.properties.creator = "Lamplight"
     book.properties.created = book.properties.modified = _STAMP
     rows = [_sheet(book.create_sheet(title), table) for title, table in sheets.items()]
-    with _Archive(path, rows) as archive:
+    # in memory first: a path that cannot be written would leave openpyxl with half-open sheets to complain about
+    whole = io.BytesIO()
+    with _Archive(whole, rows) as archive:
         ExcelWriter(book, archive).write_data()
+    path.write_bytes(whole.getbuffer())
 
 
 def _sheet(sheet: Any, table: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Workbook and GeoPackage: complete, harmless, repeatable, readable by others."""
 
+import gc
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -159,3 +160,10 @@ def test_a_result_without_points_or_extra_tables_is_still_written(draw: Draw, tm
 def test_an_unknown_column_keeps_its_name() -> None:
     assert column("something_new").heading == "something_new"
     assert column("covered_people_450").heading == "7.5 分钟内人口\npeople within 7.5 min"
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_workbook_that_cannot_be_written_leaves_nothing_half_open(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        workbook.write({"a": pd.DataFrame({"x": [1]}), "b": pd.DataFrame({"y": ["z"]})}, tmp_path)
+    gc.collect()
