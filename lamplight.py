@@ -56,11 +56,14 @@ _REDRAWN_EVERY_S = 0.5
 class OneLineGroup(click.Group):
     """A group whose every wrong input is one line on standard error and exit code 2."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # click's own signature
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # click's own signature
         """Run a command; turn what a user can mend into one line, never a traceback."""
         kwargs["standalone_mode"] = False
+        given = sys.argv[1:] if args is None else args
+        if any("\udc80" <= mark <= "\udcff" for word in given for mark in word):  # bytes Python could not read
+            _fail("命令中有非 UTF-8 字符（请改用 UTF-8 文件名与环境）", "a word of the command is not UTF-8 text", 2)
         try:
-            sys.exit(super().main(*args, **kwargs) or 0)
+            sys.exit(super().main(args, *rest, **kwargs) or 0)
         except click.exceptions.Abort:
             _fail("已取消", "cancelled", 130)
         except click.ClickException as error:
@@ -90,7 +93,7 @@ class Progress:
         if not self._bar.disable:  # a clock that stands still looks like a program that does
             Thread(target=self._redraw, daemon=True).start()
 
-    def __call__(self, step: str, *_: int) -> None:
+    def __call__(self, step: str) -> None:
         """Show that ``step`` has begun."""
         self._bar.n = self._steps.index(step)
         self._bar.set_description_str(f"{self._doing} {STEP_WORDS.get(step, step)}".strip())

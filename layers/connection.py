@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from gis.errors import StoreError
@@ -107,6 +107,8 @@ def migrate(connection: Connection) -> None:
     found = revision_of(connection)
     if found is not None and found not in known:
         raise newer_schema(found)
+    if found is None and connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
+        raise StoreError("这个 SQLite 文件属于别的程序", "this SQLite file belongs to another program")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -156,7 +157,9 @@ def test_layers_come_out_as_they_went_in(crossroads: tuple[str, Path]) -> None:
         ["coverage", "--minutes", "five"],
         ["coverage", "--minutes", "0"],
         ["coverage", "--minutes", "-5"],
+        ["coverage", "--minutes", "1e300"],
         ["coverage", "--minutes", "1e400"],
+        ["coverage", "--out", "\udcd6\udcd0"],
         ["coverage", "--minutes", "nan"],
         ["coverage", "--minutes", ""],
         ["coverage", "--at", "Someday 25:00"],
@@ -240,3 +243,13 @@ def test_the_demo_city_never_goes_into_the_store_of_another(crossroads: tuple[st
     before = answer("layers", "--db", db)
     assert ask("demo", "--db", db, "--out", folder / "demo").exit_code == 2
     assert answer("layers", "--db", db) == before
+
+
+def test_another_programs_sqlite_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "diary.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE diary (entry TEXT)")
+    result = ask("init", "--db", f"sqlite:///{path}")
+    assert result.exit_code == 2 and "another program" in result.stderr
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("diary",)]
