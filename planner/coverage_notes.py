@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from gis.modes import MOTORWAY_KMH
 from gis.network import StreetNetwork
 from gis.notes import counted
 from gis.search_graph import SearchGraph, start_seconds
@@ -146,14 +147,7 @@ def network_notes(
     piece_people : (p,) people spread along each piece of street.
     """
     network = inputs.network
-    closed_m = float(network.length_m[~np.isfinite(graph.seconds_per_m)].sum())
-    if closed_m > 0:
-        yield Note(
-            "streets-closed",
-            f"{closed_m:,.0f} 米街道（如高速公路）不允许该出行方式通行：计入街道长度，不可达",
-            f"{closed_m:,.0f} m of street (motorways and the like) are closed to this mode: "
-            "they count as street and are out of reach",
-        )
+    yield from _closed_notes(network, graph)
     if question.mode == "drive":
         yield Note("drive", "驾车时间按从点位出发计算", "driving times are from the point to the place")
     parts, part_of_node = _parts(network, graph)
@@ -177,6 +171,28 @@ def network_notes(
                 + counted(round(people), "person", "people")
                 + " cannot be reached",
             )
+
+
+def _closed_notes(network: StreetNetwork, graph: SearchGraph) -> Iterator[Note]:
+    """State the streets closed to the mode, and apart from them those judged by speed for want of a road class."""
+    closed, unclassed = ~np.isfinite(graph.seconds_per_m), network.street_class == ""
+    by_class_m = float(network.length_m[closed & ~unclassed].sum())
+    by_speed_m = float(network.length_m[closed & unclassed].sum())
+    if by_class_m > 0:
+        yield Note(
+            "streets-closed",
+            f"{by_class_m:,.0f} 米街道（如高速公路）不允许该出行方式通行：计入街道长度，不可达",
+            f"{by_class_m:,.0f} m of street (motorways and the like) are closed to this mode: "
+            "they count as street and are out of reach",
+        )
+    if by_speed_m > 0:
+        yield Note(
+            "streets-closed",
+            f"{by_speed_m:,.0f} 米街道没有道路类别，因自由流速度不低于 {MOTORWAY_KMH:g} 公里/小时按高速公路处理，"
+            "不允许该出行方式通行：计入街道长度，不可达",
+            f"{by_speed_m:,.0f} m of street have no road class and are taken for motorways by their free-flow speed of "
+            f"at least {MOTORWAY_KMH:g} km/h, closed to this mode: they count as street and are out of reach",
+        )
 
 
 def _parts(network: StreetNetwork, graph: SearchGraph) -> tuple[int, NDArray[np.int32]]:

@@ -160,7 +160,16 @@ def test_planned_points_count_only_in_a_scenario(town) -> None:
 
 
 def test_motorways_count_as_street_and_are_said_to_be_out_of_reach(run) -> None:
-    assert notes(run)["streets-closed"].startswith("1,200 m of street")
+    assert notes(run)["streets-closed"].startswith("1,200 m of street (motorways")
+
+
+def test_streets_closed_for_want_of_a_class_are_said_to_be_judged_by_speed(new_store) -> None:
+    streets = toy.streets().assign(street_class="", free_kmh=[30.0] * 4 + [100.0])
+    store = toy.keep(new_store("unclassed"), {**toy.layers_of_town(), ("streets", ""): streets})
+    said = run_coverage(store, CoverageQuestion(walk_kmh=3.6)).tables["notes"].set_index("code").loc["streets-closed"]
+    assert said["en"].startswith("1,200 m of street have no road class")
+    assert "at least 90 km/h" in said["en"]
+    assert "不低于 90 公里/小时" in said["zh"]
 
 
 def test_a_component_without_a_point_is_stated(run) -> None:
