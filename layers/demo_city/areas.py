@@ -10,13 +10,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from layers.codes import LEVELS
 from layers.demo_city.ground import WGS84, Ground
 from layers.demo_city.naming import chinese_number, roots
 from layers.demo_city.plan import Ints, Plan
 from layers.demo_city.recipe import Recipe
 from layers.demo_city.tiers import Tiers
 
-LEVELS = ("city", "district", "subdistrict", "community")
 #: Below this mean density a subdistrict is a town (镇) and its communities are villages (村).
 RURAL = 0.17
 
@@ -65,7 +65,7 @@ def area_layers(plan: Plan, tiers: Tiers, ground: Ground, recipe: Recipe, rng: n
     subdistricts = _merge(communities, parent[1])
     districts = _merge(subdistricts, parent[0])
     city = np.array([shapely.coverage_union_all(districts)], object)
-    shapes = dict(zip(LEVELS, (city, districts, subdistricts, communities), strict=True))
+    shapes = dict(zip(map(str, LEVELS), (city, districts, subdistricts, communities), strict=True))
 
     codes = _tier_codes(recipe.place.code, len(districts), parent)
     rural = np.bincount(tiers.subdistrict, plan.density) / np.bincount(tiers.subdistrict) < RURAL

@@ -10,7 +10,8 @@ import pandas as pd
 import shapely
 
 from gis.files import write_table
-from layers.demo_city.areas import LEVELS, area_layers
+from layers.codes import LEVELS
+from layers.demo_city.areas import area_layers
 from layers.demo_city.extras import island_outline
 from layers.demo_city.ground import WGS84, Ground, ground_of
 from layers.demo_city.people import block_areas_m2, people_by_block, population_layer
@@ -55,12 +56,12 @@ class DemoCity:
 
 
 def build_demo_city(
-    size: str = "town", *, seed: int | None = None, progress: Callable[[str, int, int], None] | None = None
+    size: str = "town", *, seed: int | None = None, progress: Callable[[str], None] | None = None
 ) -> DemoCity:
     """Build the fictional city Linjiang; the same size and seed give the same rows.
 
     size : "town", "city" or "metro". seed : None for the recipe's own.
-    progress : called with the step begun, its number from 0 and the count of steps.
+    progress : called with the name of each step (one of ``STEPS``) as it begins.
     Raises QuestionError on an unknown size.
     """
     recipe = load_recipe()
@@ -68,10 +69,9 @@ def build_demo_city(
     seed = recipe.seed if seed is None else seed
 
     def begin(step: str) -> np.random.Generator:
-        number = STEPS.index(step)
         if progress is not None:
-            progress(step, number, len(STEPS))
-        return np.random.default_rng([seed, 10 + number])
+            progress(step)
+        return np.random.default_rng([seed, 10 + STEPS.index(step)])
 
     begin("streets")
     plan, chains, ground, streets = _streets(wanted, recipe, seed)
@@ -129,7 +129,7 @@ def write_demo_city(city: DemoCity, folder: Path | str) -> list[tuple[str, str, 
     folder.mkdir(parents=True, exist_ok=True)
     layers: list[tuple[str, str, gpd.GeoDataFrame]] = [
         ("streets", "", city.streets),
-        *(("areas", level, city.areas[level]) for level in LEVELS),
+        *(("areas", str(level), city.areas[level]) for level in LEVELS),
         ("grid-cells", "", city.grid_cells),
         ("service-points", "", city.service_points),
         ("rescue-stations", "", city.rescue_stations),
