@@ -172,7 +172,7 @@ def _read_gdal_layer(
 
 
 def _split_geometry(
-    source: Source, meta: dict[str, Any], table: pa.Table, layer: str
+    source: Source, table: pa.Table, layer: str
 ) -> tuple[pa.Table, NDArray[np.object_] | None, list[LamplightNote]]:
     at = [i for i, f in enumerate(table.schema) if (f.metadata or {}).get(b"ARROW:extension:name") == b"geoarrow.wkb"]
     if not at:
@@ -197,7 +197,7 @@ def _read_gdal(source: Source, layer: str | None, encoding: str | None, datum: s
     if source.kind.name == "gpkg":
         _refuse_view(source, chosen)
     meta, table = _read_gdal_layer(source, chosen, encoding, limits)
-    table, shapes, notes = _split_geometry(source, meta, table, chosen)
+    table, shapes, notes = _split_geometry(source, table, chosen)
     if source.kind.name == "gpkg":
         table = _without_zone(table)
     if layer is None:

@@ -110,7 +110,7 @@ def _build(tidy: pd.DataFrame, notes: list[LamplightNote], snap_tolerance_m: flo
     measured = _measured_m(tidy["geometry"].to_numpy(), crs)
     tidy["length_m"] = _lengths(tidy["length_m"].to_numpy(), measured, notes)
     network = _assemble(tidy, crs)
-    _remark_on_shape(network, measured, tidy, notes)
+    _remark_on_shape(network, measured, notes)
     return network, tuple(notes)
 
 
@@ -227,9 +227,7 @@ def _assemble(tidy: pd.DataFrame, crs: str) -> StreetNetwork:
     )
 
 
-def _remark_on_shape(
-    network: StreetNetwork, measured: NDArray[np.float64], tidy: pd.DataFrame, notes: list[LamplightNote]
-) -> None:
+def _remark_on_shape(network: StreetNetwork, measured: NDArray[np.float64], notes: list[LamplightNote]) -> None:
     """Remark on nodes whose line ends lie apart and on lines without extent."""
     apart = np.zeros(network.n_nodes, bool)
     for end, node in ((0, network.u), (-1, network.v)):
