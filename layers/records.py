@@ -24,6 +24,8 @@ _FUNCTION_WORDS = {
     "guidance": ("救助引导", "引导", "引导救助"),
     "temporary_service": ("临时服务", "临时救助", "临时安置", "temporary service"),
 }
+#: What each function is called in Chinese.
+FUNCTION_ZH = {word: spellings[0] for word, spellings in _FUNCTION_WORDS.items()}
 _MODE_WORDS = {
     "embedded": ("服务嵌入式", "嵌入式"),
     "merged": ("阵地融合式", "融合式"),

@@ -17,7 +17,7 @@ from gis.network import Positions
 from gis.reach import Nearest, covered_metres, k_nearest, nearest, segment_times, time_ramps
 from gis.search_graph import SearchGraph
 from planner.area_statistics import WeightedTimes, sum_by
-from planner.coverage_access import access_scores, assumed_capacity, people_stations, point_table, seconds_matrix
+from planner.coverage_access import access_scores, assumed_capacity, dwellings_of, point_table, seconds_matrix
 from planner.coverage_answer import coverage_json
 from planner.coverage_areas import AreaMeasures, area_table, level_table, total_table
 from planner.coverage_hours import hour_table
@@ -59,11 +59,11 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
     choice = choose_points(inputs.points, question)
     spread = _spread(inputs, question)
     reach = _reach(inputs, question, choice)
-    stations = people_stations(inputs, spread.per_m)
-    seconds = seconds_matrix(reach.graph, reach.sources, stations, float(question.thresholds_s[-1]))
+    dwellings = dwellings_of(inputs, spread.per_m)
+    seconds = seconds_matrix(reach.graph, reach.sources, dwellings, float(question.thresholds_s[-1]))
     capacity, capacity_notes = assumed_capacity(inputs.points.capacity[choice.position])
-    access = access_scores(seconds, stations.weight, capacity, question.thresholds_s)
-    measures = _measures(inputs, question, spread, reach, stations, access)
+    access = access_scores(seconds, dwellings.weight, capacity, question.thresholds_s)
+    measures = _measures(inputs, question, spread, reach, dwellings, access)
 
     areas, levels = area_table(measures, inputs.tiers), level_table(measures, inputs.tiers)
     inequality, lorenz = inequality_tables(areas, question.thresholds_s, population_given=inputs.population_given)
@@ -86,7 +86,7 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
         "hours": hour_table(inputs, question, reach.graph, spread.per_m),
         "inequality": inequality,
         "lorenz": lorenz,
-        "points": point_table(inputs.points, choice.position, seconds, stations.weight, question.thresholds_s),
+        "points": point_table(inputs.points, choice.position, seconds, dwellings.weight, question.thresholds_s),
         "roster": _roster(areas, inputs, question),
         "notes": note_table(notes),
     }
@@ -116,7 +116,7 @@ def _measures(
     question: CoverageQuestion,
     spread: SpreadPeople,
     reach: _Reach,
-    stations: Placed,
+    dwellings: Placed,
     access: Floats,
 ) -> AreaMeasures:
     homes, reports, pieces = inputs.homes, inputs.reports, inputs.pieces
@@ -137,12 +137,12 @@ def _measures(
         report_covered=reached_weight(reach.report_s, reports.weight, thresholds),
         timed_homes=WeightedTimes(item, homes.weight, reach.home_s, reach.home_s),
         timed_streets=_timed_streets(inputs, reach, per_m),
-        station_people=stations.weight,
-        station_access=access,
+        dwelling_people=dwellings.weight,
+        dwelling_access=access,
         homes=homes.area,
         pieces=pieces.area,
         reports=reports.area,
-        stations=stations.area,
+        dwellings=dwellings.area,
         population_given=inputs.population_given,
     )
 

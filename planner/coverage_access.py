@@ -14,18 +14,18 @@ from planner.coverage_inputs import CoverageInputs, HelpPoints, Placed
 from planner.notes import Note
 
 #: People spread along streets stand at places at most this far apart when access is measured.
-STATION_STEP_M = 100.0
+DWELLING_STEP_M = 100.0
 #: Scores and ratios are capacity per this many people.
 PEOPLE_UNIT = 10_000.0
 
 
-def people_stations(inputs: CoverageInputs, people_per_m: NDArray[np.float64]) -> Placed:
-    """Return homes, and people spread along streets gathered at places at most ``STATION_STEP_M`` apart."""
+def dwellings_of(inputs: CoverageInputs, people_per_m: NDArray[np.float64]) -> Placed:
+    """Return homes, and people spread along streets gathered at places at most ``DWELLING_STEP_M`` apart."""
     homes = inputs.homes
     pieces = inputs.pieces
     peopled = np.flatnonzero(people_per_m > 0)
     metres = (pieces.to_m - pieces.from_m)[peopled]
-    count = np.ceil(metres / STATION_STEP_M).astype(np.int64)
+    count = np.ceil(metres / DWELLING_STEP_M).astype(np.int64)
     piece = np.repeat(peopled, count)
     place = np.arange(len(piece)) - np.repeat(np.cumsum(count) - count, count)
     part_m = np.repeat(metres / np.maximum(count, 1), count)
@@ -42,9 +42,9 @@ def people_stations(inputs: CoverageInputs, people_per_m: NDArray[np.float64]) -
     return Placed(np.concatenate([homes.weight, people_per_m[piece] * part_m]), positions, area)
 
 
-def seconds_matrix(graph: SearchGraph, sources: Positions, stations: Placed, limit_s: float) -> csr_array:
-    """Return (stations x points) seconds within ``limit_s``, the walk between station and street included."""
-    matrix = time_matrix(graph, sources, stations.positions, limit_s).T.tocsr()
+def seconds_matrix(graph: SearchGraph, sources: Positions, dwellings: Placed, limit_s: float) -> csr_array:
+    """Return (dwellings x points) seconds within ``limit_s``, the walk between dwelling and street included."""
+    matrix = time_matrix(graph, sources, dwellings.positions, limit_s).T.tocsr()
     matrix.sort_indices()
     return matrix
 
@@ -89,7 +89,7 @@ def assumed_capacity(capacity: NDArray[np.float64]) -> tuple[NDArray[np.float64]
 def access_scores(
     seconds: csr_array, people: NDArray[np.float64], capacity: NDArray[np.float64], thresholds_s: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Return the (stations,) E2SFCA score: capacity within reach per 10,000 people competing for it.
+    """Return the (dwellings,) E2SFCA score: capacity within reach per 10,000 people competing for it.
 
     The thresholds bound the zones. Three zones weigh as in Luo & Qi (``planner.access.ZONE_WEIGHTS``); any other number
     weighs each zone as the Gaussian of its middle.

@@ -18,13 +18,13 @@ QUANTILES = {"median_s": 0.5, "p95_s": 0.95}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AreaMeasures:
-    """What is rolled up, before any area is looked at. t thresholds, p pieces, h homes, r reports, s stations.
+    """What is rolled up, before any area is looked at. t thresholds, p pieces, h homes, r reports, s dwellings.
 
     metres, covered_m : (p,), (p, t) street. people_per_m : (p,) people spread along it.
     home_people, home_covered : (h,), (h, t). report_weight, report_covered : (r,), (r, t).
     timed_homes, timed_streets : what times are averaged over; ``item`` is the home, the piece.
-    station_people, station_access : (s,) people and their access score where access is measured.
-    homes, pieces, reports, stations : per level, the area of each; their tiers are the keys.
+    dwelling_people, dwelling_access : (s,) people and their access score where access is measured.
+    homes, pieces, reports, dwellings : per level, the area of each; their tiers are the keys.
     """
 
     thresholds_s: tuple[int, ...]
@@ -37,12 +37,12 @@ class AreaMeasures:
     report_covered: Floats
     timed_homes: WeightedTimes
     timed_streets: WeightedTimes
-    station_people: Floats
-    station_access: Floats
+    dwelling_people: Floats
+    dwelling_access: Floats
     homes: dict[str, Groups]
     pieces: dict[str, Groups]
     reports: dict[str, Groups]
-    stations: dict[str, Groups]
+    dwellings: dict[str, Groups]
     population_given: bool
 
 
@@ -50,7 +50,7 @@ def area_table(measures: AreaMeasures, tiers: tuple[AreaTier, ...]) -> pd.DataFr
     """Return one row per area, coarsest tier first, in the order of ``tiers``."""
     tables = []
     for tier in tiers:
-        groups = tuple(of[tier.level] for of in (measures.pieces, measures.homes, measures.reports, measures.stations))
+        groups = tuple(of[tier.level] for of in (measures.pieces, measures.homes, measures.reports, measures.dwellings))
         columns = _summary(measures, groups, len(tier))  # type: ignore[arg-type]
         note_zh, note_en = _area_notes(columns, measures.population_given)
         known = {
@@ -74,7 +74,7 @@ def _no_areas(measures: AreaMeasures) -> pd.DataFrame:
 
 def total_table(measures: AreaMeasures) -> pd.DataFrame:
     """Return the single row of the whole network, inside areas or not."""
-    sizes = (measures.metres, measures.home_people, measures.report_weight, measures.station_people)
+    sizes = (measures.metres, measures.home_people, measures.report_weight, measures.dwelling_people)
     groups = tuple(np.zeros(len(a), np.int32) for a in sizes)
     return pd.DataFrame(_summary(measures, groups, 1))  # type: ignore[arg-type]
 
@@ -101,8 +101,8 @@ def level_table(measures: AreaMeasures, tiers: tuple[AreaTier, ...]) -> pd.DataF
 def _summary(
     measures: AreaMeasures, groups: tuple[Groups, Groups, Groups, Groups], n: int
 ) -> dict[str, NDArray[np.generic]]:
-    """Return the columns of figures for ``n`` groups of pieces, homes, reports and stations."""
-    of_piece, of_home, of_report, of_station = groups
+    """Return the columns of figures for ``n`` groups of pieces, homes, reports and dwellings."""
+    of_piece, of_home, of_report, of_dwelling = groups
     people = sum_by(of_home, n, measures.home_people)
     people += sum_by(of_piece, n, measures.metres * measures.people_per_m)
     street = sum_by(of_piece, n, measures.metres)
@@ -120,8 +120,8 @@ def _summary(
         columns[f"covered_people_{t}"] = np.minimum(covered, people)
         columns[f"covered_street_m_{t}"] = np.minimum(sum_by(of_piece, n, measures.covered_m[:, i]), street)
         columns[f"covered_reports_{t}"] = sum_by(of_report, n, measures.report_covered[:, i])
-    weight = sum_by(of_station, n, measures.station_people)
-    score = sum_by(of_station, n, measures.station_people * measures.station_access)
+    weight = sum_by(of_dwelling, n, measures.dwelling_people)
+    score = sum_by(of_dwelling, n, measures.dwelling_people * measures.dwelling_access)
     columns["access"] = np.divide(score, weight, out=np.full(n, np.nan), where=weight > 0)
     return columns
 

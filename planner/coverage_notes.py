@@ -13,14 +13,12 @@ from gis.network import StreetNetwork
 from gis.notes import counted
 from gis.search_graph import SearchGraph, start_seconds
 from layers.codes import LEVEL_ZH
+from layers.records import FUNCTION_ZH
 from planner.coverage_inputs import CoverageInputs, select
 from planner.coverage_question import CoverageQuestion
 from planner.coverage_reach import Choice
 from planner.notes import Note
 
-FUNCTION_WORDS = {
-    "reception": "接待咨询", "reporting": "发现报告", "guidance": "救助引导", "temporary_service": "临时服务",
-}  # fmt: skip
 LEVEL_WORDS = {**{str(level): word for level, word in LEVEL_ZH.items()}, "grid_cell": "网格"}
 #: Names given in full in a note; of more, only the count.
 NAMES_SHOWN = 10
@@ -45,7 +43,7 @@ def point_notes(inputs: CoverageInputs, question: CoverageQuestion, choice: Choi
     if question.function is not None and choice.without_function:
         yield Note(
             "points-function",
-            f"{choice.without_function} 个点位不提供“{FUNCTION_WORDS[question.function]}”功能，未计入",
+            f"{choice.without_function} 个点位不提供“{FUNCTION_ZH[question.function]}”功能，未计入",
             counted(choice.without_function, "point does", "points do")
             + f" not offer {question.function}: not counted",
         )

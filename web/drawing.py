@@ -11,6 +11,7 @@ from pandas import DataFrame, Series
 
 from gis.errors import LamplightError
 from layers.hours import OpeningHours
+from layers.records import FUNCTION_ZH
 from planner.coverage_question import PLANNED_STATES
 
 LEVELS = ("city", "district", "subdistrict", "community", "grid_cell")
@@ -21,12 +22,7 @@ LEVEL_NAMES = {
     "community": ("社区", "community"),
     "grid_cell": ("网格", "grid cell"),
 }
-FUNCTION_NAMES = {
-    "reception": ("接待咨询", "reception"),
-    "reporting": ("发现报告", "reporting"),
-    "guidance": ("救助引导", "guidance"),
-    "temporary_service": ("临时服务", "temporary service"),
-}
+FUNCTION_NAMES = {word: (zh, word.replace("_", " ")) for word, zh in FUNCTION_ZH.items()}
 FICTIONAL = ("虚构城市，仅供演示", "fictional city, for demonstration")
 ROLE_NAMES = {
     "supervisor": ("街道救助督导员", "supervisor"),
