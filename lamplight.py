@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 # Libraries for geometry take a second to load, so each verb imports what it needs; these words are held here, and a
 # test keeps them equal to the modules that own them.
-LAYERS = ("streets", "areas", "grid-cells", "service-points", "rescue-stations", "population", "reports", "roster")
+LAYERS = (
+    "streets", "areas", "grid-cells", "service-points", "rescue-stations", "candidates", "forbidden-areas",
+    "population", "reports", "roster",
+)  # fmt: skip
 LEVELS = ("city", "district", "subdistrict", "community")
 FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
 DATUMS = ("wgs84", "gcj02", "bd09")
@@ -47,6 +50,7 @@ STEP_WORDS = {
     "population": "人口 population",
     "reports": "发现报告 discovery reports",
     "roster": "人员名册 roster",
+    "candidates": "候选点 candidates",
     "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
     "keeping": "保存结果 keeping the result",
 }

@@ -189,6 +189,22 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
             _CAPACITY,
             Field("position_note", "text", "位置说明", ("position_precision", "位置精度")),
         ), "point", ("code",), id_prefix="S"),
+        LayerSchema("candidates", "候选点", (
+            Field("code", "text", "编号", ("代码", "id", "候选点编号")),
+            _NAME,
+            Field("place", "text", "所在点位", ("site", "点位", "场所")),
+            Field("build_state", "choice", "建设方式", ("state", "variant", "建设类型", "建设状态", "方式"),
+                  default="build", choices=_vocabulary({k: v for k, v in _STATE_WORDS.items() if k != "existing"})),
+            Field("cost", "number", "费用", ("造价", "投资", "budget", "price"), default=None, lowest=0),
+            _CAPACITY,
+            Field("functions", "choices", "服务功能", ("功能", "function", "services"), default=ALL_FUNCTIONS,
+                  choices=_vocabulary(_FUNCTION_WORDS)),
+            Field("hours", "hours", "开放时间", ("opening_hours", "服务时间", "营业时间"), default=ALWAYS_OPEN),
+        ), "point", ("code",), id_prefix="C"),
+        LayerSchema("forbidden-areas", "禁设区", (
+            Field("name", "text", "名称", ("mc", "区域名称")),
+            Field("reason", "text", "原因", ("why", "说明", "备注")),
+        ), "polygon"),
         LayerSchema("population", "人口", (
             Field("people", "number", "人口", ("population", "pop", "常住人口", "resident_pop", "人口数", "总人口",
                   "resident_population"), required=True, lowest=0),

@@ -12,6 +12,7 @@ import shapely
 from gis.files import write_table
 from layers.codes import LEVELS
 from layers.demo_city.areas import area_layers
+from layers.demo_city.candidates import candidate_layer
 from layers.demo_city.extras import island_outline
 from layers.demo_city.ground import WGS84, Ground, ground_of
 from layers.demo_city.people import block_areas_m2, people_by_block, population_layer
@@ -25,7 +26,7 @@ from layers.demo_city.tiers import draw_tiers
 
 #: People at one place of the layer ``population``.
 PEOPLE_PER_PLACE = 350
-STEPS = ("streets", "people", "areas", "services", "reports", "roster")
+STEPS = ("streets", "people", "areas", "services", "reports", "roster", "candidates")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +48,8 @@ class DemoCity:
     grid_cells: gpd.GeoDataFrame
     service_points: gpd.GeoDataFrame
     rescue_stations: gpd.GeoDataFrame
+    candidates: gpd.GeoDataFrame
+    forbidden_areas: gpd.GeoDataFrame
     population: gpd.GeoDataFrame
     reports: gpd.GeoDataFrame
     roster: pd.DataFrame
@@ -91,6 +94,9 @@ def build_demo_city(
     outline = layers.areas["city"].geometry.iloc[0]
     found = find_people(plan, streets, tiers, outline, ground, wanted, recipe, rng)
     roster = roster_table(layers, recipe, begin("roster"))
+    candidates = candidate_layer(
+        streets, tiers, layers, people, service_points, wet, ground, recipe, begin("candidates")
+    )
     return DemoCity(
         size=size,
         seed=seed,
@@ -101,6 +107,8 @@ def build_demo_city(
         grid_cells=layers.grid_cells,
         service_points=service_points,
         rescue_stations=rescue_stations,
+        candidates=candidates,
+        forbidden_areas=water.assign(reason="水域")[["name", "reason", "geometry"]],
         population=population,
         reports=found.reports,
         roster=roster,
@@ -133,6 +141,8 @@ def write_demo_city(city: DemoCity, folder: Path | str) -> list[tuple[str, str, 
         ("grid-cells", "", city.grid_cells),
         ("service-points", "", city.service_points),
         ("rescue-stations", "", city.rescue_stations),
+        ("candidates", "", city.candidates),
+        ("forbidden-areas", "", city.forbidden_areas),
         ("population", "", city.population),
         ("reports", "", city.reports),
     ]

@@ -88,6 +88,7 @@ class Recipe:
     free_kmh: Mapping[str, float]
     names: Mapping[str, Any]
     services: Mapping[str, Any]
+    candidates: Mapping[str, Any]
     roster: Mapping[str, Any]
     reports: Mapping[str, Any]
 
@@ -115,6 +116,7 @@ def load_recipe(path: Path = RECIPE) -> Recipe:
         free_kmh=raw["free_kmh"],
         names=raw.get("names", {}),
         services=raw.get("services", {}),
+        candidates=raw.get("candidates", {}),
         roster=raw.get("roster", {}),
         reports=raw.get("reports", {}),
     )

@@ -102,6 +102,18 @@ TABLES: dict[tuple[str, str], Callable[[], gpd.GeoDataFrame]] = {
         [shapely.Point(WEST + 0.001, SOUTH), shapely.Point(WEST, SOUTH)],
     ),
     ("rescue-stations", ""): lambda: frame({"code": ["S1"], "name": ["救助站"]}, [shapely.Point(WEST, SOUTH)]),
+    ("candidates", ""): lambda: frame(
+        {
+            "code": ["C2", "C1"],
+            "place": ["A", ""],
+            "build_state": ["upgrade", "build"],
+            "cost": [5.0, float("nan")],
+            "functions": ["guidance", "reception,reporting,guidance,temporary_service"],
+            "hours": ["24/7", "Mo-Fr 08:30-17:30"],
+        },
+        [shapely.Point(WEST, SOUTH), shapely.Point(WEST + 0.003, SOUTH)],
+    ),
+    ("forbidden-areas", ""): lambda: frame({"name": ["湖"], "reason": ["水域"]}, [square(2, 2)]),
     ("population", ""): lambda: frame(
         {"people": [10.5, 1200.0], "area_code": [None, "320102000000"]}, [shapely.Point(WEST, SOUTH), None]
     ),

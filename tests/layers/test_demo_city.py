@@ -46,6 +46,8 @@ def layers_of(city: DemoCity) -> dict[tuple[str, str], pd.DataFrame]:
         ("grid-cells", ""): city.grid_cells,
         ("service-points", ""): city.service_points,
         ("rescue-stations", ""): city.rescue_stations,
+        ("candidates", ""): city.candidates,
+        ("forbidden-areas", ""): city.forbidden_areas,
         ("population", ""): city.population,
         ("reports", ""): city.reports,
         ("roster", ""): city.roster,
