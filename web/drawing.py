@@ -1,8 +1,9 @@
-"""What a coverage result looks like, whichever way it is rendered: the one input, its classes, colours and words."""
+"""What a result looks like, whichever way it is rendered: the one input, its classes, colours and words."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from geopandas import GeoDataFrame
@@ -23,6 +24,7 @@ LEVEL_NAMES = {
     "grid_cell": ("网格", "grid cell"),
 }
 FUNCTION_NAMES = {word: (zh, word.replace("_", " ")) for word, zh in FUNCTION_ZH.items()}
+MODE_NAMES = {"walk": ("步行", "on foot"), "ebike": ("电动车", "by e-bike"), "drive": ("驾车", "by car")}
 FICTIONAL = ("虚构城市，仅供演示", "fictional city, for demonstration")
 ROLE_NAMES = {
     "supervisor": ("街道救助督导员", "supervisor"),
@@ -38,7 +40,6 @@ BUILD_STATES = {
 }
 PLANNED = ("待建服务点", "planned service point")
 STATION = "rescue-stations"
-TITLE = ("服务点覆盖", "Coverage of service points")
 STREETS = ("路段最远处的到达时间", "Time from a street's farthest spot")
 NO_ONE = {"people": ("无常住人口", "no residents"), "street": ("无街面", "no streets")}
 
@@ -56,24 +57,23 @@ BEYOND_COLOURS = ("#f4a259", "#c8500a")
 UNREACHED_COLOUR = "#4d4d4d"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CoverageDrawing:
-    """One coverage result with its geometry, ready to be drawn and tabled.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Drawing:
+    """One result with its geometry, ready to be drawn and tabled; each kind of result adds its own.
 
     city : the city's name. level : the tier the maps colour, one of LEVELS.
-    thresholds_s : ascending times in seconds; the maps open on the last.
-    areas : every tier's and grid cell's row of the run's "areas" table, with geometry (WGS84, may be None); figures
-        it lacks are taken as unknown.
+    areas : every tier's and grid cell's row of the run's "areas" table, with geometry (WGS84, may be None).
     segments : the run's "segments" table with geometry. points : code, name, functions, hours, phone, address,
         kind ("service-points" or "rescue-stations"), withheld, with geometry; missing columns are taken as blank.
-    tables : the run's other tables by name (totals, gaps, hours, lorenz, inequality, points, roster).
+    tables : the run's other tables by name.
     notes, question : (Chinese, English): what the result leaves out or assumes; what was asked.
     data_date : the date of the data as text. attribution : whose data it is. approval_number : 审图号 or "".
     """
 
+    title: ClassVar[tuple[str, str]]
+
     city: str
     level: str
-    thresholds_s: tuple[int, ...]
     areas: GeoDataFrame
     segments: GeoDataFrame
     points: GeoDataFrame
@@ -86,28 +86,18 @@ class CoverageDrawing:
     attribution: str = ""
     approval_number: str = ""
 
-    def __post_init__(self) -> None:
-        # a city without any tier has a table of areas without figures
-        wanted = ["people", "street_m", "mean_s"]
-        wanted += [f"{part}_{t}" for part in ("covered_people", "covered_street_m") for t in self.thresholds_s]
-        absent = {name: np.nan for name in wanted if name not in self.areas}
-        if absent:
-            object.__setattr__(self, "areas", self.areas.assign(**absent))
-
-    @property
-    def headline_s(self) -> int:
-        """The threshold the maps open on: the longest."""
-        return max(self.thresholds_s)
-
     @property
     def measure(self) -> str:
         """What shares are of: "people", or "street" where no area has anyone in it."""
         return "people" if np.nansum(self.areas["people"].to_numpy(float)) > 0 else "street"
 
-    @property
-    def totals(self) -> DataFrame:
-        """One row over all streets and people where the run has it, else the rows of the tier drawn."""
-        return self.tables.get("totals", self.areas[(self.areas["level"] == self.level).to_numpy()])
+    def area_shares(self, areas: DataFrame) -> NDArray[np.float64]:
+        """Return the (n,) share of each area's people or street metres that a picture shows."""
+        raise NotImplementedError
+
+    def line_classes(self, segments: DataFrame) -> NDArray[np.int64]:
+        """Return the (m,) class of each segment, by which a picture colours it."""
+        raise NotImplementedError
 
     @property
     def flags(self) -> list[tuple[str, str]]:
@@ -134,8 +124,53 @@ class CoverageDrawing:
 
     def shown_points(self) -> GeoDataFrame:
         """Return the points a map may show: placed, and not withheld from the public."""
-        withheld = self.points["withheld"].fillna(False).astype(bool) if "withheld" in self.points else False
-        return self.points[~(withheld | self.points.geometry.isna())].reset_index(drop=True)
+        return self.points[~(self.withheld | self.points.geometry.isna().to_numpy())].reset_index(drop=True)
+
+    @property
+    def withheld(self) -> NDArray[np.bool_]:
+        """(k,) whether each point is kept from the public."""
+        if "withheld" not in self.points:
+            return np.zeros(len(self.points), bool)
+        return self.points["withheld"].fillna(False).to_numpy(bool)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CoverageDrawing(Drawing):
+    """One coverage result with its geometry, ready to be drawn and tabled.
+
+    thresholds_s : ascending times in seconds; the maps open on the last. Figures that ``areas`` lacks are taken as
+    unknown. tables : totals, gaps, hours, lorenz, inequality, points, roster.
+    """
+
+    title: ClassVar[tuple[str, str]] = ("服务点覆盖", "Coverage of service points")
+
+    thresholds_s: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        # a city without any tier has a table of areas without figures
+        wanted = ["people", "street_m", "mean_s"]
+        wanted += [f"{part}_{t}" for part in ("covered_people", "covered_street_m") for t in self.thresholds_s]
+        absent = {name: np.nan for name in wanted if name not in self.areas}
+        if absent:
+            object.__setattr__(self, "areas", self.areas.assign(**absent))
+
+    @property
+    def headline_s(self) -> int:
+        """The threshold the maps open on: the longest."""
+        return max(self.thresholds_s)
+
+    def area_shares(self, areas: DataFrame) -> NDArray[np.float64]:
+        """Return the (n,) shares within the headline's threshold."""
+        return shares(areas, self.measure, self.headline_s)
+
+    def line_classes(self, segments: DataFrame) -> NDArray[np.int64]:
+        """Return the (m,) position of each segment in ``time_classes``."""
+        return time_class(segments["longest_s"], time_classes(self.thresholds_s))
+
+    @property
+    def totals(self) -> DataFrame:
+        """One row over all streets and people where the run has it, else the rows of the tier drawn."""
+        return self.tables.get("totals", self.areas[(self.areas["level"] == self.level).to_numpy()])
 
 
 def planned(points: DataFrame) -> NDArray[np.bool_]:
@@ -148,9 +183,13 @@ def planned(points: DataFrame) -> NDArray[np.bool_]:
 def shares(areas: DataFrame, measure: str, threshold_s: int) -> NDArray[np.float64]:
     """Return the (n,) share of each area's people or street metres within a threshold; NaN where it has none."""
     whole, part = (("people", "covered_people_"), ("street_m", "covered_street_m_"))[measure == "street"]
-    total = areas[whole].to_numpy(float)
-    covered = areas[f"{part}{threshold_s}"].to_numpy(float)
-    return np.divide(covered, total, out=np.full(len(total), np.nan), where=total > 0)
+    return parts_of(areas[f"{part}{threshold_s}"], areas[whole])
+
+
+def parts_of(part: Series, whole: Series) -> NDArray[np.float64]:
+    """Return the (n,) part of each whole; NaN where the whole is nothing."""
+    total = whole.to_numpy(float)
+    return np.divide(part.to_numpy(float), total, out=np.full(len(total), np.nan), where=total > 0)
 
 
 def share_class(share: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -242,7 +281,7 @@ def hours_in_words(hours: str) -> str:
     return zh if zh == en else f"{zh}\n{en}"
 
 
-def sources(what: CoverageDrawing) -> list[str]:
+def sources(what: Drawing) -> list[str]:
     """Return the parts of a source line: whose data it is, its date, the map's approval number."""
     dated = f"数据日期 data of {what.data_date}" if what.data_date else ""
     approved = f"审图号：{what.approval_number}" if what.approval_number else ""

@@ -324,7 +324,7 @@ def title_html(what: CoverageDrawing) -> str:
     flags = "".join(f'<span class="flag">{escape(both(flag))}</span>' for flag in what.flags)
     dated = f'<span class="dated">数据日期 data of {escape(what.data_date)}</span>' if what.data_date else ""
     asked = " · ".join(text for text in (escape(both(what.question)), dated) if text)
-    return f"<header><h1>{escape(what.city)} {escape(both(drawing.TITLE))}</h1><p>{flags}{asked}</p></header>"
+    return f"<header><h1>{escape(what.city)} {escape(both(what.title))}</h1><p>{flags}{asked}</p></header>"
 
 
 def card_html(name: str, code: str, facts: list[tuple[str, str]]) -> str:

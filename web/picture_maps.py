@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gis.crs import metric_crs, to_metric
 from web import drawing
-from web.drawing import CoverageDrawing
+from web.drawing import CoverageDrawing, Drawing
 from web.fonts import Lettering, ems
 from web.labels import place, round_length
 
@@ -25,6 +25,7 @@ LINES_A_PATH = 1000
 DARK_CLASS = 3
 _HALO = (effects.withStroke(linewidth=1.8, foreground="white"),)
 _DARK_HALO = (effects.withStroke(linewidth=1.5, foreground=drawing.SHARE_COLOURS[-1]),)
+NOTHING = np.empty((0, 4))
 Frame = tuple[float, float, float, float]
 
 
@@ -32,8 +33,8 @@ Frame = tuple[float, float, float, float]
 class Scene:
     """What both maps draw, in metres of the city's own zone.
 
-    shapes, paths, names, share : (a,) of the drawn areas. lines, seconds : (m,). x, y, station, planned : (k,) points.
-    frame : (left, bottom, right, top) that holds it all.
+    shapes, paths, names, share : (a,) of the drawn areas. lines, line_class : (m,).
+    x, y, station, planned : (k,) points. frame : (left, bottom, right, top) that holds it all.
     """
 
     level: str
@@ -43,7 +44,7 @@ class Scene:
     share: NDArray[np.float64]
     outlines: NDArray[np.object_]
     lines: NDArray[np.object_]
-    seconds: NDArray[np.float64]
+    line_class: NDArray[np.int64]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     station: NDArray[np.bool_]
@@ -51,7 +52,7 @@ class Scene:
     frame: Frame
 
 
-def scene_of(what: CoverageDrawing, letters: Lettering) -> Scene:
+def scene_of(what: Drawing, letters: Lettering) -> Scene:
     """Project what is drawn to metres; a result without anything placed gets an empty kilometre."""
     level, areas = what.areas_to_draw()
     segments = what.segments[~what.segments.geometry.isna().to_numpy()]
@@ -74,10 +75,10 @@ def scene_of(what: CoverageDrawing, letters: Lettering) -> Scene:
         shapes=shapes,
         paths=outlines_of(shapes),
         names=[letters.name(str(n), str(c)) for n, c in zip(areas["name"], areas["code"], strict=True)],
-        share=drawing.shares(areas, what.measure, what.headline_s),
+        share=what.area_shares(areas),
         outlines=shapely.boundary(districts),
         lines=lines,
-        seconds=segments["longest_s"].to_numpy(float),
+        line_class=what.line_classes(segments),
         x=shapely.get_x(at),
         y=shapely.get_y(at),
         station=points["kind"].eq(drawing.STATION).to_numpy() if "kind" in points else np.zeros(len(at), bool),
@@ -91,19 +92,24 @@ def draw_shares(axes: Axes, scene: Scene, what: CoverageDrawing, letters: Letter
     draw_areas(axes, scene, letters, scale)
     limit = drawing.minutes(what.headline_s)
     zh, en = drawing.share_words(what.measure, scene.level)
-    _head(axes, letters, (f"{limit} 分钟内：{zh}", f"{en}, within {limit} min"))
+    head(axes, letters, (f"{limit} 分钟内：{zh}", f"{en}, within {limit} min"))
 
 
-def draw_areas(axes: Axes, scene: Scene, letters: Lettering, scale: float) -> None:
-    """Draw the areas by share covered, with names and points, as far as the axes show them."""
+def draw_areas(
+    axes: Axes, scene: Scene, letters: Lettering, scale: float, taken: NDArray[np.float64] = NOTHING
+) -> None:
+    """Draw the areas by share covered, with names and points, as far as the axes show them.
+
+    taken : (q, 4) boxes (left, bottom, right, top) that no name may cover.
+    """
     palette = np.array([*drawing.SHARE_COLOURS, drawing.NO_ONE_COLOUR])
     colours = palette[drawing.share_class(scene.share)]
     axes.add_collection(
         PathCollection(scene.paths, facecolors=colours, edgecolors=drawing.EDGE_COLOUR, linewidths=0.35)
     )
     _draw_outlines(axes, scene, 0.8)
-    _draw_points(axes, scene, letters)
-    _draw_names(axes, scene, letters, scale)
+    draw_points(axes, scene, letters)
+    _draw_names(axes, scene, letters, scale, taken)
 
 
 def is_crowded(scene: Scene, scale: float) -> bool:
@@ -134,21 +140,24 @@ def _small(scene: Scene, scale: float) -> NDArray[np.bool_]:
 
 def draw_streets(axes: Axes, scene: Scene, what: CoverageDrawing, letters: Lettering, scale: float) -> None:
     """Draw every street by time from its farthest spot, under a heading. scale : metres per point (1/72 inch)."""
-    classes = drawing.time_classes(what.thresholds_s)
-    found = drawing.time_class(scene.seconds, classes)
+    draw_lines(axes, scene, [k.colour for k in drawing.time_classes(what.thresholds_s)], scale)
+    draw_points(axes, scene, letters)
+    head(axes, letters, drawing.STREETS)
+
+
+def draw_lines(axes: Axes, scene: Scene, colours: list[str], scale: float) -> None:
+    """Draw every street in the colour of its class, the first class on top, over the ground of all areas."""
     axes.add_collection(PathCollection(scene.paths, facecolors=drawing.GROUND_COLOUR, edgecolors="none"))
     # a street of a pixel or less gains nothing from more vertices, and a dense network needs thin lines
     lines = shapely.simplify(scene.lines, scale * 0.2, preserve_topology=False)
     metres = float(shapely.length(scene.lines).sum())
     page_points = max((scene.frame[2] - scene.frame[0]) * (scene.frame[3] - scene.frame[1]), 1.0) / scale
     width = float(np.clip(0.16 * page_points / max(metres, 1.0), 0.3, 1.4))
-    for position in range(len(classes))[::-1]:
-        chosen = lines[found == position]
+    for position in range(len(colours))[::-1]:
+        chosen = lines[scene.line_class == position]
         if len(chosen):
-            _stroke(axes, chosen, classes[position].colour, width)
+            _stroke(axes, chosen, colours[position], width)
     _draw_outlines(axes, scene, 0.5)
-    _draw_points(axes, scene, letters)
-    _head(axes, letters, drawing.STREETS)
 
 
 def _stroke(axes: Axes, lines: NDArray[np.object_], colour: str, width: float) -> None:
@@ -189,7 +198,8 @@ def _draw_outlines(axes: Axes, scene: Scene, width: float) -> None:
         _stroke(axes, parts, drawing.OUTLINE_COLOUR, width)
 
 
-def _draw_points(axes: Axes, scene: Scene, letters: Lettering) -> None:
+def draw_points(axes: Axes, scene: Scene, letters: Lettering) -> None:
+    """Draw service points, planned ones hollow, and stations."""
     station = scene.station
     size = 9.0 if (~station).sum() < 150 else 4.0
     for spot, fill, edge in (
@@ -215,7 +225,9 @@ def _draw_points(axes: Axes, scene: Scene, letters: Lettering) -> None:
         )
 
 
-def _draw_names(axes: Axes, scene: Scene, letters: Lettering, scale: float) -> None:
+def _draw_names(
+    axes: Axes, scene: Scene, letters: Lettering, scale: float, taken: NDArray[np.float64]
+) -> None:  # fmt: skip
     """Write names and shares where there is room, the largest areas first, over no other name and no mark."""
     order = np.argsort(-shapely.area(scene.shapes), kind="stable")[:MOST_LABELS]
     if not len(order):
@@ -237,7 +249,7 @@ def _draw_names(axes: Axes, scene: Scene, letters: Lettering, scale: float) -> N
         abs(y - (bottom + top) / 2) <= (top - bottom - height[:, None]) / 2
     )
     x, y = np.where(shown, x, np.nan), np.where(shown, y, np.nan)
-    chosen = place(x, y, width, height, room, np.hstack([marks - half, marks + half]))
+    chosen = place(x, y, width, height, room, np.vstack([taken, np.hstack([marks - half, marks + half])]))
     dark = drawing.share_class(scene.share[order]) >= DARK_CLASS
     for i in np.flatnonzero(chosen >= 0):
         axes.text(
@@ -270,7 +282,8 @@ def _short_percent(share: float) -> str:
     return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
-def _head(axes: Axes, letters: Lettering, words: tuple[str, str]) -> None:
+def head(axes: Axes, letters: Lettering, words: tuple[str, str]) -> None:
+    """Write a map's heading above it."""
     zh, en = words if letters.can(words[0]) else (words[1], "")
     axes.text(
         0.5, 1.0, zh, transform=axes.transAxes, ha="center", va="bottom", fontproperties=letters.font(9, bold=True)

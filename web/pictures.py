@@ -3,14 +3,12 @@
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from web import drawing, picture_column
+from web import picture_column
 from web.drawing import CoverageDrawing
-from web.fonts import NO_CHINESE_FONT, Lettering, ems, lettering
-from web.labels import wrap
+from web.fonts import Lettering, lettering
 from web.picture_maps import (
     Frame,
     Scene,
@@ -22,16 +20,14 @@ from web.picture_maps import (
     is_crowded,
     scene_of,
 )
+from web.picture_page import HEAD_INCHES, INCHES, Room, fit, page, save, write_foot, write_title
 
-INCHES = (11.69, 8.27)  # A4, landscape
-DOTS_PER_INCH = 180
 #: The room for the two maps on the page: left, bottom, width, height in parts of the page; the gap between them.
 MAP_ROOM, GAP = (0.02, 0.085, 0.745, 0.755), 0.012
-#: Height kept for a map's heading; the least width or height of an enlarged part.
-HEAD_INCHES, SPARE_INCHES = 0.25, 1.6
+#: The least width or height of an enlarged part.
+SPARE_INCHES = 1.6
 #: Maps give up this much of their size for an enlarged part where a third of the areas is too small for a name.
 CROWDED_SHRINK = 0.86
-Room = tuple[float, float, float, float]
 
 
 def coverage_picture(what: CoverageDrawing, path: Path) -> None:
@@ -44,23 +40,22 @@ def coverage_picture(what: CoverageDrawing, path: Path) -> None:
     """
     letters = lettering()
     scene = scene_of(what, letters)
-    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
-    _write_title(figure, what, letters)
+    figure = page()
+    write_title(figure, what, letters)
     shares_room, streets_room, spare = _rooms(
         scene.frame, CROWDED_SHRINK if is_crowded(scene, _scale_of(scene.frame)) else 1.0
     )
     shares = figure.add_axes(shares_room)
-    scale = _fit(shares, scene.frame, shares_room)
+    scale = fit(shares, scene.frame, shares_room)
     draw_shares(shares, scene, what, letters, scale)
     draw_scale_and_north(shares, scene, letters, scale)
     streets = figure.add_axes(streets_room)
-    draw_streets(streets, scene, what, letters, _fit(streets, scene.frame, streets_room))
+    draw_streets(streets, scene, what, letters, fit(streets, scene.frame, streets_room))
     if spare:
         _draw_enlarged(figure, shares, scene, letters, spare, scale)
     picture_column.write(figure.add_axes((0.785, 0.075, 0.2, 0.8)), what, scene.level, letters)
-    _write_foot(figure, what, letters)
-    canvas.print_png(str(path), metadata={"Software": None})
+    write_foot(figure, what, letters)
+    save(figure, path)
 
 
 def _rooms(frame: Frame, shrink: float = 1.0) -> tuple[Room, Room, Room | None]:
@@ -98,19 +93,6 @@ def _scale_of(frame: Frame) -> float:
     return max((frame[2] - frame[0]) / (width / 2 * INCHES[0]), (frame[3] - frame[1]) / (height * INCHES[1])) / 72
 
 
-def _fit(axes: Axes, frame: Frame, room: Room) -> float:
-    """Set the axes so that the frame fills the room from the top at one scale; return metres per point (1/72 inch)."""
-    left, bottom, right, top = frame
-    points_wide, points_high = room[2] * INCHES[0] * 72, room[3] * INCHES[1] * 72
-    head = HEAD_INCHES * 72
-    scale = max((right - left) / points_wide, (top - bottom) / (points_high - head), 1e-3) * 1.03
-    middle = (left + right) / 2
-    axes.set_xlim(middle - points_wide * scale / 2, middle + points_wide * scale / 2)
-    axes.set_ylim(top + (head - points_high) * scale, top + head * scale)
-    axes.set_axis_off()
-    return scale
-
-
 def _draw_enlarged(
     figure: Figure, whole: Axes, scene: Scene, letters: Lettering, room: Room, scale: float
 ) -> None:  # fmt: skip
@@ -130,37 +112,3 @@ def _draw_enlarged(
     axes.set_title(letters.label(("局部放大", "enlarged")), fontproperties=letters.font(7), pad=3)
     size = (window[2] - window[0], window[3] - window[1])
     whole.add_patch(Rectangle(window[:2], *size, fill=False, edgecolor="#222222", linewidth=0.9, zorder=9))
-
-
-def _write_title(figure: Figure, what: CoverageDrawing, letters: Lettering) -> None:
-    city = letters.name(what.city, "")
-    title = f"{city} {letters.label(drawing.TITLE)}".strip()
-    figure.text(0.02, 0.965, title, va="top", color="#111111", fontproperties=letters.font(17, bold=True))
-    dated = letters.label(("数据日期", "data of")) + f" {what.data_date}" if what.data_date else ""
-    asked = " · ".join(part for part in (letters.label(what.question), dated) if part)
-    at = 0.02
-    for flag in what.flags:
-        words = letters.label(flag)
-        figure.text(
-            at + 0.004, 0.9, words, va="center", color="#7a3000", fontproperties=letters.font(8, bold=True),
-            bbox={"boxstyle": "round,pad=0.3", "facecolor": "#ffe9d6", "edgecolor": "#e9b588", "linewidth": 0.6},
-        )  # fmt: skip
-        at += (ems(words) * 8 + 16) / 72 / INCHES[0]
-    figure.text(at, 0.9, asked, va="center", color="#555555", fontproperties=letters.font(9))
-
-
-def _write_foot(figure: Figure, what: CoverageDrawing, letters: Lettering) -> None:
-    """Write sources, warnings and as many notes as fit in four small lines; the tables hold them all."""
-    size, most = 6.2, 4
-    width = 0.96 * INCHES[0] * 72 / size
-    sources = [letters.text(part) for part in drawing.sources(what)]
-    notes = [letters.label(note) for note in what.notes]
-    missing = [] if letters.chinese else [NO_CHINESE_FONT]
-    lines = wrap(" · ".join([*missing, *sources]), width)
-    for note in notes:
-        lines += wrap(note, width)
-    if len(lines) > most:
-        lines[most - 1 :] = [letters.label(("其余说明见表格。", "Further notes are in the tables."))]
-    figure.text(
-        0.02, 0.068, "\n".join(lines), va="top", color="#666666", linespacing=1.3, fontproperties=letters.font(size)
-    )

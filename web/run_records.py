@@ -1,0 +1,90 @@
+"""A run joined with the records it was computed from, and written as files."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from gis.errors import QuestionError
+from layers.run import Run
+from layers.store import LayerVersion, Store
+from planner.coverage_answer import level_to_show
+
+Progress = Callable[[str], None]
+OSM_CREDIT = "© OpenStreetMap contributors"
+OSM_ENDINGS = (".osm", ".osm.gz", ".osm.bz2", ".pbf", ".graphml", ".graphml.gz")
+
+
+def write_files(
+    writers: Mapping[str, Callable[[Any, Path], None]], what: object, folder: Path, progress: Progress | None
+) -> list[Path]:
+    """Write a drawing into ``folder`` with every writer, by the name of its file, and return the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, write in writers.items():
+        if progress is not None:
+            progress(name)
+        write(what, folder / name)
+    return [folder / name for name in writers]
+
+
+def drawing_of(store: Store, run: Run, level: str | None) -> dict[str, Any]:
+    """Return the fields of a ``Drawing`` that every kind of run fills alike.
+
+    Raises QuestionError if the run has no area of ``level``, or read records that have been pruned.
+    """
+    versions = _versions_read(store, run)
+    streets = versions["streets"]
+    credit = [OSM_CREDIT] if streets.source.lower().endswith(OSM_ENDINGS) else []
+    bounds = [version for version in versions.values() if version.layer in ("areas", "grid-cells")]
+    return {
+        "city": store.setting("city_name") or "",
+        "level": level_to_show(run, level),
+        "areas": _areas(store, run, bounds),
+        "segments": _segments(store, run, streets),
+        "points": _points(store, versions),
+        "tables": {name: table for name, table in run.tables.items() if name not in ("areas", "segments")},
+        "notes": tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)),
+        "data_date": store.setting("data_date") or "",
+        "fictional": store.setting("fictional") == "yes",
+        "approximate": any(version.approximate for version in bounds),
+        "attribution": "; ".join(filter(None, [store.setting("attribution"), *credit])),
+        "approval_number": store.setting("approval_number") or "",
+    }
+
+
+def _versions_read(store: Store, run: Run) -> dict[str, LayerVersion]:
+    """Return, by name of the input, the layer version a run read; raises QuestionError if it was pruned."""
+    kept = {("/".join(filter(None, (v.layer, v.part))), v.content_sha256): v for v in reversed(store.versions())}
+    found = {name: kept.get((name, content)) for name, content in run.inputs.items()}
+    gone = [name for name, version in found.items() if version is None]
+    if gone:
+        raise QuestionError(
+            f"分析 {run.id} 所用的数据版本已清理：{'、'.join(gone)}",
+            f"run {run.id} read versions that have been pruned: {', '.join(gone)}",
+        )
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _areas(store: Store, run: Run, bounds: list[LayerVersion]) -> gpd.GeoDataFrame:
+    drawn = [store.load(version.layer, version.part, version=version.id)[["code", "geometry"]] for version in bounds]
+    results = run.tables["areas"]
+    if not drawn:
+        return gpd.GeoDataFrame(results, geometry=[None] * len(results), crs=4326)
+    shapes = pd.concat(drawn, ignore_index=True).drop_duplicates("code").set_index("code")["geometry"]
+    return gpd.GeoDataFrame(results, geometry=shapes.reindex(results["code"]).to_numpy(), crs=4326)
+
+
+def _segments(store: Store, run: Run, streets: LayerVersion) -> gpd.GeoDataFrame:
+    lines = store.load("streets", version=streets.id).set_index("segment_id")["geometry"]
+    results = run.tables["segments"]
+    return gpd.GeoDataFrame(results, geometry=lines.reindex(results["segment_id"]).to_numpy(), crs=4326)
+
+
+def _points(store: Store, versions: dict[str, LayerVersion]) -> gpd.GeoDataFrame:
+    kinds = [name for name in ("service-points", "rescue-stations") if name in versions]
+    tables = [store.load(kind, version=versions[kind].id).assign(kind=kind) for kind in kinds]
+    if not tables:
+        return gpd.GeoDataFrame({"code": [], "name": [], "kind": []}, geometry=[], crs=4326)
+    return gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=4326)
