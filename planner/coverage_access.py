@@ -9,8 +9,9 @@ from gis.network import Positions
 from gis.notes import counted
 from gis.reach import time_matrix
 from gis.search_graph import SearchGraph
+from gis.street_pieces import StreetPieces
 from planner.access import GAUSSIAN_SHARE, ZONE_WEIGHTS, enhanced
-from planner.coverage_inputs import CoverageInputs, HelpPoints, Placed
+from planner.coverage_inputs import CoverageInputs, HelpPoints, Placed, together
 from planner.notes import Note
 
 #: People spread along streets stand at places at most this far apart when access is measured.
@@ -21,9 +22,15 @@ PEOPLE_UNIT = 10_000.0
 
 def dwellings_of(inputs: CoverageInputs, people_per_m: NDArray[np.float64]) -> Placed:
     """Return homes, and people spread along streets gathered at places at most ``DWELLING_STEP_M`` apart."""
-    homes = inputs.homes
-    pieces = inputs.pieces
-    peopled = np.flatnonzero(people_per_m > 0)
+    return together([inputs.homes, places_along(inputs.pieces, people_per_m)])
+
+
+def places_along(pieces: StreetPieces, per_m: NDArray[np.float64]) -> Placed:
+    """Return what lies along streets, gathered at places at most ``DWELLING_STEP_M`` apart.
+
+    per_m : (p,) density along each piece; pieces without any give no place.
+    """
+    peopled = np.flatnonzero(per_m > 0)
     metres = (pieces.to_m - pieces.from_m)[peopled]
     count = np.ceil(metres / DWELLING_STEP_M).astype(np.int64)
     piece = np.repeat(peopled, count)
@@ -32,14 +39,7 @@ def dwellings_of(inputs: CoverageInputs, people_per_m: NDArray[np.float64]) -> P
     along = Positions(
         pieces.segment[piece].astype(np.int32), pieces.from_m[piece] + (place + 0.5) * part_m, np.zeros(len(piece))
     )
-    at = homes.positions
-    positions = Positions(
-        np.concatenate([at.segment, along.segment]),
-        np.concatenate([at.offset_m, along.offset_m]),
-        np.concatenate([at.gap_m, along.gap_m]),
-    )
-    area = {level: np.concatenate([of, pieces.area[level][piece]]) for level, of in homes.area.items()}
-    return Placed(np.concatenate([homes.weight, people_per_m[piece] * part_m]), positions, area)
+    return Placed(per_m[piece] * part_m, along, {level: of[piece] for level, of in pieces.area.items()})
 
 
 def seconds_matrix(graph: SearchGraph, sources: Positions, dwellings: Placed, limit_s: float) -> csr_array:

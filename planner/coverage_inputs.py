@@ -80,3 +80,10 @@ class CoverageInputs:
 def select(positions: Positions, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Positions:
     """Return the ``chosen`` positions, in their order."""
     return Positions(positions.segment[chosen], positions.offset_m[chosen], positions.gap_m[chosen])
+
+
+def together(parts: list[Placed]) -> Placed:
+    """Return the places of all ``parts``, one after the other; their areas are of the same levels."""
+    at = (np.concatenate([getattr(p.positions, f) for p in parts]) for f in ("segment", "offset_m", "gap_m"))
+    area = {level: np.concatenate([p.area[level] for p in parts]) for level in parts[0].area}
+    return Placed(np.concatenate([p.weight for p in parts]), Positions(*at), area)

@@ -1,0 +1,187 @@
+"""The columns every siting problem chooses from: the points there are, then the candidates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gis.errors import QuestionError
+from gis.modes import travel_by
+from gis.network import Positions, StreetNetwork
+from gis.notes import counted
+from gis.street_pieces import StreetPieces, locate
+from layers.records import FUNCTIONS
+from planner.coverage_inputs import HOURS_A_WEEK, CoverageInputs, select
+from planner.demand import AreaTier
+from planner.notes import Note
+from planner.siting.question import SitingQuestion
+
+EVERYTHING = frozenset(FUNCTIONS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sites:
+    """s columns, the ``n_existing`` points of the city first, then candidates or their variants.
+
+    code, name : (s,). place : (s,) what at most one variant is chosen of. state : (s,) "existing", "build",
+    "convert" or "upgrade". cost : (s,) >= 0, 0 for existing points as they are. capacity : (s,) NaN where unknown.
+    functions : (s,) frozensets. open_then : (s,) open at the hour asked about, all True where none was. open_week :
+    (s, 168) open on the stroke of each hour, Monday 00:00 first. lon, lat : (s,) degrees.
+    positions : (s,) on the network. withheld positions are in here as well: who draws them decides.
+    """
+
+    code: NDArray[np.object_]
+    name: NDArray[np.object_]
+    place: NDArray[np.object_]
+    state: NDArray[np.object_]
+    cost: NDArray[np.float64]
+    capacity: NDArray[np.float64]
+    functions: NDArray[np.object_]
+    open_then: NDArray[np.bool_]
+    open_week: NDArray[np.bool_]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    positions: Positions
+    n_existing: int = 0
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+    @property
+    def existing(self) -> NDArray[np.bool_]:
+        """(s,) whether each is a point of the city as it is."""
+        return np.arange(len(self)) < self.n_existing
+
+    def take(self, kept: NDArray[np.bool_]) -> "Sites":
+        """Return the ``kept`` columns in order."""
+        columns: dict[str, Any] = {name: getattr(self, name)[kept] for name in _COLUMNS}
+        left = int(kept[: self.n_existing].sum())
+        return Sites(**columns, positions=select(self.positions, kept), n_existing=left)
+
+    def offering(self, function: str | None, hour: int | None = None) -> NDArray[np.bool_]:
+        """Return (s,) which offer ``function`` (any, if None) at the hour asked about, or at ``hour`` of the week."""
+        offered = np.array([function is None or function in of for of in self.functions], bool).reshape(len(self))
+        return offered & (self.open_then if hour is None else self.open_week[:, hour])
+
+
+_COLUMNS = ("code", "name", "place", "state", "cost", "capacity", "functions", "open_then", "open_week", "lon", "lat")
+
+
+def joined(existing: Sites, candidates: Sites) -> Sites:
+    """Return the existing points, then the candidates."""
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(existing, name), getattr(candidates, name)]) for name in _COLUMNS
+    }
+    a, b = existing.positions, candidates.positions
+    at = Positions(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in ("segment", "offset_m", "gap_m")))
+    return Sites(**columns, positions=at, n_existing=len(existing))
+
+
+def candidate_sites(
+    city: CoverageInputs, question: SitingQuestion, listed: Sites | None, forbidden: NDArray[np.object_]
+) -> tuple[Sites, list[Note]]:
+    """Return the candidates the question allows, with notes on those left out.
+
+    listed : the imported candidates, already on the network. forbidden : (f,) WGS84 polygons.
+    """
+    if question.candidates == "layer" and listed is not None:
+        sites = listed
+    elif question.candidates == "midpoints":
+        sites = _midpoints(city.network)
+    else:
+        sites = _junctions(city.network)
+    notes = []
+    off = sites.positions.segment < 0
+    if off.any():
+        far = int(off.sum())
+        notes.append(Note(
+            "candidates-unsnapped", f"{far} 个候选点距可用街道过远，未采用",
+            counted(far, "candidate lies", "candidates lie") + " too far from usable streets: left out",
+        ))  # fmt: skip
+    inside = locate(forbidden, sites.lon, sites.lat) >= 0 if len(forbidden) else np.zeros(len(sites), bool)
+    if inside.any():
+        barred = int(inside.sum())
+        notes.append(Note(
+            "candidates-forbidden", f"{barred} 个候选点在禁设区内，未采用",
+            counted(barred, "candidate lies", "candidates lie") + " in forbidden areas: left out",
+        ))  # fmt: skip
+    return sites.take(~off & ~inside & _within(city, sites.positions, question.within)), notes
+
+
+def areas_of(pieces: StreetPieces, positions: Positions) -> dict[str, NDArray[np.int32]]:
+    """Return per level the (k,) area each position's piece of street lies in, -1 outside all and off the network."""
+    if not len(pieces.segment):
+        return {level: np.full(len(positions), -1, np.int32) for level in pieces.area}
+    placed = positions.segment >= 0
+    longest = float(pieces.to_m.max()) + 1.0
+    key = pieces.segment * longest + pieces.from_m
+    wanted = np.where(placed, positions.segment * longest + np.nan_to_num(positions.offset_m), 0.0)
+    piece = np.clip(np.searchsorted(key, wanted, side="right") - 1, 0, None)
+    return {level: np.where(placed, of[piece], -1).astype(np.int32) for level, of in pieces.area.items()}
+
+
+def _within(city: CoverageInputs, positions: Positions, codes: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return (k,) which positions lie in an area of ``codes``; all where none is named. Raises on an unknown code."""
+    inside = np.full(len(positions), not codes)
+    area = areas_of(city.pieces, positions)
+    for code in codes:
+        tier, at = area_named(city.tiers, code)
+        inside |= area[tier.level] == at
+    return inside
+
+
+def area_named(tiers: tuple[AreaTier, ...], code: str) -> tuple[AreaTier, int]:
+    """Return the tier and position of the area ``code`` (or of that name). Raises QuestionError if there is none."""
+    padded = code.ljust(12, "0") if code.isdigit() else code
+    for tier in tiers:
+        found = np.flatnonzero((tier.code == padded) | (tier.name == code))
+        if len(found):
+            return tier, int(found[0])
+    raise QuestionError(f"没有代码或名称为 {code} 的辖区", f"there is no area with the code or name {code!r}")
+
+
+def _plain(
+    code: list[str], name: NDArray[np.object_], lon: NDArray[np.float64], lat: NDArray[np.float64], at: Positions
+) -> Sites:
+    """Return candidates that are mere places: to be built, of cost 1, offering everything around the clock."""
+    count = len(code)
+    codes, every = np.array(code, object), np.full(count, EVERYTHING, object)
+    return Sites(
+        codes, name, codes, np.full(count, "build", object), np.ones(count), np.full(count, np.nan), every,
+        np.ones(count, bool), np.ones((count, HOURS_A_WEEK), bool), lon, lat, at,
+    )  # fmt: skip
+
+
+def _junctions(network: StreetNetwork) -> Sites:
+    """Return the nodes where one can walk and streets meet or end, each on a segment that can be walked."""
+    walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
+    open_ = np.flatnonzero(walkable)
+    node = np.concatenate([network.u[open_], network.v[open_]])
+    first = np.unique(node, return_index=True)
+    nodes, at = first[0], first[1] % max(len(open_), 1)
+    segment = open_[at].astype(np.int32)
+    offset_m = np.where(network.u[segment] == nodes, 0.0, network.length_m[segment])
+    names = _crossings(network, nodes)
+    code = [f"J{i}" for i in network.node_id[nodes]]
+    positions = Positions(segment, offset_m, np.zeros(len(nodes)))
+    return _plain(code, names, network.lon[nodes], network.lat[nodes], positions)
+
+
+def _crossings(network: StreetNetwork, nodes: NDArray[np.int32]) -> NDArray[np.object_]:
+    """Name junctions by the streets that meet there: 文昌路 / 江滨路."""
+    names = np.full(len(nodes), "", object)
+    for i, v in enumerate(nodes):
+        met = network.name[network.arc_segment[network.indptr[v] : network.indptr[v + 1]]]
+        names[i] = " / ".join(dict.fromkeys(n for n in met if n))
+    return names
+
+
+def _midpoints(network: StreetNetwork) -> Sites:
+    """Return the middle of every segment that can be walked."""
+    open_ = np.flatnonzero(np.isfinite(travel_by(network, "walk").seconds_per_m)).astype(np.int32)
+    middle = shapely.line_interpolate_point(network.geometry[open_], 0.5, normalized=True)
+    code = [f"M{i}" for i in network.segment_id[open_]]
+    at = Positions(open_, network.length_m[open_] / 2, np.zeros(len(open_)))
+    return _plain(code, network.name[open_], shapely.get_x(middle), shapely.get_y(middle), at)
