@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+from gis.errors import QuestionError
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -14,10 +17,10 @@ Floats = NDArray[np.float64]
 class CoverSets:
     """n rows of merged demand and m candidate sites, in compressed sparse rows both ways.
 
-    site_ptr (m + 1,) int64, site_row int32 : the rows each site covers. row_ptr (n + 1,) int64, row_site int32 : the
-    sites that cover each row, ascending; no two rows have the same sites and none has no site.
-    row_of : (d,) int32 the row each of the d demands went into, -1 where no candidate covers it.
-    weight : (n,) float64 > 0, the demand of each row. uncoverable : the demand no candidate covers.
+    site_ptr (m + 1,) int64, site_row int32 : the rows each site covers, ascending. row_ptr (n + 1,) int64, row_site
+    int32 : the sites that cover each row, ascending; no two rows have the same sites and none has no site.
+    row_of : (d,) int32 the row each of the d demands went into, -1 where no candidate covers it or its cover set
+    carries no weight. weight : (n,) float64 > 0, the demand of each row. uncoverable : the demand no candidate covers.
     """
 
     site_ptr: NDArray[np.int64]
@@ -49,3 +52,236 @@ class CoverSets:
         for j in chosen:
             hit[self.site_row[self.site_ptr[j] : self.site_ptr[j + 1]]] = True
         return hit
+
+    def part(self, row: NDArray[np.bool_], site: NDArray[np.bool_]) -> "CoverSets":
+        """Return the rows and sites marked, both renumbered, with rows that now have equal sites merged again.
+
+        ``row_of`` of the part refers to rows of this; rows left without a site are uncoverable there.
+        """
+        owner = np.repeat(np.arange(self.n_sites), np.diff(self.site_ptr))
+        kept = row[self.site_row] & site[owner]
+        at = np.cumsum(site) - 1
+        count = np.bincount(at[owner[kept]], minlength=int(site.sum()))
+        ptr = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+        return merge_cover_sets(ptr, self.site_row[kept], np.where(row, self.weight, 0.0))
+
+
+def merge_cover_sets(site_ptr: NDArray[np.int64], site_demand: Ints, weight: Floats) -> CoverSets:
+    """Merge demands that the same candidates cover: a plan covers either all or none of them.
+
+    site_ptr : (m + 1,), site_demand : the demands each candidate covers, those of candidate j at
+    ``site_ptr[j]:site_ptr[j + 1]``, each listed once or more. weight : (d,) finite, >= 0.
+
+    Every candidate has a random 64-bit key, every demand the exclusive or of the keys of its candidates; equal keys are
+    found by hashing, and the cover sets of those that share a key are then compared entry by entry, so that the
+    result is exact. Rows are numbered by their first demand. Takes time and memory proportional to the input.
+    Raises QuestionError on shapes that do not fit, demands out of range, or weights negative or not finite.
+    """
+    ptr = np.ascontiguousarray(site_ptr, np.int64)
+    demand = np.ascontiguousarray(site_demand, np.int32)
+    need = np.ascontiguousarray(weight, np.float64)
+    _check(ptr, demand, need)
+
+    if not _ascend(ptr, demand):
+        tidy = csr_array((np.ones(len(demand), np.int8), demand, ptr), shape=(len(ptr) - 1, len(need)))
+        tidy = csr_array((tidy.indices >= 0, tidy.indices, tidy.indptr), shape=tidy.shape)
+        tidy.sum_duplicates()
+        ptr, demand = tidy.indptr.astype(np.int64), tidy.indices.astype(np.int32)
+    rng = np.random.default_rng(len(need))
+    exact = False
+    while not exact:  # a second round is needed once in about 2 ** 64 / d ** 2 instances
+        site_key = rng.integers(1, 2**64, len(ptr) - 1, np.uint64)
+        row_of, first, size, total = _group(_demand_keys(ptr, demand, site_key, len(need)), need)
+        out_ptr, site_row, degree, exact = _entries(ptr, demand, row_of, first)
+        exact = exact and int(degree @ size) == len(demand)
+    row_of, out_ptr, site_row, total = _peopled(row_of, out_ptr, site_row, total)
+    row_ptr, row_site = _transposed(out_ptr, site_row, len(total))
+    return CoverSets(out_ptr, site_row, row_ptr, row_site, row_of, total, max(float(need.sum() - total.sum()), 0.0))
+
+
+def undominated_rows(sets: CoverSets) -> NDArray[np.bool_]:
+    """Return (n,) the rows that matter where every row is to be covered.
+
+    A row whose sites include all sites of another row is covered whenever that one is.
+    """
+    dropped: NDArray[np.bool_] = _nested(sets.row_ptr, sets.row_site, sets.site_ptr, sets.site_row, True)
+    return ~dropped
+
+
+def undominated_sites(sets: CoverSets) -> NDArray[np.bool_]:
+    """Return (m,) the sites worth a thought where all cost the same.
+
+    A site whose rows another site covers too is never needed; of sites with equal rows the lowest is kept, a site
+    without rows is not.
+    """
+    dropped: NDArray[np.bool_] = _nested(sets.site_ptr, sets.site_row, sets.row_ptr, sets.row_site, False)
+    return ~dropped & (np.diff(sets.site_ptr) > 0)
+
+
+def _check(ptr: NDArray[np.int64], demand: Ints, weight: Floats) -> None:
+    if ptr.ndim != 1 or len(ptr) == 0 or ptr[0] != 0 or ptr[-1] != len(demand) or (np.diff(ptr) < 0).any():
+        raise QuestionError(
+            "候选点的覆盖指针须从零递增到条目数", "the candidates' pointers must rise from 0 to the count of entries"
+        )
+    if weight.ndim != 1 or (len(demand) and not 0 <= demand.min() <= demand.max() < len(weight)):
+        raise QuestionError(
+            f"覆盖的需求点须在 0 到 {len(weight) - 1} 之间", f"covered demands must lie in 0..{len(weight) - 1}"
+        )
+    if len(weight) and not (weight.min() >= 0 and np.isfinite(weight.max())):  # NaN fails the first
+        raise QuestionError("需求须为不小于零的有限值", "demand must be finite and >= 0")
+
+
+def _peopled(
+    row_of: Ints, site_ptr: NDArray[np.int64], site_row: Ints, weight: Floats
+) -> tuple[Ints, NDArray[np.int64], Ints, Floats]:
+    """Leave out rows without weight."""
+    keep = weight > 0
+    if keep.all():
+        return row_of, site_ptr, site_row, weight
+    at = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1).astype(np.int32)  # the last: of demand without a row
+    before = np.concatenate([[0], np.cumsum(keep[site_row])]).astype(np.int64)
+    return at[row_of], before[site_ptr], at[site_row[keep[site_row]]], weight[keep]
+
+
+@njit(cache=True)
+def _ascend(ptr, demand):  # type: ignore[no-untyped-def]
+    """Return whether the demands of every site ascend strictly."""
+    for j in range(ptr.size - 1):
+        for e in range(ptr[j] + 1, ptr[j + 1]):
+            if demand[e] <= demand[e - 1]:
+                return False
+    return True
+
+
+@njit(cache=True)
+def _demand_keys(ptr, demand, site_key, n_demand):  # type: ignore[no-untyped-def]
+    """Return (d,) the exclusive or of the keys of the sites that cover each demand."""
+    key = np.zeros(n_demand, np.uint64)
+    for j in range(ptr.size - 1):
+        for e in range(ptr[j], ptr[j + 1]):
+            key[demand[e]] ^= site_key[j]
+    return key
+
+
+@njit(cache=True)
+def _group(key, weight):  # type: ignore[no-untyped-def]
+    """Number equal keys in order of appearance, 0 aside: return (row_of, first demand, size, weight) of the groups."""
+    row_of = np.empty(key.size, np.int32)
+    room = 1024
+    mask = np.uint64(4 * room - 1)
+    slot = np.full(4 * room, -1, np.int32)
+    first, size, total = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room, np.float64)
+    n = 0
+    for d in range(key.size):
+        if key[d] == 0:
+            row_of[d] = -1
+            continue
+        h = key[d] & mask
+        while slot[h] >= 0 and key[first[slot[h]]] != key[d]:
+            h = (h + np.uint64(1)) & mask
+        g = slot[h]
+        if g < 0:
+            if n == room:
+                room *= 2
+                grown, grown_size, grown_total = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room)
+                mask = np.uint64(4 * room - 1)
+                slot = np.full(4 * room, -1, np.int32)
+                for i in range(n):
+                    grown[i], grown_size[i], grown_total[i] = first[i], size[i], total[i]
+                    h = key[first[i]] & mask
+                    while slot[h] >= 0:
+                        h = (h + np.uint64(1)) & mask
+                    slot[h] = i
+                first, size, total = grown, grown_size, grown_total
+                h = key[d] & mask
+                while slot[h] >= 0:
+                    h = (h + np.uint64(1)) & mask
+            g = n
+            slot[h], first[g], size[g], total[g] = g, d, 0, 0.0
+            n += 1
+        row_of[d] = g
+        size[g] += 1
+        total[g] += weight[d]
+    return row_of, first[:n].copy(), size[:n].copy(), total[:n].copy()
+
+
+@njit(cache=True)
+def _entries(ptr, demand, row_of, first):  # type: ignore[no-untyped-def]
+    """Return (site_ptr, site_row, degree, whether every demand's sites are among those of its row's first demand)."""
+    out_ptr = np.zeros(ptr.size, np.int64)
+    n_entries = 0
+    for e in range(demand.size):
+        g = row_of[demand[e]]
+        if g >= 0 and first[g] == demand[e]:
+            n_entries += 1
+    site_row = np.empty(n_entries, np.int32)
+    degree = np.zeros(first.size, np.int64)
+    mark = np.full(first.size, -1, np.int32)
+    at = 0
+    for j in range(ptr.size - 1):
+        for e in range(ptr[j], ptr[j + 1]):
+            g = row_of[demand[e]]
+            if g < 0:
+                return out_ptr, site_row, degree, False
+            if first[g] == demand[e]:  # the lowest of its row, so met before the others
+                mark[g] = j
+                site_row[at] = g
+                degree[g] += 1
+                at += 1
+            elif mark[g] != j:
+                return out_ptr, site_row, degree, False
+        out_ptr[j + 1] = at
+    return out_ptr, site_row, degree, True
+
+
+@njit(cache=True)
+def _transposed(ptr, index, n):  # type: ignore[no-untyped-def]
+    """Return (ptr, index) of the transpose of a matrix of ones with n columns."""
+    back_ptr = np.zeros(n + 1, np.int64)
+    for e in range(index.size):
+        back_ptr[index[e] + 1] += 1
+    for i in range(n):
+        back_ptr[i + 1] += back_ptr[i]
+    at = back_ptr.copy()
+    back = np.empty(index.size, np.int32)
+    for j in range(ptr.size - 1):
+        for e in range(ptr[j], ptr[j + 1]):
+            back[at[index[e]]] = j
+            at[index[e]] += 1
+    return back_ptr, back
+
+
+@njit(cache=True)
+def _nested(ptr, index, back_ptr, back, drop_larger):  # type: ignore[no-untyped-def]
+    """Return which lists to drop: those that include another, or those that another includes; of twins the later.
+
+    For each list the owners of its elements are intersected, from both ends inwards, until only itself is left: few
+    elements do, for ends of a list tend to lie on opposite sides of what it spans.
+    """
+    n = ptr.size - 1
+    dropped = np.zeros(n, np.bool_)
+    held = np.zeros(n, np.int32)  # elements of list r that list s was seen to have
+    for r in range(n):
+        size = ptr[r + 1] - ptr[r]
+        if size == 0 or (drop_larger and dropped[r]):
+            continue
+        left = 1
+        for k in range(size):
+            x = index[ptr[r] + k // 2] if k % 2 == 0 else index[ptr[r + 1] - 1 - k // 2]
+            left = 0
+            for f in range(back_ptr[x], back_ptr[x + 1]):
+                s = back[f]
+                if held[s] == k and s != r:
+                    more = ptr[s + 1] - ptr[s] - size
+                    if more > 0 or (more == 0 and (s > r) == drop_larger):
+                        held[s] = k + 1
+                        left += 1
+            if left == 0:
+                break
+        first = index[ptr[r]]
+        for f in range(back_ptr[first], back_ptr[first + 1]):
+            s = back[f]
+            if left and held[s] == size:
+                dropped[s if drop_larger else r] = True
+            held[s] = 0
+    return dropped
