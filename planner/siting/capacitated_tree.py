@@ -1,0 +1,242 @@
+"""Branch and bound for sites with capacities: Lagrangian bounds, what they rule out, and small models at the leaves.
+
+The assignment rows are relaxed (every demand once), which leaves a knapsack a site. The bound is that of the
+partition into clusters where demands are whole, and that of the linear relaxation where they may be split.
+Source: Ceselli & Righini 2005, doi:10.1002/net.20059; Diaz & Fernandez 2006, doi:10.1016/j.ejor.2004.10.016.
+"""
+
+import heapq
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.siting.capacitated_incumbent import Incumbent
+from planner.siting.capacitated_kernels import ascend, relax, rule_out
+from planner.siting.capacitated_models import clusters_of, partition, split_sites
+from planner.siting.capacitated_problem import Floats, Problem
+from planner.siting.watch import Watch
+
+#: Steps of the relaxation at the root and at every other node, and steps between two looks at the watch.
+ROOT_ROUNDS, NODE_ROUNDS, LOOK_ROUNDS = 1500, 200, 10
+#: Work of one look, in pairs: what a kernel does before the watch is asked again.
+LOOK_PAIRS = 20_000_000
+#: Random swaps of sites tried once the root is bounded.
+SHAKES = 200
+#: Clusters and pairs up to which a node is handed to HiGHS.
+MOST_CLUSTERS, MOST_PAIRS = 20_000, 20_000
+#: A site or an assignment counts as undecided when its mean lies this far from 0 and 1.
+UNDECIDED = 0.05
+
+
+@dataclass(slots=True, eq=False)
+class Relaxed:
+    """A relaxation at its best prices.
+
+    bound : no plan of this problem is better. price : (d,). mean : (pairs,) near the relaxed optimum.
+    worth, chosen : (s,) what each site gives back, and the best of them; last, next : the least worth chosen among those
+    not open, the most left out.
+    """
+
+    bound: float
+    price: Floats
+    mean: Floats
+    worth: Floats
+    chosen: NDArray[np.bool_]
+    last: float
+    next: float
+
+
+def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.Generator) -> float:
+    """Improve ``incumbent`` until it is proven best or the watch is over; return a bound on every plan."""
+    order = itertools.count()
+    heap: list[tuple[float, int, Problem, Floats, int]] = [(0.0, next(order), problem, first_prices(problem), ROOT_ROUNDS)]
+    while heap and not watch.over:
+        bound, _, node, price, rounds = heapq.heappop(heap)
+        if bound >= cutoff(incumbent):
+            return max(min(bound, incumbent.value), lowest(heap, incumbent))
+        watch.tell("branch", value=incumbent.value, bound=bound)
+        node, relaxed = tighten(node, price, rounds, incumbent, watch)
+        if rounds == ROOT_ROUNDS:
+            incumbent.shake(rng, SHAKES, watch)
+            node, relaxed = tighten(node, relaxed.price, NODE_ROUNDS, incumbent, watch)
+        relaxed.bound = max(relaxed.bound, bound)
+        if relaxed.bound >= cutoff(incumbent):
+            continue
+        solved, proven = finish(node, relaxed, incumbent, watch)
+        if solved:
+            if proven < cutoff(incumbent):  # cut short: keep what is proven
+                heapq.heappush(heap, (max(relaxed.bound, proven), next(order), node, relaxed.price, NODE_ROUNDS))
+            continue
+        for child in branches(node, relaxed):
+            heapq.heappush(heap, (relaxed.bound, next(order), child, relaxed.price, NODE_ROUNDS))
+    return lowest(heap, incumbent)
+
+
+def lowest(heap: list[tuple[float, int, Problem, Floats, int]], incumbent: Incumbent) -> float:
+    """Return the bound over all open nodes; the incumbent's own value where none could hold better."""
+    return min([incumbent.value, *(bound for bound, *_ in heap if bound < cutoff(incumbent))])
+
+
+def cutoff(incumbent: Incumbent) -> float:
+    """Return the bound from which no plan is better than the incumbent."""
+    if incumbent.problem.step:
+        return incumbent.value - incumbent.problem.step + 1e-6
+    return incumbent.value - 1e-7 * abs(incumbent.value)
+
+
+def first_prices(problem: Problem) -> Floats:
+    """Return for each demand its cost at about as many sites as a plan leaves one open of."""
+    d = len(problem.need)
+    rank = int(np.ceil(problem.n_sites / max(problem.places + int(problem.open.sum()), 1)))
+    order = np.lexsort((problem.cost, problem.demand))
+    count = np.bincount(problem.demand, minlength=d)
+    first = np.concatenate([[0], np.cumsum(count)])[:-1]
+    price = problem.without.copy()
+    far = count >= rank
+    price[far] = np.minimum(price[far], problem.cost[order][(first + rank - 1)[far]])
+    return price
+
+
+def tighten(
+    problem: Problem, price: Floats, rounds: int, incumbent: Incumbent, watch: Watch
+) -> tuple[Problem, Relaxed]:
+    """Bound a node, try the sites it suggests, and take out what no better plan holds."""
+    relaxed = _relaxation(problem, price)
+    state = np.array([relaxed.bound, 1.0, 0.0])
+    direction = np.empty(len(price))
+    exact = np.empty(problem.n_sites, bool)
+    taken = np.zeros(len(problem.demand))
+    look = max(1, min(LOOK_ROUNDS, LOOK_PAIRS // max(len(problem.demand), 1)))
+    before = -np.inf
+    for _ in range(0, rounds, look):
+        if watch.over:
+            break
+        aim = min(incumbent.value, state[0] + 0.1 * max(abs(state[0]), 1.0))
+        done = ascend(
+            problem.ptr, problem.demand, problem.cost, problem.need, problem.without, problem.capacity, problem.open,
+            problem.places, problem.whole, relaxed.price, relaxed.mean, direction, state, aim, look,
+            cutoff(incumbent), relaxed.worth, exact, taken, relaxed.chosen,
+        )  # fmt: skip
+        if state[0] > before:
+            before = state[0]
+            incumbent.offer(np.sort(problem.site[relaxed.chosen]))
+            watch.tell("bound", value=incumbent.value, bound=state[0] if rounds == ROOT_ROUNDS else np.nan)
+        if done < look or state[0] >= cutoff(incumbent):
+            break
+    mean = relaxed.mean
+    relaxed = _relaxation(problem, relaxed.price)
+    relaxed.mean = mean
+    return _without_the_ruled_out(problem, relaxed, cutoff(incumbent))
+
+
+def _relaxation(problem: Problem, price: Floats) -> Relaxed:
+    s = problem.n_sites
+    worth, exact, chosen = np.empty(s), np.empty(s, bool), np.empty(s, bool)
+    taken = np.zeros(len(problem.demand))
+    price = np.clip(price, 0.0, problem.without)
+    bound, last, after = relax(
+        problem.ptr, problem.demand, problem.cost, problem.need, problem.without, problem.capacity, problem.open,
+        problem.places, problem.whole, price, worth, exact, taken, chosen,
+    )  # fmt: skip
+    mean = np.where(chosen[problem.pair_site], taken, 0.0)
+    return Relaxed(bound, price, mean, worth, chosen, last, after)
+
+
+def _without_the_ruled_out(problem: Problem, relaxed: Relaxed, limit: float) -> tuple[Problem, Relaxed]:
+    room = limit - relaxed.bound
+    keep = np.ones(len(problem.demand), bool)
+    if np.isfinite(room):
+        rule_out(
+            problem.ptr, problem.demand, problem.cost, problem.need, problem.capacity, problem.open, relaxed.price,
+            relaxed.worth, relaxed.chosen, relaxed.last, relaxed.next, room, keep,
+        )  # fmt: skip
+    opened = problem.open | (relaxed.chosen & (relaxed.worth - relaxed.next >= room))
+    return _reduced(problem, relaxed, keep, opened)
+
+
+def _reduced(
+    problem: Problem, relaxed: Relaxed, keep: NDArray[np.bool_], opened: NDArray[np.bool_]
+) -> tuple[Problem, Relaxed]:
+    """Return problem and relaxation without sites that serve nobody, or for which no place is left."""
+    used = np.zeros(problem.n_sites, bool)
+    used[problem.pair_site[keep]] = True
+    closed = ~opened & ~used
+    if problem.places <= int((opened & ~problem.open).sum()):
+        closed = ~opened
+    stays = keep & ~closed[problem.pair_site]
+    smaller = problem.only(keep, closed, opened)
+    mean = relaxed.mean[stays]
+    relaxed = Relaxed(
+        relaxed.bound, relaxed.price, mean, relaxed.worth[~closed], relaxed.chosen[~closed], relaxed.last, relaxed.next
+    )
+    return smaller, relaxed
+
+
+def finish(problem: Problem, relaxed: Relaxed, incumbent: Incumbent, watch: Watch) -> tuple[bool, float]:
+    """Solve a small enough node; return whether it was, and what is proven of it."""
+    if not problem.whole:
+        if int((~problem.open).sum()) <= problem.places:
+            sites = np.sort(problem.site)
+            incumbent.ship(sites)
+            return True, np.inf
+        if len(problem.demand) > MOST_PAIRS:
+            return False, relaxed.bound
+        chosen, bound = split_sites(problem, watch)
+        if chosen is not None:
+            incumbent.ship(chosen)
+        return True, bound
+    at_best = _relaxation(problem, relaxed.price)
+    room = cutoff(incumbent) - at_best.bound
+    if not np.isfinite(room):
+        return False, relaxed.bound
+    clusters = clusters_of(
+        problem, at_best.price, at_best.worth, at_best.chosen, at_best.last, room, MOST_CLUSTERS
+    )  # fmt: skip
+    if clusters is None:
+        return False, relaxed.bound
+    plan, bound = partition(problem, clusters, watch)
+    if plan is not None:
+        incumbent.keep(*plan)
+    return True, bound
+
+
+def branches(problem: Problem, relaxed: Relaxed) -> list[Problem]:
+    """Split a node in two: with and without its least decided site, or by where its least decided demand goes."""
+    every = np.ones(len(problem.demand), bool)
+    none = np.zeros(problem.n_sites, bool)
+    share = np.zeros(problem.n_sites)
+    np.maximum.at(share, problem.pair_site, relaxed.mean)
+    doubt = np.where(problem.open, -1.0, np.minimum(share, 1.0 - share))
+    j = int(np.argmax(doubt))
+    one_way = int((~problem.open).sum()) <= problem.places
+    if not problem.whole or (not one_way and doubt[j] > UNDECIDED):
+        this = none.copy()
+        this[j] = True
+        return [problem.only(every, none, this), problem.only(every, this, none)]
+    half = _half(problem, relaxed)
+    if half is None:
+        this = none.copy()
+        this[j] = True
+        return [problem.only(every, none, this), problem.only(every, this, none)]
+    demand, left, right = half
+    at = problem.demand == demand
+    site = problem.pair_site
+    return [problem.only(~(at & np.isin(site, side)), none, none) for side in (left, right)]
+
+
+def _half(
+    problem: Problem, relaxed: Relaxed
+) -> tuple[int, NDArray[np.int32], NDArray[np.int32]] | None:
+    """Return the demand most divided among sites, and its sites in two parts of like share; None where all have one."""
+    d = len(problem.need)
+    squares = np.bincount(problem.demand, relaxed.mean**2, d)
+    several = np.bincount(problem.demand, minlength=d) > 1
+    if not several.any():
+        return None
+    i = int(np.argmin(np.where(several, squares, np.inf)))
+    pairs = np.flatnonzero(problem.demand == i)
+    pairs = pairs[np.argsort(-relaxed.mean[pairs], kind="stable")]
+    site = problem.pair_site[pairs]
+    return i, site[::2], site[1::2]
