@@ -1,26 +1,24 @@
 """The command line: one verb a question; parses, calls, prints."""
 
 import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Thread
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
-from tqdm import tqdm
 
-from gis.errors import LamplightError, QuestionError, RecordError
+from gis.errors import QuestionError, RecordError
+from terminal import DEFAULT_STORE, Interrupt, Minutes, Numbers, OneLineGroup, Progress, Shares, store_options
 
 if TYPE_CHECKING:
     from layers.imports import ImportReport
     from layers.run import Run
     from layers.store import Store
+    from planner.siting.question import SitingQuestion
 
 # Libraries for geometry take a second to load, so each verb imports what it needs; these words are held here, and a
 # test keeps them equal to the modules that own them.
@@ -34,112 +32,14 @@ DATUMS = ("wgs84", "gcj02", "bd09")
 MODES = ("walk", "ebike", "drive")
 PLACES = ("all", "service-points", "rescue-stations")
 SPREADS = ("streets", "communities")
+PROBLEMS = (
+    "mclp", "lscp", "pmedian", "pcenter", "backup", "capacitated", "cpmedian", "mix", "periods", "robust", "equity",
+    "frontier",
+)  # fmt: skip
+SCENARIOS = ("day", "night", "winter", "loss")
+FRONTIERS = ("cost", "equity")
 SIZES = ("town", "city", "metro")
 WALK_KMH = 4.5
-DEFAULT_STORE = "sqlite:///lamplight.sqlite"
-#: What a person reads beside the bar for each step; a test keeps all steps in it. Other steps are names of files.
-STEP_WORDS = {
-    "read": "读取文件 reading the file",
-    "validate": "核对各行 checking the rows",
-    "store": "写入数据库 storing",
-    "streets": "街面路网 streets",
-    "people": "人口 people",
-    "areas": "辖区 areas",
-    "services": "服务点 service points",
-    "points": "服务点 service points",
-    "population": "人口 population",
-    "reports": "发现报告 discovery reports",
-    "roster": "人员名册 roster",
-    "candidates": "候选点 candidates",
-    "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
-    "keeping": "保存结果 keeping the result",
-}
-_REDRAWN_EVERY_S = 0.5
-
-
-class OneLineGroup(click.Group):
-    """A group whose every wrong input is one line on standard error and exit code 2."""
-
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # click's own signature
-        """Run a command; turn what a user can mend into one line, never a traceback."""
-        kwargs["standalone_mode"] = False
-        given = sys.argv[1:] if args is None else args
-        if any("\udc80" <= mark <= "\udcff" for word in given for mark in word):  # bytes Python could not read
-            _fail("命令中有非 UTF-8 字符（请改用 UTF-8 文件名与环境）", "a word of the command is not UTF-8 text", 2)
-        try:
-            sys.exit(super().main(args, *rest, **kwargs) or 0)
-        except click.exceptions.Abort:
-            _fail("已取消", "cancelled", 130)
-        except click.ClickException as error:
-            said = error.format_message()
-            _fail("" if any("\u4e00" <= mark <= "\u9fff" for mark in said) else "命令或选项有误", said, 2)
-        except LamplightError as error:
-            _fail(error.zh, error.en, 2)
-        except OSError as error:
-            _fail("文件或磁盘错误", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 2)
-
-
-def _fail(zh: str, en: str, code: int) -> None:
-    text = " / ".join(part for part in (zh, en) if part)
-    click.echo(f"lamplight: {' '.join(text.split())}", err=True)
-    sys.exit(code)
-
-
-class Progress:
-    """A bar on standard error, drawn on terminals only; handed down as a callable that is told each step's name."""
-
-    def __init__(self, steps: Sequence[str], doing: str = "") -> None:
-        self._steps, self._doing = list(steps), doing
-        self._bar = tqdm(
-            total=len(self._steps), leave=False, disable=None, bar_format="{bar:24} {percentage:3.0f}% {elapsed} {desc}"
-        )
-        self._done = Event()
-        if not self._bar.disable:  # a clock that stands still looks like a program that does
-            Thread(target=self._redraw, daemon=True).start()
-
-    def __call__(self, step: str) -> None:
-        """Show that ``step`` has begun."""
-        self._bar.n = self._steps.index(step)
-        self._bar.set_description_str(f"{self._doing} {STEP_WORDS.get(step, step)}".strip())
-
-    def _redraw(self) -> None:
-        while not self._done.wait(_REDRAWN_EVERY_S):
-            self._bar.refresh()
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._bar.close()
-
-
-def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what every verb takes: the store's address and the switch for machines."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(command)
-    return click.option(
-        "--db", envvar="LAMPLIGHT_DB", default=DEFAULT_STORE, show_default=True, metavar="URL",
-        help="The city's store: sqlite:///FILE or postgresql://USER@HOST/NAME (or LAMPLIGHT_DB).",
-    )(command)  # fmt: skip
-
-
-class Minutes(click.ParamType):
-    """Thresholds such as "5,10,15", in minutes, as whole seconds."""
-
-    name = "minutes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Return the thresholds in seconds."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(round(float(part) * 60) for part in str(value).replace("，", ",").split(","))
-        except (ValueError, OverflowError):
-            self.fail(
-                f"分钟数应为数字，以逗号分隔 / minutes must be numbers parted by commas, got {value!r}", param, ctx
-            )
 
 
 def _day(text: str | None) -> date | None:
@@ -285,6 +185,89 @@ def coverage(
         _say(coverage_json(run, level=level), True, "")
     else:
         click.echo(coverage_text(run, level=level))
+        _list_files(written)
+
+
+@main.command(short_help="选址 Choose where the next service points should stand.")
+@click.argument("problem", type=click.Choice(PROBLEMS))
+@click.option("--count", type=int, help="How many new points.")
+@click.option("--budget", type=float, help="How much may be spent, in the unit of the candidates' costs (mclp, mix).")
+@click.option("--counts", type=Numbers(), default="", help="New points of each period: 3,3,4 (periods).")
+@click.option("--minutes", type=float, help="Within how many minutes a point serves; 60 for pmedian and pcenter, where "
+              "longer ways count as that long, else 15.")  # fmt: skip
+@click.option("--function", "functions", type=click.Choice(FUNCTIONS), multiple=True,
+              help="What a point must offer; may be repeated, then each counts by itself.")  # fmt: skip
+@click.option("--at", metavar="HOUR", help='Only what is open at this hour of the week: "Sun 02:00" or 周日02:00.')
+@click.option("--demand", type=Shares(), default="people", show_default=True,
+              help="Whom to serve: people, reports (a week), streets, or a mix: people=0.6,reports=0.4.")  # fmt: skip
+@click.option("--candidates", default="junctions", show_default=True, metavar="FILE|junctions|midpoints|layer",
+              help="Where new points may stand; FILE is imported first, layer is what was imported last.")  # fmt: skip
+@click.option("--within", multiple=True, metavar="AREA", help="Only in this area (code or name); may be repeated.")
+@click.option("--close-allowed", is_flag=True, help="Existing points may be moved: as many in all, and --count more.")
+@click.option("--from-scratch", is_flag=True, help="Existing points are candidates like any other.")
+@click.option("--share", type=float, default=1.0, show_default=True, help="Of all demand to be reached (lscp).")
+@click.option("--level", type=click.Choice(LEVELS[1:]), default="subdistrict", show_default=True,
+              help="Areas compared (equity, frontier), and the tier maps colour by.")  # fmt: skip
+@click.option("--district-least", type=int, help="Points changed in every district at least (mix).")
+@click.option("--district-most", type=int, help="Points changed in any district at most (mix).")
+@click.option("--scenario", "scenarios", type=click.Choice(SCENARIOS), multiple=True,
+              default=("day", "night", "winter"), show_default=True,
+              help="What to be prepared for; loss, of any one point, stands alone (robust).")  # fmt: skip
+@click.option("--against", type=click.Choice(FRONTIERS), default="cost", show_default=True,
+              help="What coverage is traded for (frontier).")  # fmt: skip
+@click.option("--capacity", type=float, default=1000.0, show_default=True,
+              help="Of points that record none, in units of demand (capacitated, cpmedian).")  # fmt: skip
+@click.option("--second-share", type=float, default=0.3, show_default=True,
+              help="Weight of being reached by a second point (backup).")  # fmt: skip
+@click.option("--mode", type=click.Choice(MODES), default="walk", show_default=True, help="How people move.")
+@click.option("--walk-kmh", type=float, default=WALK_KMH, show_default=True, help="Walking speed in km/h.")
+@click.option("--spread", type=click.Choice(SPREADS), default="streets", show_default=True,
+              help="How population totals of areas are spread.")  # fmt: skip
+@click.option("--snap-m", type=float, default=200.0, show_default=True, help="Metres from a street at most.")
+@click.option("--seconds", type=float, default=60.0, show_default=True, help="Time limit of the search.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the search's random choices.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and maps.")
+@store_options
+def site(
+    problem: str, candidates: str, minutes: float | None, at: str | None, mode: str, walk_kmh: float, spread: str,
+    snap_m: float, close_allowed: bool, from_scratch: bool, out: Path | None, db: str, as_json: bool, **asked: Any,
+) -> None:  # fmt: skip
+    """Choose where the next service points should stand, with a proof of how good the choice is.
+
+    \b
+    mclp        reach the most demand with --count points or a --budget
+    lscp        reach everyone (or a --share) with the fewest points
+    pmedian     make the total walk shortest          pcenter  make the longest walk shortest
+    backup      mclp, and a second point within reach where possible
+    capacitated mclp within capacities                cpmedian pmedian within capacities
+    mix         build, convert and upgrade within a --budget
+    periods     build in steps, --counts 3,3,4; what is built stays
+    robust      do best in the worst --scenario       equity   serve the worst-off area best
+    frontier    every best trade of coverage --against cost or equity
+    """
+    from layers.store import Store
+    from planner.runs import SITING_STEPS, run_siting
+    from planner.siting.answer_json import siting_json
+    from web.siting_text import siting_text
+
+    if close_allowed and from_scratch:
+        raise QuestionError("--close-allowed 与 --from-scratch 只能选一", "choose --close-allowed or --from-scratch")
+    store = Store(db)
+    if candidates not in ("junctions", "midpoints", "layer"):
+        _import_candidates(store, Path(candidates), as_json)
+        candidates = "layer"
+    existing = "closable" if close_allowed else "optional" if from_scratch else "fixed"
+    question = _siting_question(
+        problem, minutes, at, {"mode": mode, "walk_kmh": walk_kmh, "spread": spread, "snap_limit_m": snap_m},
+        {**asked, "candidates": candidates, "existing": existing},
+    )  # fmt: skip
+    with Progress(SITING_STEPS) as progress, Interrupt() as stop:
+        run = run_siting(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
+    written = [] if out is None else _write_siting(store, run, out, question.level)
+    if as_json:
+        _say(siting_json(run), True, "")
+    else:
+        click.echo(siting_text(run))
         _list_files(written)
 
 
@@ -464,6 +447,39 @@ def _place(store: "Store") -> None:
     if ("streets", "") in store.current():
         with Progress(STEPS) as progress:
             place_records(store, progress=progress)
+
+
+def _siting_question(
+    problem: str, minutes: float | None, at: str | None, moving: dict[str, Any], asked: dict[str, Any]
+) -> "SitingQuestion":
+    """Return the question; where a way or a time was left out, the usual one."""
+    from layers.hours import parse_hour_of_week
+    from planner.coverage_question import CoverageQuestion
+    from planner.siting.question import SitingQuestion
+
+    minutes = minutes if minutes is not None else 60.0 if problem in ("pmedian", "pcenter", "cpmedian") else 15.0
+    limit = Minutes().convert(str(minutes), None, None)
+    hour = None if at is None else parse_hour_of_week(at)
+    return SitingQuestion(problem, CoverageQuestion(thresholds_s=limit, at=hour, **moving), **asked)
+
+
+def _import_candidates(store: "Store", file: Path, as_json: bool) -> None:
+    """Import a file of candidates ahead of the question, saying what became of its rows."""
+    from layers.imports import STEPS as IMPORT_STEPS
+    from layers.imports import import_file
+
+    with Progress(IMPORT_STEPS) as progress:
+        report = import_file(store, "candidates", file, progress=progress)
+    click.echo(_report_text(report, None), err=as_json)
+    if not report.versions:
+        raise RecordError("没有一个候选点可用", "no candidate was accepted")
+
+
+def _write_siting(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:
+    from web.siting_files import WRITERS, write_siting
+
+    with Progress(list(WRITERS), "写出 writing") as progress:
+        return write_siting(store, run, out, level=level, progress=progress)
 
 
 def _write_coverage(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:

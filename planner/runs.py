@@ -2,10 +2,10 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from importlib import metadata
-from time import process_time
+from time import monotonic, process_time
 from typing import Any, TypeAlias
 
 import geopandas as gpd
@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from gis.errors import StoreError
+from gis.errors import QuestionError, StoreError
 from gis.hilbert import hilbert_key
 from gis.modes import travel_by
 from gis.network import Positions, StreetNetwork
@@ -28,17 +28,23 @@ from layers.run import Run
 from layers.store import LayerVersion, Store
 from planner.comparison import compare_coverage
 from planner.coverage import CoverageInputs, CoverageQuestion, measure_coverage
-from planner.coverage_inputs import HOURS_A_WEEK, HelpPoints, Placed
+from planner.coverage_inputs import HOURS_A_WEEK, HelpPoints, Placed, select
 from planner.coverage_question import PLANNED_STATES
 from planner.demand import AreaTier
 from planner.notes import Note
+from planner.siting.question import SitingQuestion
+from planner.siting.sites import Sites, candidate_sites, joined
+from planner.siting.watch import News, Watch
 
 #: Called with the name of each step (one of ``STEPS``) as it begins.
 Progress: TypeAlias = Callable[[str], None]
 VersionKey: TypeAlias = tuple[str, str]
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
 GRID_CELL = "grid_cell"
+ONLY_SITING = frozenset({"candidates", "forbidden-areas"})
 STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
+SITING_STEPS = ("streets", "areas", "points", "population", "reports", "siting", "keeping")
+DAYS_A_WEEK = 7.0
 
 
 def run_coverage(
@@ -55,15 +61,61 @@ def run_coverage(
     if no streets have been imported or a version does not exist.
     """
     used = _versions(store, question, versions or {})
-    inputs = {"/".join(filter(None, key)): used[key].content_sha256 for key in sorted(used)}
     tell = progress or (lambda step: None)
 
     def measure() -> Tables:
-        tables = measure_coverage(_City(store, used, question, tell).load(), question)
+        city = _City(store, used, question, tell).load()
+        tell("coverage")
+        tables = measure_coverage(city, question)
         tell("keeping")
         return tables
 
-    return _answer(store, Run("coverage", question.parameters, inputs, software=software()), measure)
+    return _answer(store, Run("coverage", question.parameters, _inputs(used), software=software()), measure)
+
+
+def run_siting(
+    store: Store,
+    question: SitingQuestion,
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    hear: Callable[[News], None] = lambda news: None,
+) -> Run:
+    """Answer ``question`` for the city in ``store`` and keep the answer.
+
+    cancelled : asked often; once it says so, the best plan so far is the answer, with the gap proven so far.
+    hear : told how the search stands. A run that was cancelled is kept as one, so that asking again searches again;
+    nothing is written before the answer is whole. Raises StoreError if no streets have been imported, QuestionError
+    on an ask that cannot be met.
+    """
+    from planner.siting.answer import answer  # the solver takes a while to load, and coverage needs none
+    from planner.siting.case import case_of
+
+    layers = {"candidates"} if question.candidates == "layer" else set()
+    used = _versions(store, question.coverage, {}, also=layers | {"forbidden-areas"})
+    if question.candidates == "layer" and ("candidates", "") not in used:
+        raise QuestionError("尚未导入候选点", "no candidates have been imported (lamplight import candidates FILE)")
+    tell = progress or (lambda step: None)
+    asked = Run("siting", question.parameters, _inputs(used), software=software())
+    watch = Watch(monotonic, seconds=question.seconds, cancelled=cancelled, hear=hear)
+
+    def solve() -> Tables:
+        loader = _City(store, used, question.coverage, tell)
+        city = loader.load()
+        existing, listed, forbidden, weeks = loader.siting(city, question)
+        tell("siting")
+        candidates, notes = candidate_sites(city, question, listed, forbidden)
+        tables = answer(case_of(city, question, joined(existing, candidates), weeks, notes), watch)
+        tell("keeping")
+        return tables
+
+    if any(run.id == asked.id for run in store.runs(asked.kind)):
+        return store.run(asked.id)
+    started = process_time()
+    tables = solve()
+    if watch.cancelled:
+        asked = replace(asked, parameters={**asked.parameters, "cancelled": True})
+    return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
 
 
 def place_records(store: Store, *, progress: Progress | None = None) -> None:
@@ -104,10 +156,15 @@ def _answer(store: Store, asked: Run, compute: Callable[[], Tables]) -> Run:
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
 
 
+def _inputs(used: Mapping[VersionKey, LayerVersion]) -> dict[str, str]:
+    """Return what a run read: name -> content hash."""
+    return {"/".join(filter(None, key)): used[key].content_sha256 for key in sorted(used)}
+
+
 def _versions(
-    store: Store, question: CoverageQuestion, wanted: Mapping[VersionKey, int]
+    store: Store, question: CoverageQuestion, wanted: Mapping[VersionKey, int], *, also: Collection[str] = ()
 ) -> dict[VersionKey, LayerVersion]:
-    """Return the layer versions the question reads."""
+    """Return the layer versions the question reads; ``also`` : layers that only some questions read."""
     used = store.current()
     by_id = {v.id: v for v in store.versions()}
     for key, number in wanted.items():
@@ -119,7 +176,7 @@ def _versions(
     if ("streets", "") not in used:
         raise StoreError("尚未导入街道，无法计算覆盖", "no streets have been imported: there is nothing to measure")
     unread = {"all": set(), "service-points": {"rescue-stations"}, "rescue-stations": {"service-points"}}
-    left_out = unread[question.places] | (set() if question.on else {"roster"})
+    left_out = unread[question.places] | (set() if question.on else {"roster"}) | (ONLY_SITING - set(also))
     return {key: version for key, version in used.items() if key[0] not in left_out}
 
 
@@ -152,7 +209,6 @@ class _City:
         self._tell("reports")
         found = _placed(self._arrays("reports", network, usable, polygons))
         roster = self._table("roster") if ("roster", "") in self._used else None
-        self._tell("coverage")
         return CoverageInputs(
             network, tiers, pieces, points, _placed(people), people["total_code"].astype(object),
             people["total_people"], ("population", "") in self._used, found, roster, tuple(self._notes()),
@@ -243,7 +299,7 @@ class _City:
         return HelpPoints(
             code=both["code"].to_numpy(object),
             name=both["name"].to_numpy(object),
-            functions=np.array([None, *(frozenset(str(f).split(",")) for f in both["functions"])], object)[1:],
+            functions=_functions(both["functions"]),
             capacity=both["capacity"].to_numpy(np.float64),
             positions=Positions(*at),
             station=station,
@@ -252,6 +308,40 @@ class _City:
             open_week=np.array(week, bool).reshape(len(both), HOURS_A_WEEK),
             open_then=np.array(then, bool),
         )
+
+    def siting(
+        self, city: CoverageInputs, question: SitingQuestion
+    ) -> tuple[Sites, Sites | None, NDArray[np.object_], float]:
+        """Return (existing points, imported candidates, forbidden polygons, weeks the discovery reports span)."""
+        points, standing = city.points, np.flatnonzero(~city.points.planned)
+        both = [self._table(layer) for layer in ("service-points", "rescue-stations")]
+        lon, lat = (np.concatenate(of)[standing] for of in zip(*map(_lonlat, both), strict=True))
+        existing = Sites(
+            points.code[standing], points.name[standing], points.code[standing],
+            np.full(len(standing), "existing", object), np.zeros(len(standing)), points.capacity[standing],
+            points.functions[standing], points.open_then[standing], points.open_week[standing], lon, lat,
+            select(points.positions, standing), len(standing),
+        )  # fmt: skip
+        listed = self._candidates(city.network, question) if question.candidates == "layer" else None
+        forbidden = self._table("forbidden-areas").geometry.to_numpy()
+        found = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"])
+        days = (found.max() - found.min()).days + 1.0 if len(found) else DAYS_A_WEEK
+        return existing, listed, forbidden, days / DAYS_A_WEEK
+
+    def _candidates(self, network: StreetNetwork, question: SitingQuestion) -> Sites:
+        table, moment = self._table("candidates"), question.coverage.at
+        usable = np.isfinite(travel_by(network, "walk").seconds_per_m)
+        placed = self._arrays("candidates", network, usable, {})
+        hours = [OpeningHours.parse(text) for text in table["hours"]]
+        week = np.array([h.week_table() for h in hours], bool).reshape(len(table), HOURS_A_WEEK)
+        code, place = table["code"].to_numpy(object), table["place"].to_numpy(object)
+        return Sites(
+            code, table["name"].to_numpy(object), np.where(place == "", code, place),
+            table["build_state"].to_numpy(object), table["cost"].fillna(1.0).to_numpy(np.float64),
+            table["capacity"].to_numpy(np.float64), _functions(table["functions"]),
+            np.array([moment is None or h.open_at(moment) for h in hours], bool), week, *_lonlat(table),
+            Positions(placed["segment"], placed["offset_m"], placed["gap_m"]),
+        )  # fmt: skip
 
     def _notes(self) -> list[Note]:
         """Return what the records themselves say of their worth."""
@@ -298,6 +388,11 @@ def _placed(arrays: dict[str, NDArray[Any]]) -> Placed:
     positions = Positions(arrays["segment"], arrays["offset_m"], arrays["gap_m"])
     area = {name.removeprefix("area_"): of for name, of in arrays.items() if name.startswith("area_")}
     return Placed(arrays["weight"], positions, area)
+
+
+def _functions(listed: pd.Series) -> NDArray[np.object_]:
+    """Return comma lists as (k,) frozensets."""
+    return np.array([None, *(frozenset(str(f).split(",")) for f in listed)], object)[1:]
 
 
 def _lonlat(table: gpd.GeoDataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

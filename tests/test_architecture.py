@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ORDER = ["gis", "layers", "planner", "web", "lamplight"]
+ORDER = ["gis", "layers", "planner", "web", "terminal", "lamplight"]
 HOMES = {
     "flask": "web", "apiflask": "web", "folium": "web", "osmnx": "gis", "osmium": "gis", "sqlalchemy": "layers",
-    "alembic": "layers", "click": "lamplight",
+    "alembic": "layers", "highspy": "planner",
 }  # fmt: skip
-FILES = [*sorted(p for top in ORDER[:-1] for p in (ROOT / top).rglob("*.py")), ROOT / "lamplight.py"]
+COMMAND_LINE = {"terminal", "lamplight"}
+FILES = [
+    *sorted(p for top in ORDER if top not in COMMAND_LINE for p in (ROOT / top).rglob("*.py")),
+    *(ROOT / f"{name}.py" for name in sorted(COMMAND_LINE)),
+]
 
 
 def place(path: Path) -> str:
@@ -47,6 +51,7 @@ def test_libraries_stay_at_home(path: Path) -> None:
     for name, _ in imports(path):
         home = HOMES.get(name.split(".")[0])
         assert home in (None, place(path)), f"{name} belongs to {home}"
+        assert name.split(".")[0] != "click" or place(path) in COMMAND_LINE, "click belongs to the command line"
 
 
 def test_no_module_bears_its_folders_name() -> None:

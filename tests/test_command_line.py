@@ -17,19 +17,21 @@ from click.testing import CliRunner, Result
 from shapely import LineString, Point, box
 
 import lamplight
+import terminal
 from gis import datum, modes
 from layers import imports, records
 from layers.codes import LEVELS
 from layers.demo_city import build
 from layers.demo_city.recipe import load_recipe
 from planner import coverage_question, demand, runs
+from planner.siting import question
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_every_step_a_bar_can_show_has_words() -> None:
-    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS}
-    assert set(lamplight.STEP_WORDS) == steps
+    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS}
+    assert set(terminal.STEP_WORDS) == steps
 
 
 def test_every_option_of_every_verb_is_explained() -> None:
@@ -84,6 +86,9 @@ def test_the_words_held_here_are_those_of_the_modules_that_own_them() -> None:
     assert lamplight.WALK_KMH == modes.WALK_KMH
     assert lamplight.PLACES == coverage_question.PLACES
     assert tuple(lamplight.SPREADS) == tuple(demand.SPREADS)
+    assert lamplight.PROBLEMS == question.PROBLEMS
+    assert lamplight.SCENARIOS == question.SCENARIOS
+    assert lamplight.FRONTIERS == question.FRONTIERS
     for size in lamplight.SIZES:
         load_recipe().size(size)
 

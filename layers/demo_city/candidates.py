@@ -64,7 +64,7 @@ def candidate_layer(
 def _variants(
     state: str, place: Any, name: Any, lon: Any, lat: Any, wanted: dict[str, Any], rng: np.random.Generator
 ) -> gpd.GeoDataFrame:
-    low, high = wanted["cost"][state]
+    (low, high), (least, most) = wanted["cost"][state], wanted["capacity"][state]
     count = len(place)
     letter = {"convert": "G", "build": "X", "upgrade": "T"}[state]
     return gpd.GeoDataFrame(
@@ -74,7 +74,7 @@ def _variants(
             "place": place,
             "build_state": [state] * count,
             "cost": rng.integers(low, high + 1, count).astype(np.float64),
-            "capacity": rng.integers(*wanted["capacity"][state], count).astype(np.float64),
+            "capacity": rng.integers(least, most, count).astype(np.float64),
             "functions": [ALL_FUNCTIONS] * count,
             "hours": [ALWAYS_OPEN] * count,
         },

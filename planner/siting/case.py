@@ -6,17 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from gis.errors import QuestionError
 from gis.modes import travel_by
 from gis.reach import time_matrix
 from gis.search_graph import SearchGraph
 from planner.coverage_access import dwellings_of, places_along
 from planner.coverage_inputs import CoverageInputs, Placed, select, together
 from planner.coverage_reach import graph_of
-from planner.demand import SpreadPeople, spread_totals
+from planner.demand import AreaTier, SpreadPeople, spread_totals
 from planner.notes import Note
 from planner.siting.cover_sets import CoverSets, merge_cover_sets
 from planner.siting.question import SitingQuestion
-from planner.siting.sites import Sites
+from planner.siting.sites import Sites, areas_of
 
 UNITS = {"people": "people", "reports": "reports", "streets": "metres"}
 #: Pairs of column and demand beyond which candidates are thinned: about 2.5 GB on the way to a model.
@@ -48,35 +49,52 @@ class Case:
         """All demand."""
         return float(self.demand.weight.sum())
 
-    def cover_sets(
-        self, *, hour: int | None = None, pace: float = 1.0, weight: NDArray[np.float64] | None = None
-    ) -> CoverSets:
-        """Return the cover sets at the time limit.
+    def pairs(self, *, hour: int | None = None, pace: float = 1.0) -> csr_array:
+        """Return (s, f * d) the seconds of every column to every place it serves within the time limit.
 
-        Several functions stand side by side: each counts by itself, a place's weight divided among them. hour : of the
-        week, instead of the one asked about. pace : how many times slower people walk. weight : (d,) instead of the
-        demand's own.
+        Places stand once for each of the f functions asked for (once if none is), one function after the other.
+        hour : of the week, instead of the one asked about. pace : how many times slower people walk.
         """
         functions = self.question.functions or (None,)
-        site, place = self._pairs(pace)
-        sites, places = [], []
-        for i, function in enumerate(functions):
-            kept = self.sites.offering(function, hour)[site]
-            sites.append(site[kept])
-            places.append(place[kept] + i * len(self.demand))
-        own = self.demand.weight if weight is None else weight
-        pairs = csr_array(
-            (np.ones(sum(map(len, sites)), np.int8), (np.concatenate(sites), np.concatenate(places))),
+        seconds = self.seconds.data * pace
+        site = np.repeat(np.arange(len(self.sites)), np.diff(self.seconds.indptr))
+        kept = [(seconds <= self.question.limit_s) & self.sites.offering(f, hour)[site] for f in functions]
+        place = np.concatenate([self.seconds.indices[k] + i * len(self.demand) for i, k in enumerate(kept)])
+        served = (np.concatenate([site[k] for k in kept]), place)
+        made = csr_array(
+            (np.concatenate([seconds[k] for k in kept]), served),
             shape=(len(self.sites), len(functions) * len(self.demand)),
         )
-        return merge_cover_sets(
-            pairs.indptr.astype(np.int64), pairs.indices.astype(np.int32), np.tile(own / len(functions), len(functions))
-        )
+        made.sort_indices()
+        return made
 
-    def _pairs(self, pace: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        within = self.seconds.data * pace <= self.question.limit_s
-        site = np.repeat(np.arange(len(self.sites), dtype=np.int32), np.diff(self.seconds.indptr))
-        return site[within], self.seconds.indices[within].astype(np.int32)
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(f * d,) the weight of each place for each function: all functions together count a place once."""
+        count = max(len(self.question.functions), 1)
+        return np.tile(self.demand.weight / count, count)
+
+    def area(self, level: str) -> NDArray[np.int32]:
+        """Return (f * d,) the area of each place for each function."""
+        return np.tile(self.demand.area[level], max(len(self.question.functions), 1))
+
+    def tier(self, level: str) -> AreaTier:
+        """Return the areas of one level. Raises QuestionError if none were imported."""
+        for tier in self.city.tiers:
+            if tier.level == level:
+                return tier
+        raise QuestionError(f"尚未导入该层级的辖区：{level}", f"no areas of level {level} have been imported")
+
+    def districts(self) -> tuple[NDArray[np.int32], int]:
+        """Return (s,) the district each column lies in (-1 for none), and how many districts there are."""
+        tier = next((t for t in self.city.tiers if t.level == "district"), None)
+        if tier is None:
+            return np.full(len(self.sites), -1, np.int32), 0
+        return areas_of(self.city.pieces, self.sites.positions)["district"], len(tier)
+
+    def cover_sets(self, pairs: csr_array) -> CoverSets:
+        """Return who covers whom by ``pairs``."""
+        return merge_cover_sets(pairs.indptr.astype(np.int64), pairs.indices.astype(np.int32), self.weights)
 
 
 def case_of(

@@ -34,6 +34,11 @@ class Watch:
         self._end_s = clock() + seconds
 
     @property
+    def cancelled(self) -> bool:
+        """Whether the user asked for an end."""
+        return self._cancelled()
+
+    @property
     def left_s(self) -> float:
         """Seconds left, 0 once the search must stop."""
         return 0.0 if self._cancelled() else max(self._end_s - self._clock(), 0.0)
@@ -48,6 +53,10 @@ class Watch:
         return Watch(
             self._clock, seconds=min(seconds, self.left_s), cancelled=self._cancelled, hear=self._hear
         )  # fmt: skip
+
+    def anew(self) -> "Watch":
+        """Return a watch without a limit that nobody cancels, for short work once the search is over."""
+        return Watch(self._clock, hear=self._hear)
 
     def tell(self, doing: str, *, value: float = math.nan, bound: float = math.nan) -> None:
         """Tell whoever listens how the search stands."""
