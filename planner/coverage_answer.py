@@ -1,13 +1,11 @@
 """A coverage run as one JSON object, for machines."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from gis.errors import QuestionError
 from layers.run import Run
+from planner.json_values import json_records, json_value
 
 FIGURES = ("people", "street_m", "reports", "mean_s", "median_s", "p95_s", "unreached_people", "access")
 #: Tiers in the order in which one is shown when nobody says which.
@@ -39,8 +37,8 @@ def coverage_json(run: Run, *, level: str | None = None) -> dict[str, Any]:
         "areas": [
             {**{k: str(area[k]) for k in named}, **_figures(area, thresholds)} for area in areas.to_dict("records")
         ],
-        "inequality": _records(run.tables["inequality"]),
-        "notes": _records(run.tables["notes"]),
+        "inequality": json_records(run.tables["inequality"]),
+        "notes": json_records(run.tables["notes"]),
     }
 
 
@@ -59,21 +57,7 @@ def level_to_show(run: Run, wanted: str | None = None) -> str:
 
 
 def _figures(row: Mapping[Any, Any], thresholds: list[int]) -> dict[str, Any]:
-    figures: dict[str, Any] = {name: _value(row[name]) for name in FIGURES}
+    figures: dict[str, Any] = {name: json_value(row[name]) for name in FIGURES}
     for name in COVERED:
-        figures[name] = {str(t): _value(row[f"{name}_{t}"]) for t in thresholds}
+        figures[name] = {str(t): json_value(row[f"{name}_{t}"]) for t in thresholds}
     return figures
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): _value(v) for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _value(value: Any) -> Any:
-    """Return a JSON value: numbers as plain floats and whole ones as integers, null for none."""
-    if isinstance(value, str) or value is None:
-        return value
-    number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number

@@ -62,6 +62,40 @@ _KNOWN = {
     "weighed_by": ("权重", "weighed by", TEXT, 1),
     "share_people": ("累计人口占比", "share of people", PERCENT, 1),
     "share_covered": ("累计覆盖占比", "share of coverage", PERCENT, 1),
+    "action": ("措施", "action", TEXT, 1),
+    "area_name": ("所在辖区", "area", TEXT, 1),
+    "lon": ("经度", "longitude", "0.00000", 1),
+    "lat": ("纬度", "latitude", "0.00000", 1),
+    "offset_m": ("距路段起点（米）", "from segment start (m)", ONE, 1),
+    "cost": ("费用", "cost", "#,##0.##", 1),
+    "load": ("负荷", "load", ONE, 1),
+    "period": ("期", "period", "0", 1),
+    "runner_up": ("次选", "runner-up", TEXT, 1),
+    "runner_up_lon": ("次选经度", "runner-up longitude", "0.00000", 1),
+    "runner_up_lat": ("次选纬度", "runner-up latitude", "0.00000", 1),
+    "steady": ("需求变动下仍入选", "kept under other demand", PERCENT, 1),
+    "people_before": ("之前时限内人口", "people within reach before", WHOLE, 1),
+    "people_after": ("之后时限内人口", "people within reach after", WHOLE, 1),
+    "street_m_before": ("之前时限内街面（公里）", "streets within reach before (km)", ONE, 1000),
+    "street_m_after": ("之后时限内街面（公里）", "streets within reach after (km)", ONE, 1000),
+    "reports_before": ("之前时限内报告", "reports within reach before", ONE, 1),
+    "reports_after": ("之后时限内报告", "reports within reach after", ONE, 1),
+    "share_before": ("之前占比", "share before", PERCENT, 1),
+    "share_after": ("之后占比", "share after", PERCENT, 1),
+    "gained_people": ("新增覆盖人口", "more people within reach", WHOLE, 1),
+    "gained_street": ("新增覆盖街面（公里）", "more streets within reach (km)", ONE, 1),
+    "gained_reports": ("新增覆盖报告", "more reports within reach", ONE, 1),
+    "before_m": ("之前时限内（米）", "within reach before (m)", WHOLE, 1),
+    "after_m": ("之后时限内（米）", "within reach after (m)", WHOLE, 1),
+    "longest_before_s": ("之前最远处时间（分钟）", "farthest spot before (min)", ONE, 60),
+    "longest_after_s": ("之后最远处时间（分钟）", "farthest spot after (min)", ONE, 60),
+    "beyond": ("仍在时限外人口", "people still beyond reach", WHOLE, 1),
+    "unreachable": ("其中任何候选点都不可达", "of these, reached by no candidate", WHOLE, 1),
+    "count": ("点数", "points", WHOLE, 1),
+    "gap": ("离最优至多差", "at most from the best", "0.00%", 1),
+    "optimal": ("已证明最优", "proven best", TEXT, 1),
+    "worst_share": ("最差辖区占比", "share of the worst area", PERCENT, 1),
+    "sites": ("点位代码", "codes of sites", TEXT, 1),
     "missing": ("缺岗", "vacant role", TEXT, 1),
     "zh": ("说明", "in Chinese", TEXT, 1),
     "en": ("英文", "in English", TEXT, 1),
@@ -75,6 +109,23 @@ _BY_THRESHOLD = {
     "share_street": ("{t} 分钟街面占比", "streets within {t} min (%)", PERCENT, 1),
     "people": ("{t} 分钟内人口", "people within {t} min", WHOLE, 1),
 }
+#: Of a siting plan, in the plan's own unit; the key is column@unit.
+_BY_UNIT = {
+    "value": ("目标值", "value"),
+    "bound": ("最优值的界", "bound of the best"),
+    "adds_alone": ("单独增加", "adds alone"),
+    "adds_last": ("最后加入时增加", "adds last"),
+    "runner_up_loses": ("改用次选损失", "the runner-up loses"),
+}
+UNITS = {
+    "people": ("人", "people", WHOLE, 1),
+    "reports": ("起/周", "reports a week", ONE, 1),
+    "metres": ("公里", "km", ONE, 1000),
+    "share": ("占比", "share", PERCENT, 1),
+    "points": ("个", "points", WHOLE, 1),
+    "person_s": ("人时", "person-hours", ONE, 3600),
+    "s": ("分钟", "min", ONE, 60),
+}
 _THRESHOLD = re.compile(r"(?P<what>[a-z_]+)_(?P<seconds>\d+)")
 
 
@@ -83,6 +134,10 @@ def column(key: str) -> Column:
     if key in _KNOWN:
         zh, en, number, divisor = _KNOWN[key]
         return Column(key, zh, en, number, divisor)
+    name, _, unit = key.partition("@")
+    if name in _BY_UNIT and unit in UNITS:
+        (zh, en), (unit_zh, unit_en, number, divisor) = _BY_UNIT[name], UNITS[unit]
+        return Column(key, f"{zh}（{unit_zh}）", f"{en} ({unit_en})", number, divisor)
     found = _THRESHOLD.fullmatch(key)
     if found and found["what"] in _BY_THRESHOLD:
         zh, en, number, divisor = _BY_THRESHOLD[found["what"]]

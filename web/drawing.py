@@ -41,7 +41,13 @@ BUILD_STATES = {
 PLANNED = ("待建服务点", "planned service point")
 STATION = "rescue-stations"
 STREETS = ("路段最远处的到达时间", "Time from a street's farthest spot")
-NO_ONE = {"people": ("无常住人口", "no residents"), "street": ("无街面", "no streets")}
+NO_ONE = {
+    "people": ("无常住人口", "no residents"),
+    "street": ("无街面", "no streets"),
+    "reports": ("无发现报告", "no reports"),
+}
+
+MEASURE_NAMES = {"people": ("人口", "people"), "street": ("街面长度", "street length"), "reports": ("报告", "reports")}
 
 #: More areas than this are no map of areas; they also make a page too large to open.
 MAX_AREAS = 12_000
@@ -250,7 +256,7 @@ def functions_in_words(listed: str) -> str:
 def share_words(measure: str, level: str) -> tuple[str, str]:
     """Name what areas are coloured by: 各街道覆盖人口占比, Share of people covered per subdistrict."""
     zh, en = LEVEL_NAMES[level]
-    whom_zh, whom_en = {"people": ("人口", "people"), "street": ("街面长度", "street length")}[measure]
+    whom_zh, whom_en = MEASURE_NAMES[measure]
     return f"各{zh}覆盖{whom_zh}占比", f"Share of {whom_en} covered, by {en}"
 
 

@@ -54,6 +54,16 @@ def wrap(text: str, width: float) -> list[str]:
     return [*lines, rest] if rest or not lines else lines
 
 
+def shortened(text: str, most: float) -> str:
+    """Cut a text that is wider than ``most`` font sizes, and say so with an ellipsis."""
+    if ems(text) <= most:
+        return text
+    kept = text
+    while ems(kept) > most - 1:
+        kept = kept[:-1]
+    return kept + "…"
+
+
 def round_length(most: float) -> float:
     """Return the longest length of 1, 2 or 5 times a power of ten that is not above ``most``."""
     power = 10.0 ** np.floor(np.log10(most))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -13,7 +14,7 @@ from geopandas import GeoDataFrame
 from numpy.typing import NDArray
 
 from web import drawing
-from web.drawing import CoverageDrawing, both
+from web.drawing import CoverageDrawing, Drawing, both
 
 #: The browser itself refuses every fetch, whatever a name in the data may try.
 POLICY = (
@@ -120,9 +121,10 @@ class AreaData(MacroElement):
 
 
 class ShareLayer(Layer):
-    """The areas as one of a set of views to choose from: coloured by share covered at one threshold, or all pale.
+    """The areas as one of a set of views to choose from: coloured by one of their classes, or all pale.
 
-    position : which of the classes of AreaData; None for the pale ground of the view of streets.
+    position : which of the classes of AreaData; None for the pale ground of the view of streets. colours : of its
+    classes, after the colour of class -1.
     """
 
     _template = Template(
@@ -148,12 +150,18 @@ class ShareLayer(Layer):
         """
     )
 
-    def __init__(self, name: str, position: int | None, *, show: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        position: int | None,
+        *,
+        show: bool,
+        colours: Sequence[str] = (drawing.NO_ONE_COLOUR, *drawing.SHARE_COLOURS),
+    ) -> None:
         super().__init__(name=name, overlay=False, show=show)
         self._name = "ShareLayer"
         self.position = script_json(position)
-        none = drawing.GROUND_COLOUR if position is None else drawing.NO_ONE_COLOUR
-        self.palette = script_json([none, *drawing.SHARE_COLOURS])
+        self.palette = script_json([drawing.GROUND_COLOUR, *colours[1:]] if position is None else list(colours))
         self.edge = script_json(drawing.EDGE_COLOUR)
 
 
@@ -259,21 +267,22 @@ class PointMarks(MacroElement):
 class View(MacroElement):
     """The part of the world shown first, beside legend and controls where the screen is wide enough.
 
-    bounds : [[south, west], [north, east]].
+    bounds : [[south, west], [north, east]]. legend_px : the width a legend takes on the left.
     """
 
     _template = Template(
         """
         {% macro script(this, kwargs) %}
         {{ this._parent.get_name() }}.fitBounds({{ this.bounds }}, window.innerWidth < 800 ? {padding: [10, 10]}
-            : {paddingTopLeft: [335, 14], paddingBottomRight: [window.innerWidth < 1100 ? 14 : 120, 14]});
+            : {paddingTopLeft: [{{ this.left }}, 14], paddingBottomRight: [window.innerWidth < 1100 ? 14 : 120, 14]});
         {% endmacro %}
         """
     )
 
-    def __init__(self, bounds: list[list[float]]) -> None:
+    def __init__(self, bounds: list[list[float]], *, legend_px: int = 335) -> None:
         super().__init__()
         self._name = "View"
+        self.left = legend_px
         self.bounds = script_json(bounds)
 
 
@@ -319,7 +328,7 @@ class Corner(MacroElement):
         self.text = script_json(html)
 
 
-def title_html(what: CoverageDrawing) -> str:
+def title_html(what: Drawing) -> str:
     """Return the page's heading: the city, what was asked, the date, and the warnings that belong on every map."""
     flags = "".join(f'<span class="flag">{escape(both(flag))}</span>' for flag in what.flags)
     dated = f'<span class="dated">数据日期 data of {escape(what.data_date)}</span>' if what.data_date else ""
@@ -368,25 +377,44 @@ def point_rows(points: GeoDataFrame) -> list[tuple[float, float, str, str, str]]
 
 def legend_html(what: CoverageDrawing, level: str, classes: list[drawing.TimeClass], drawn: str) -> str:
     """Return the legend: shares, walking times, marks, and ``drawn``, a sentence on what is not drawn."""
+    times = "".join(line_item(k.colour, (k.zh, k.en)) for k in classes)
+    return (
+        "<details open><summary>图例 Legend</summary>"
+        f"{shares_legend(what, level)}"
+        f"<h2>{both(drawing.STREETS)}</h2><ul>{times}</ul><small>{escape(drawn)}</small>"
+        f"<h2>设施 Places</h2><ul>{places_legend(what)}</ul></details>"
+    )
+
+
+def shares_legend(what: Drawing, level: str) -> str:
+    """Return the part of a legend on areas coloured by share, with a remark where a coarser tier is drawn."""
     shares = "".join(
         f'<li><i style="background:{colour}"></i>{label}</li>'
         for colour, label in zip(drawing.SHARE_COLOURS, drawing.share_labels(), strict=True)
     )
     none = both(drawing.NO_ONE[what.measure])
-    times = "".join(f'<li><i class="line" style="color:{k.colour}"></i>{k.zh} {k.en}</li>' for k in classes)
-    hollow = f'<li><i class="dot hollow"></i>{both(drawing.PLANNED)}</li>' if what.has_planned else ""
     asked = "" if level == what.level else f"<small>{escape(both(drawing.coarser(what.level, level)))}</small>"
     return (
-        "<details open><summary>图例 Legend</summary>"
         f"<h2>{escape(both(drawing.share_words(what.measure, level)))}</h2>{asked}"
         f'<ul>{shares}<li><i style="background:{drawing.NO_ONE_COLOUR}"></i>{none}</li></ul>'
-        f"<h2>{both(drawing.STREETS)}</h2><ul>{times}</ul><small>{escape(drawn)}</small>"
-        '<h2>设施 Places</h2><ul><li><i class="dot"></i>服务点 service point</li>'
-        f"{hollow}"
-        '<li><span class="station">站</span>救助站 rescue station</li></ul></details>'
     )
 
 
-def foot_html(what: CoverageDrawing) -> str:
+def line_item(colour: str, words: tuple[str, str]) -> str:
+    """Return a legend's item for a line."""
+    return f'<li><i class="line" style="color:{colour}"></i>{both(words)}</li>'
+
+
+def places_legend(what: Drawing) -> str:
+    """Return a legend's items for the points there are."""
+    hollow = f'<li><i class="dot hollow"></i>{both(drawing.PLANNED)}</li>' if what.has_planned else ""
+    return (
+        '<li><i class="dot"></i>服务点 service point</li>'
+        f"{hollow}"
+        '<li><span class="station">站</span>救助站 rescue station</li>'
+    )
+
+
+def foot_html(what: Drawing) -> str:
     """Return the line below the map: whose data, its date, and the map's approval number where it has one."""
     return "<footer>" + " · ".join(escape(text) for text in drawing.sources(what)) + "</footer>"

@@ -13,56 +13,68 @@ LINE = 0.0245
 WORST = 10
 
 
-class _Column:
-    """A cursor that writes lines from the top down in axes of one by one."""
+class Column:
+    """A cursor that writes lines from the top down in axes of one by one: ``line`` apart, the next at ``y``."""
 
-    def __init__(self, axes: Axes, letters: Lettering) -> None:
+    def __init__(self, axes: Axes, letters: Lettering, line: float = LINE) -> None:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.set_axis_off()
-        self.axes, self.letters, self.y = axes, letters, 1.0
+        self.axes, self.letters, self.line, self.y = axes, letters, line, 1.0
 
     def head(self, words: tuple[str, str]) -> None:
-        self.y -= LINE * 0.6
+        """Write a heading, Chinese over English."""
+        self.y -= self.line * 0.6
         for i, line in enumerate(words if self.letters.can(words[0]) else words[1:]):
             self.put(0, line, size=8 if i == 0 else 6.5, bold=i == 0, colour=INK if i == 0 else PALE)
-            self.y -= LINE if i == 0 else LINE * 0.9
+            self.y -= self.line if i == 0 else self.line * 0.9
 
     def put(self, x: float, text: str, *, size: float = 7.2, bold: bool = False, right: bool = False,
             colour: str = INK) -> None:  # fmt: skip
+        """Write a text in the current line, from ``x`` or up to it; the cursor stays."""
         self.axes.text(
             x, self.y, text, ha="right" if right else "left", va="center", color=colour,
             fontproperties=self.letters.font(size, bold=bold),
         )  # fmt: skip
 
     def swatch(self, colour: str, text: str) -> None:
+        """Write what an area's colour means."""
         self.axes.add_patch(
-            Rectangle((0, self.y - LINE * 0.34), 0.1, LINE * 0.68, facecolor=colour, edgecolor="#8193a6", linewidth=0.4)
+            Rectangle(
+                (0, self.y - self.line * 0.34),
+                0.1,
+                self.line * 0.68,
+                facecolor=colour,
+                edgecolor="#8193a6",
+                linewidth=0.4,
+            )
         )
         self.put(0.14, text)
-        self.y -= LINE
+        self.y -= self.line
 
     def stroke(self, colour: str, text: str) -> None:
+        """Write what a line's colour means."""
         self.axes.plot([0, 0.1], [self.y, self.y], color=colour, linewidth=2.0)
         self.put(0.14, text)
-        self.y -= LINE
+        self.y -= self.line
 
     def mark(self, marker: str, size: float, words: tuple[str, str], *, hollow: bool = False) -> None:
+        """Write what a mark means."""
         fill, edge = ("white", "#111111") if hollow else ("#111111", "white")
         self.axes.scatter([0.05], [self.y], s=size, marker=marker, c=fill, edgecolors=edge, linewidths=0.6)
         self.put(0.14, self.letters.label(words))
-        self.y -= LINE
+        self.y -= self.line
 
 
 def write(axes: Axes, what: CoverageDrawing, level: str, letters: Lettering) -> None:
     """Write the column for the maps of ``what``, whose areas are drawn at ``level``."""
-    column = _Column(axes, letters)
+    column = Column(axes, letters)
     _legend(column, what, level)
     _totals(column, what)
     _worst(column, what, level)
 
 
-def _legend(column: _Column, what: CoverageDrawing, level: str) -> None:
+def _legend(column: Column, what: CoverageDrawing, level: str) -> None:
     letters = column.letters
     column.head(drawing.share_words(what.measure, level))
     for colour, label in zip(drawing.SHARE_COLOURS, drawing.share_labels(), strict=True):
@@ -78,7 +90,7 @@ def _legend(column: _Column, what: CoverageDrawing, level: str) -> None:
     column.mark("s", 42, ("救助站", "rescue station"))
 
 
-def _totals(column: _Column, what: CoverageDrawing) -> None:
+def _totals(column: Column, what: CoverageDrawing) -> None:
     """Write the share of people and of street length covered at each threshold."""
     letters, totals = column.letters, what.totals
     people, street_m = totals["people"].sum(), totals["street_m"].sum()
@@ -97,7 +109,7 @@ def _totals(column: _Column, what: CoverageDrawing) -> None:
     column.y -= LINE
 
 
-def _worst(column: _Column, what: CoverageDrawing, level: str) -> None:
+def _worst(column: Column, what: CoverageDrawing, level: str) -> None:
     """List the areas with most people (or street) beyond the longest threshold, as many as fit."""
     areas = what.areas[(what.areas["level"] == level).to_numpy()]
     whole, part, unit = {

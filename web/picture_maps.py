@@ -34,7 +34,7 @@ class Scene:
     """What both maps draw, in metres of the city's own zone.
 
     shapes, paths, names, share : (a,) of the drawn areas. lines, line_class : (m,).
-    x, y, station, planned : (k,) points. frame : (left, bottom, right, top) that holds it all.
+    x, y, station, planned : (k,) points. frame : (left, bottom, right, top) that holds it all. crs : of the metres.
     """
 
     level: str
@@ -50,6 +50,7 @@ class Scene:
     station: NDArray[np.bool_]
     planned: NDArray[np.bool_]
     frame: Frame
+    crs: str
 
 
 def scene_of(what: Drawing, letters: Lettering) -> Scene:
@@ -84,6 +85,7 @@ def scene_of(what: Drawing, letters: Lettering) -> Scene:
         station=points["kind"].eq(drawing.STATION).to_numpy() if "kind" in points else np.zeros(len(at), bool),
         planned=drawing.planned(points),
         frame=frame,
+        crs=crs,
     )
 
 

@@ -1,7 +1,7 @@
 """The colours a GeoPackage opens with in QGIS, kept in its table of layer styles."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -19,14 +19,24 @@ _STAMP = "2000-01-01T00:00:00.000Z"
 
 def areas(what: CoverageDrawing) -> str:
     """Return the QGIS style of areas: shares at the longest threshold in the map's palette."""
-    share = f'"share_{what.headline_s}"'
-    rules, low = [(f"{share} IS NULL", both(drawing.NO_ONE[what.measure]), drawing.NO_ONE_COLOUR)], None
+    return shares(f"share_{what.headline_s}", drawing.NO_ONE[what.measure])
+
+
+def shares(column: str, nobody: tuple[str, str]) -> str:
+    """Return the QGIS style of areas by a column of shares in the maps' palette; ``nobody`` names those without."""
+    share = f'"{column}"'
+    rules, low = [(f"{share} IS NULL", both(nobody), drawing.NO_ONE_COLOUR)], None
     for high, label, colour in zip(drawing.SHARE_EDGES, drawing.share_labels(), drawing.SHARE_COLOURS, strict=True):
         above = "" if low is None else f"{share} > {low} AND "
         rules.append((f"{above}{share} <= {high}" if high < 1 else f"{share} > {low}", label, colour))
         low = high
-    return _style("fill", "SimpleFill", rules, lambda colour: {"color": colour, "outline_color": drawing.EDGE_COLOUR,
-                                                               "outline_width": "0.15"})  # fmt: skip
+    return fills(rules)
+
+
+def fills(rules: list[tuple[str, str, str]]) -> str:
+    """Return the QGIS style of areas filled by rules, with the maps' edges."""
+    return style("fill", "SimpleFill", rules, lambda colour: {"color": colour, "outline_color": drawing.EDGE_COLOUR,
+                                                              "outline_width": "0.15"})  # fmt: skip
 
 
 def segments(what: CoverageDrawing) -> str:
@@ -39,18 +49,18 @@ def segments(what: CoverageDrawing) -> str:
         elif k.upto_s < 1e300:
             where += f' AND "longest_s" <= {k.upto_s}'
         rules.append((where, f"{k.zh} {k.en}", k.colour))
-    return _style("line", "SimpleLine", rules, lambda colour: {"line_color": colour, "line_width": "0.4"})
+    return style("line", "SimpleLine", rules, lambda colour: {"line_color": colour, "line_width": "0.4"})
 
 
-def embed(path: Path, styles: Mapping[str, str]) -> None:
-    """Keep the default style of each layer in the GeoPackage at ``path``."""
+def embed(path: Path, styles: Mapping[str, str], name: str) -> None:
+    """Keep the default style of each layer in the GeoPackage at ``path``, under a name."""
     with sqlite3.connect(path) as db:
         db.execute(_TABLE)
         db.executemany(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName,"
             " styleQML, styleSLD, useAsDefault, description, owner, update_time)"
-            " VALUES ('', '', ?, 'geom', 'coverage', ?, '', 1, '', '', ?)",
-            [(layer, style, _STAMP) for layer, style in styles.items()],
+            " VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '', ?)",
+            [(layer, name, qml, _STAMP) for layer, qml in styles.items()],
         )
         db.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, last_change) VALUES (?, 'attributes', ?, ?)",
@@ -59,7 +69,14 @@ def embed(path: Path, styles: Mapping[str, str]) -> None:
     db.close()
 
 
-def _style(kind: str, layer: str, rules: list[tuple[str, str, str]], look) -> str:
+def style(
+    kind: str, layer: str, rules: list[tuple[str, str, str]], look: Callable[[str], dict[str, str]]
+) -> str:  # fmt: skip
+    """Return a QGIS style of rules.
+
+    kind, layer : the symbol's and its layer's class in QGIS ("fill", "SimpleFill"). rules : (filter, label, colour).
+    look : the symbol's properties for a colour.
+    """
     written = "".join(
         f'<rule key="r{i}" symbol="{i}" filter={quoteattr(where)} label={quoteattr(label)}/>'
         for i, (where, label, _) in enumerate(rules)

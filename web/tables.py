@@ -7,7 +7,7 @@ import pandas as pd
 
 from gis.file_writing import write_layers
 from web import drawing, qgis_styles, workbook
-from web.drawing import CoverageDrawing, both
+from web.drawing import CoverageDrawing, Drawing, both
 
 #: Cells of one sheet beyond which rows stay in the GeoPackage: a workbook is for reading.
 MAX_CELLS = 400_000
@@ -32,13 +32,8 @@ def coverage_workbook(what: CoverageDrawing, path: Path) -> None:
     sheets = {"区域 Areas": _areas_sheet(what, left_out)}
     for name, title in _SHEETS.items():
         if name in what.tables and len(what.tables[name]):
-            sheets[title] = _readable(_tiers_that_fit(what.tables[name], title, left_out))
-    segments = _readable(pd.DataFrame(what.segments.drop(columns=what.segments.geometry.name)))
-    if segments.size <= MAX_CELLS:
-        sheets["路段 Segments"] = segments
-    else:
-        count = f"{len(segments):,}"
-        left_out.append((f"{count} 个路段见 GeoPackage", f"{count} segments are in the GeoPackage"))
+            sheets[title] = readable(tiers_that_fit(what.tables[name], title, left_out))
+    add_segments(sheets, what, left_out)
     notes = pd.DataFrame([*what.notes, *left_out], columns=["zh", "en"])
     workbook.write({"摘要 Summary": _summary(what), **sheets, "说明 Notes": notes}, path)
 
@@ -59,7 +54,7 @@ def coverage_package(what: CoverageDrawing, path: Path) -> None:
             layers[f"areas_{level}"] = _with_shares(what, areas)
     write_layers(layers, path)
     styles = {name: qgis_styles.areas(what) for name in layers if name.startswith("areas")}
-    qgis_styles.embed(path, {**styles, "segments": qgis_styles.segments(what)})
+    qgis_styles.embed(path, {**styles, "segments": qgis_styles.segments(what)}, "coverage")
 
 
 def _with_shares(what: CoverageDrawing, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -73,10 +68,20 @@ def _areas_sheet(what: CoverageDrawing, left_out: list[tuple[str, str]]) -> pd.D
     for t in what.thresholds_s:
         for measure in ("people", "street"):
             table[f"share_{measure}_{t}"] = drawing.shares(table, measure, t)
-    return _readable(_tiers_that_fit(table, "区域 Areas", left_out))
+    return readable(tiers_that_fit(table, "区域 Areas", left_out))
 
 
-def _tiers_that_fit(table: pd.DataFrame, title: str, left_out: list[tuple[str, str]]) -> pd.DataFrame:
+def add_segments(sheets: dict[str, pd.DataFrame], what: Drawing, left_out: list[tuple[str, str]]) -> None:
+    """Add the sheet of segments, or a remark that they are too many for one."""
+    segments = readable(pd.DataFrame(what.segments.drop(columns=what.segments.geometry.name)))
+    if segments.size <= MAX_CELLS:
+        sheets["路段 Segments"] = segments
+    else:
+        count = f"{len(segments):,}"
+        left_out.append((f"{count} 个路段见 GeoPackage", f"{count} segments are in the GeoPackage"))
+
+
+def tiers_that_fit(table: pd.DataFrame, title: str, left_out: list[tuple[str, str]]) -> pd.DataFrame:
     """Keep a table's rows, from the coarsest tier down, while they fit on one sheet; note what is left out."""
     if table.size <= MAX_CELLS or "level" not in table:
         return table
@@ -97,7 +102,7 @@ def _tiers_that_fit(table: pd.DataFrame, title: str, left_out: list[tuple[str, s
     return pd.concat(kept, ignore_index=True)
 
 
-def _readable(table: pd.DataFrame) -> pd.DataFrame:
+def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with levels, weekdays and roles in words."""
     words = {}
     if "level" in table:
@@ -113,13 +118,8 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
 def _summary(what: CoverageDrawing) -> pd.DataFrame:
     """Return the first sheet: what was asked, of which data, and how much is covered over the whole city."""
     totals = what.totals
-    facts: list[tuple[str, str]] = [
-        ("城市 City", what.city),
-        ("问题 Question", both(what.question)),
-        ("数据日期 Data of", what.data_date),
-        *(("注意 Note", both(flag)) for flag in what.flags),
-        ("数据来源 Sources", what.attribution),
-        ("审图号 Map approval number", what.approval_number),
+    facts = [
+        *asked_and_sources(what),
         ("人口 People", f"{totals['people'].sum():,.0f}"),
         ("街面（公里）Streets (km)", f"{totals['street_m'].sum() / 1000:,.1f}"),
     ]
@@ -131,4 +131,21 @@ def _summary(what: CoverageDrawing) -> pd.DataFrame:
             total = float(totals[whole].sum())
             share = f"{totals[column].sum() / total:.1%}" if total > 0 else ""
             facts.append((f"{drawing.minutes(t)} 分钟内 within {drawing.minutes(t)} min：{said}", share))
+    return facts_sheet(facts)
+
+
+def asked_and_sources(what: Drawing) -> list[tuple[str, str]]:
+    """Return what every summary begins with: the city, what was asked, of which data, the warnings."""
+    return [
+        ("城市 City", what.city),
+        ("问题 Question", both(what.question)),
+        ("数据日期 Data of", what.data_date),
+        *(("注意 Note", both(flag)) for flag in what.flags),
+        ("数据来源 Sources", what.attribution),
+        ("审图号 Map approval number", what.approval_number),
+    ]
+
+
+def facts_sheet(facts: list[tuple[str, str]]) -> pd.DataFrame:
+    """Return a sheet of facts, those without a value left out."""
     return pd.DataFrame([f for f in facts if f[1]], columns=["项目 Item", "内容 Value"])

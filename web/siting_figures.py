@@ -1,0 +1,164 @@
+"""The small figures of a siting page: bars of who gains, the curve of a frontier, the legend below the maps."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from web import drawing, siting_drawing, siting_words
+from web.columns import UNITS
+from web.fonts import Lettering, ems
+from web.labels import shortened
+from web.picture_column import INK, LINE, PALE, Column
+from web.picture_maps import Scene
+from web.picture_page import INCHES, Room
+from web.siting_drawing import CLOSED_COLOUR, NEW_COLOUR, SitingDrawing
+from web.siting_marks import draw_mark
+
+#: Part of the page's height that a column with lines LINE apart is high; columns of bars beside one another.
+COLUMN_HEIGHT, BAR_COLUMNS = 0.805, 3
+WITHIN_COLOUR, BEYOND_COLOUR = drawing.SHARE_COLOURS[3], "#e8e8e4"
+
+
+def who_gains(what: SitingDrawing, letters: Lettering, most: int) -> list[tuple[str, float, float]]:
+    """Return (name, share before, share after) of the areas that gain most, the greatest gain first."""
+    level, _ = what.areas_to_draw()
+    areas = what.areas[(what.areas["level"] == level).to_numpy()]
+    gain, before, after = what.gain(areas), what.share(areas, "before"), what.share(areas, "after")
+    order = [i for i in np.argsort(-np.nan_to_num(gain), kind="stable")[:most] if gain[i] > 0]
+    names = [letters.name(str(n), str(c)) for n, c in zip(areas["name"], areas["code"], strict=True)]
+    return [(names[i], float(before[i]), float(after[i])) for i in order]
+
+
+def bar_row(column: Column, name: str, before: float, after: float) -> None:
+    """Write a line with a name, a bar of the share before, gained (or lost) and left, and the shares."""
+    column.put(0, shortened(name, 10.5), size=6.9)
+    low, high = min(before, after), max(before, after)
+    changed = NEW_COLOUR if after >= before else CLOSED_COLOUR
+    left, wide = 0.37, 0.3
+    for start, end, colour in ((0.0, 1.0, BEYOND_COLOUR), (0.0, low, WITHIN_COLOUR), (low, high, changed)):
+        place = (left + wide * start, column.y - column.line * 0.26)
+        column.axes.add_patch(
+            Rectangle(place, wide * max(end - start, 0.0), column.line * 0.52, facecolor=colour, linewidth=0)
+        )
+    column.put(1.0, f"{before:.1%} → {after:.1%}", size=6.9, right=True)
+    column.y -= column.line
+
+
+def draw_bars(figure: Figure, room: Room, what: SitingDrawing, letters: Lettering) -> None:
+    """Draw which areas gain most, in columns beside one another."""
+    left, bottom, width, height = room
+    each, line = width / BAR_COLUMNS, LINE * COLUMN_HEIGHT / height
+    lines = int(1 / line - 2.6)
+    rows = who_gains(what, letters, lines * BAR_COLUMNS)
+    for k in range(BAR_COLUMNS):
+        part = rows[k * lines : (k + 1) * lines]
+        if not part:
+            return
+        axes = figure.add_axes((left + k * each, bottom, each * 0.93, height))
+        column = Column(axes, letters, line)
+        if k == 0:
+            column.head(("受益最多", f"Who gains most: share within {what.limit} min, before and gained"))
+        column.y = 1 - 2.6 * line
+        for row in part:
+            bar_row(column, *row)
+
+
+def draw_curve(figure: Figure, room: Room, what: SitingDrawing, letters: Lettering) -> None:
+    """Draw a frontier: cost against what it brings, each plan a mark, filled where it is proven best."""
+    left, bottom, width, height = room
+    axes = figure.add_axes((left + 0.045, bottom + 0.06, width - 0.06, height - 0.11))
+    steps, unit = what.tables["frontier"], what.plan["unit"]
+    unit_zh, unit_en, _, divisor = UNITS[unit]
+    percent = 0.01 if unit == "share" else 1.0
+    cost, value = steps["cost"].to_numpy(float), steps["value"].to_numpy(float) / divisor / percent
+    proven = steps["optimal"].to_numpy(bool)
+    axes.plot(cost, value, color=NEW_COLOUR, linewidth=1.4, zorder=2)
+    for chosen, fill in ((proven, NEW_COLOUR), (~proven, "white")):
+        axes.scatter(cost[chosen], value[chosen], s=30, c=fill, edgecolors=NEW_COLOUR, linewidths=1.2, zorder=3)
+    every = max(1, len(steps) // 12)
+    for i in range(0, len(steps), every):
+        axes.annotate(
+            f"{steps['count'].iloc[i]:.0f}", (cost[i], value[i]), xytext=(4, -4), textcoords="offset points", va="top",
+            color=INK, fontproperties=letters.font(7),
+        )  # fmt: skip
+    axes.set_xlabel(letters.label(("费用", "cost")), fontproperties=letters.font(8), color=INK)
+    said = "%" if unit == "share" else letters.label((unit_zh, unit_en))
+    axes.set_title(said, fontproperties=letters.font(8), color=INK, loc="left", pad=4)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_fontproperties(letters.font(7))
+    axes.ticklabel_format(style="plain", useOffset=False)
+    axes.yaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    axes.margins(x=0.08, y=0.1)
+    axes.grid(color="#e3e3df", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    key = ("数字为点数；实心者已证明最优", "numbers count points; filled marks are proven best")
+    axes.set_title(letters.label(key), fontproperties=letters.font(6.5), color=PALE, loc="right", pad=4)
+
+
+def draw_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Lettering) -> None:
+    """Draw the legend as two lines: what colours mean, what marks mean."""
+    box = axes.get_position()
+    wide, high = box.width * INCHES[0] * 72, box.height * INCHES[1] * 72
+    axes.set(xlim=(0, wide), ylim=(0, high))
+    axes.set_axis_off()
+    line = _Line(axes, letters, high * 0.78)
+    if len(scene.shapes):
+        line.head(drawing.share_words(what.measure, scene.level))
+        for colour, label in zip(drawing.SHARE_COLOURS, drawing.share_labels(), strict=True):
+            line.swatch(colour, label)
+        line.swatch(drawing.NO_ONE_COLOUR, letters.label(drawing.NO_ONE[what.measure]))
+    line = _Line(axes, letters, high * 0.28)
+    for action in dict.fromkeys(what.shown_sites()["action"]):
+        words = siting_words.ACTION_NAMES.get(action, (action, action))
+        if action == "close":
+            line.mark("X", 40, CLOSED_COLOUR, words)
+        else:
+            draw_mark(axes, line.x + 5, line.y, "1", action, letters, 9.5)
+            line.say(14, letters.label(words))
+    line.mark("o", 14, "#111111", ("现有服务点", "service point"))
+    if what.has_planned:
+        line.mark("o", 14, "white", drawing.PLANNED, edge="#111111")
+    if scene.station.any():
+        line.mark("s", 36, "#111111", ("救助站", "rescue station"))
+
+
+class _Line:
+    """A cursor that writes from left to right, in points."""
+
+    def __init__(self, axes: Axes, letters: Lettering, y: float) -> None:
+        self.axes, self.letters, self.x, self.y = axes, letters, 0.0, y
+
+    def say(self, after: float, text: str, *, size: float = 6.8, colour: str = INK, gap: float = 11.0) -> None:
+        self.axes.text(
+            self.x + after, self.y, text, va="center", color=colour, fontproperties=self.letters.font(size)
+        )  # fmt: skip
+        self.x += after + ems(text) * size + gap
+
+    def head(self, words: tuple[str, str]) -> None:
+        self.say(0, self.letters.label(words), gap=8.0)
+
+    def swatch(self, colour: str, text: str) -> None:
+        self.axes.add_patch(
+            Rectangle((self.x, self.y - 3.5), 14, 7, facecolor=colour, edgecolor=drawing.EDGE_COLOUR, linewidth=0.4)
+        )
+        self.say(17, text, gap=7.0)
+
+    def mark(self, marker: str, size: float, colour: str, words: tuple[str, str], edge: str = "white") -> None:
+        self.axes.scatter([self.x + 5], [self.y], s=size, marker=marker, c=colour, edgecolors=edge, linewidths=0.6)
+        self.say(14, self.letters.label(words))
+
+
+def draw_street_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Lettering) -> None:
+    """Draw what the colours of streets mean, in a line at the foot of their map."""
+    left, right = axes.get_xlim()
+    bottom = axes.get_ylim()[0]
+    scale = (right - left) / (axes.get_position().width * INCHES[0] * 72)
+    words = siting_drawing.street_words(what.limit)
+    for i, kind in enumerate(sorted(set(scene.line_class.tolist()))):
+        y = bottom + (4 + 9 * i) * scale
+        colour = siting_drawing.STREET_COLOURS[kind]
+        axes.plot([left + 4 * scale, left + 18 * scale], [y, y], color=colour, linewidth=2, zorder=9)
+        axes.text(left + 22 * scale, y, letters.label(words[kind]), va="center", zorder=9,
+                  fontproperties=letters.font(6.2))  # fmt: skip
