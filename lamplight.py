@@ -154,6 +154,7 @@ def import_(
     metavar="DATE",
     help="Only areas in force on this day (2026-01-31); lists those without a named person then.",
 )
+@click.option("--plan", metavar="RUN", help="As if this plan of sites (a run of lamplight site) were carried out.")
 @click.option("--version", "versions", multiple=True, type=int, metavar="ID",
               help="Use this version of a layer instead of the current one; may be repeated.")  # fmt: skip
 @click.option("--level", type=click.Choice([*LEVELS, "grid_cell"]), help="The tier to print and to colour maps by.")
@@ -161,8 +162,8 @@ def import_(
 @store_options
 def coverage(
     minutes: tuple[int, ...], function: str | None, at: str | None, mode: str, walk_kmh: float, places: str,
-    planned: bool, spread: str, snap_m: float, on: str | None, versions: tuple[int, ...], level: str | None,
-    out: Path | None, db: str, as_json: bool,
+    planned: bool, spread: str, snap_m: float, on: str | None, plan: str | None, versions: tuple[int, ...],
+    level: str | None, out: Path | None, db: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure which people, streets and hours are within reach of a service point."""
     from layers.hours import parse_hour_of_week
@@ -172,12 +173,12 @@ def coverage(
     from planner.runs import STEPS, run_coverage
     from web.text_tables import coverage_text
 
+    store = Store(db)
     question = CoverageQuestion(
         thresholds_s=minutes, function=function, at=None if at is None else parse_hour_of_week(at), mode=mode,
         walk_kmh=walk_kmh, places=places, planned=planned, spread=spread, snap_limit_m=snap_m,
-        on=_day(on),
+        on=_day(on), plan=None if plan is None else store.run(plan).id,
     )  # fmt: skip
-    store = Store(db)
     with Progress(STEPS) as progress:
         run = run_coverage(store, question, versions=_chosen(store, versions), progress=progress)
     written = [] if out is None else _write_coverage(store, run, out, level)

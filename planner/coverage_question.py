@@ -29,6 +29,7 @@ class CoverageQuestion:
     planned : whether points still to be built or converted count as well (a scenario).
     spread : how totals of areas are spread, see ``planner.demand.spread_totals``.
     snap_limit_m : a point further from every usable street is not on the network.
+    plan : id of a siting run whose points count as if they stood, and whose closed ones as if they did not.
     on : the day whose areas are in force and whose roster is checked; None takes all areas and leaves the roster aside.
 
     Raises QuestionError on anything else.
@@ -44,6 +45,7 @@ class CoverageQuestion:
     spread: str = "streets"
     snap_limit_m: float = 200.0
     on: dt.date | None = None
+    plan: str | None = None
 
     def __post_init__(self) -> None:
         if not self.thresholds_s:
@@ -77,6 +79,7 @@ class CoverageQuestion:
             "spread": self.spread,
             "snap_limit_m": float(self.snap_limit_m),
             "on": None if self.on is None else self.on.isoformat(),
+            "plan": self.plan,
         }
 
 

@@ -1,5 +1,6 @@
 """Where the demo city could open further service points: rooms to let, public buildings, and points to improve."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
@@ -52,8 +53,10 @@ def candidate_layer(
         _variants("build", place[both], names[both], lon[both], lat[both], wanted, rng),
         _variants(
             "upgrade",
-            *(service_points[column].to_numpy(object)[weak] for column in ("code", "name")),
-            *shapely.get_coordinates(service_points.geometry.to_numpy()[weak]).T,
+            service_points["code"].to_numpy(object)[weak],
+            service_points["name"].to_numpy(object)[weak],
+            shapely.get_x(service_points.geometry.to_numpy()[weak]),
+            shapely.get_y(service_points.geometry.to_numpy()[weak]),
             wanted,
             rng,
         ),
@@ -62,7 +65,7 @@ def candidate_layer(
 
 
 def _variants(
-    state: str, place: Any, name: Any, lon: Any, lat: Any, wanted: dict[str, Any], rng: np.random.Generator
+    state: str, place: Any, name: Any, lon: Any, lat: Any, wanted: Mapping[str, Any], rng: np.random.Generator
 ) -> gpd.GeoDataFrame:
     (low, high), (least, most) = wanted["cost"][state], wanted["capacity"][state]
     count = len(place)

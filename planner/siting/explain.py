@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from layers.records import FUNCTIONS
 from planner.area_statistics import sum_by
 from planner.siting.case import Case
 from planner.siting.methods import Decision
@@ -47,6 +48,7 @@ def site_table(case: Case, decision: Decision, watch: Watch) -> pd.DataFrame:
         "action": np.where(np.arange(len(column)) < len(opened), sites.state[column], "close").astype(object),
         "code": sites.code[column],
         "name": sites.name[column],
+        "place": sites.place[column],
         "street": np.where(segment >= 0, streets, ""),
         "area_code": code,
         "area_name": name,
@@ -56,6 +58,8 @@ def site_table(case: Case, decision: Decision, watch: Watch) -> pd.DataFrame:
         "offset_m": sites.positions.offset_m[column],
         "cost": np.where(np.arange(len(column)) < len(opened), sites.cost[column], 0.0),
         "capacity": sites.capacity[column],
+        "functions": [",".join(f for f in FUNCTIONS if f in sites.functions[j]) for j in column],
+        "hours": sites.hours[column],
         "load": decision.load[column],
         "period": decision.period[column],
         "adds_alone": np.concatenate([alone, none]),

@@ -12,7 +12,7 @@ from gis.modes import travel_by
 from gis.network import Positions, StreetNetwork
 from gis.notes import counted
 from gis.street_pieces import StreetPieces, locate
-from layers.records import FUNCTIONS
+from layers.records import ALWAYS_OPEN, FUNCTIONS
 from planner.coverage_inputs import HOURS_A_WEEK, CoverageInputs, select
 from planner.demand import AreaTier
 from planner.notes import Note
@@ -27,8 +27,9 @@ class Sites:
 
     code, name : (s,). place : (s,) what at most one variant is chosen of. state : (s,) "existing", "build",
     "convert" or "upgrade". cost : (s,) >= 0, 0 for existing points as they are. capacity : (s,) NaN where unknown.
-    functions : (s,) frozensets. open_then : (s,) open at the hour asked about, all True where none was. open_week :
-    (s, 168) open on the stroke of each hour, Monday 00:00 first. lon, lat : (s,) degrees.
+    functions : (s,) frozensets. hours : (s,) opening hours as recorded. open_then : (s,) open at the hour asked about,
+    all True where none was. open_week : (s, 168) open on the stroke of each hour, Monday 00:00 first.
+    lon, lat : (s,) degrees.
     positions : (s,) on the network. withheld positions are in here as well: who draws them decides.
     """
 
@@ -39,6 +40,7 @@ class Sites:
     cost: NDArray[np.float64]
     capacity: NDArray[np.float64]
     functions: NDArray[np.object_]
+    hours: NDArray[np.object_]
     open_then: NDArray[np.bool_]
     open_week: NDArray[np.bool_]
     lon: NDArray[np.float64]
@@ -66,7 +68,20 @@ class Sites:
         return offered & (self.open_then if hour is None else self.open_week[:, hour])
 
 
-_COLUMNS = ("code", "name", "place", "state", "cost", "capacity", "functions", "open_then", "open_week", "lon", "lat")
+_COLUMNS = (
+    "code",
+    "name",
+    "place",
+    "state",
+    "cost",
+    "capacity",
+    "functions",
+    "hours",
+    "open_then",
+    "open_week",
+    "lon",
+    "lat",
+)
 
 
 def joined(existing: Sites, candidates: Sites) -> Sites:
@@ -150,7 +165,7 @@ def _plain(
     codes, every = np.array(code, object), np.full(count, EVERYTHING, object)
     return Sites(
         codes, name, codes, np.full(count, "build", object), np.ones(count), np.full(count, np.nan), every,
-        np.ones(count, bool), np.ones((count, HOURS_A_WEEK), bool), lon, lat, at,
+        np.full(count, ALWAYS_OPEN, object), np.ones(count, bool), np.ones((count, HOURS_A_WEEK), bool), lon, lat, at,
     )  # fmt: skip
 
 
