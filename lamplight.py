@@ -40,6 +40,8 @@ SCENARIOS = ("day", "night", "winter", "loss")
 FRONTIERS = ("cost", "equity")
 SIZES = ("town", "city", "metro")
 WALK_KMH = 4.5
+#: New points the demo plans for, within ten minutes on foot.
+DEMO_SITES = 10
 
 
 def _day(text: str | None) -> date | None:
@@ -168,10 +170,8 @@ def coverage(
     """Measure which people, streets and hours are within reach of a service point."""
     from layers.hours import parse_hour_of_week
     from layers.store import Store
-    from planner.coverage_answer import coverage_json
     from planner.coverage_question import CoverageQuestion
     from planner.runs import STEPS, run_coverage
-    from web.text_tables import coverage_text
 
     store = Store(db)
     question = CoverageQuestion(
@@ -181,12 +181,7 @@ def coverage(
     )  # fmt: skip
     with Progress(STEPS) as progress:
         run = run_coverage(store, question, versions=_chosen(store, versions), progress=progress)
-    written = [] if out is None else _write_coverage(store, run, out, level)
-    if as_json:
-        _say(coverage_json(run, level=level), True, "")
-    else:
-        click.echo(coverage_text(run, level=level))
-        _list_files(written)
+    _show(store, run, out, level, as_json)
 
 
 @main.command(short_help="选址 Choose where the next service points should stand.")
@@ -248,8 +243,6 @@ def site(
     """
     from layers.store import Store
     from planner.runs import SITING_STEPS, run_siting
-    from planner.siting.answer_json import siting_json
-    from web.siting_text import siting_text
 
     if close_allowed and from_scratch:
         raise QuestionError("--close-allowed 与 --from-scratch 只能选一", "choose --close-allowed or --from-scratch")
@@ -264,12 +257,7 @@ def site(
     )  # fmt: skip
     with Progress(SITING_STEPS) as progress, Interrupt() as stop:
         run = run_siting(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
-    written = [] if out is None else _write_siting(store, run, out, question.level)
-    if as_json:
-        _say(siting_json(run), True, "")
-    else:
-        click.echo(siting_text(run))
-        _list_files(written)
+    _show(store, run, out, question.level if question.problem in ("equity", "frontier") else None, as_json)
 
 
 @main.command(short_help="示例城市 Build the fictional city Linjiang and analyse it.")
@@ -287,7 +275,9 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
     from layers.hours import parse_hour_of_week
     from layers.store import Store
     from planner.coverage_question import CoverageQuestion
-    from planner.runs import STEPS, run_comparison, run_coverage
+    from planner.runs import SITING_STEPS, STEPS, run_comparison, run_coverage, run_siting
+    from planner.siting.question import SitingQuestion
+    from web.siting_text import siting_text
     from web.text_tables import comparison_text, coverage_text
 
     if db == DEFAULT_STORE:  # never into the user's own city
@@ -296,22 +286,30 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
     _fill_demo(store, size, seed, out / f"linjiang-{size}")
     always = CoverageQuestion(on=_day(store.setting("data_date")))
     night = replace(always, at=parse_hour_of_week("Sun 02:00"))
+    next_points = SitingQuestion("mclp", CoverageQuestion(thresholds_s=(600,)), count=DEMO_SITES)
     answers = []
-    for question, folder in ((always, out), (night, out / "night")):
-        with Progress(STEPS) as progress:
-            run = run_coverage(store, question, progress=progress)
-        answers.append((run, _write_coverage(store, run, folder, None)))
-    change = run_comparison(store, *(run.id for run, _ in answers))
+    for question, folder in ((always, out), (night, out / "night"), (next_points, out)):
+        if isinstance(question, SitingQuestion):
+            with Progress(SITING_STEPS) as progress, Interrupt() as stop:
+                run = run_siting(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
+        else:
+            with Progress(STEPS) as progress:
+                run = run_coverage(store, question, progress=progress)
+        answers.append((run, _write(store, run, folder, None)))
+    (day, _), (sunday, _), (sited, _) = answers
+    change = run_comparison(store, day.id, sunday.id)
     summary = {
         "store": store.address,
         "runs": [run.id for run, _ in answers],
         "comparison": change.id,
         "files": [str(path) for _, written in answers for path in written],
     }
-    _say(summary, as_json, coverage_text(answers[0][0], level="subdistrict"))
+    _say(summary, as_json, coverage_text(day, level="subdistrict"))
     if not as_json:
         click.echo("\n周日凌晨两点少覆盖多少 / what is lost on Sunday at 02:00")
         click.echo(comparison_text(change, level="district"))
+        click.echo(f"\n接下来 {DEMO_SITES} 个点设在哪里 / where the next {DEMO_SITES} points should stand")
+        click.echo(siting_text(sited))
         for _, written in answers:
             _list_files(written)
         click.echo(f"数据库 / store: {store.address}")
@@ -379,10 +377,9 @@ def compare(before: str | None, after: str | None, level: str, db: str, as_json:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write run ID's files again, here.")
 @store_options
 def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> None:
-    """List the analyses kept, or show the coverage run ID."""
+    """List the analyses kept, or show the coverage or siting run ID."""
     from layers.store import Store
-    from planner.coverage_answer import coverage_json
-    from web.text_tables import coverage_text, run_list
+    from web.text_tables import run_list
 
     store = Store(db)
     if run_id is None:
@@ -394,13 +391,7 @@ def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> N
         ]  # fmt: skip
         _say({"runs": listed}, as_json, run_list(kept))
         return
-    run = store.run(run_id)
-    if run.kind != "coverage":
-        raise QuestionError(f"分析 {run_id} 不是覆盖分析", f"run {run_id} is a {run.kind}, not a coverage run")
-    written = [] if out is None else _write_coverage(store, run, out, None)
-    _say(coverage_json(run), as_json, coverage_text(run))
-    if not as_json:
-        _list_files(written)
+    _show(store, store.run(run_id), out, None, as_json)
 
 
 @main.command("layers", short_help="图层版本 List the layers imported, with their versions.")
@@ -476,18 +467,38 @@ def _import_candidates(store: "Store", file: Path, as_json: bool) -> None:
         raise RecordError("没有一个候选点可用", "no candidate was accepted")
 
 
-def _write_siting(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:
-    from web.siting_files import WRITERS, write_siting
+def _write(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:
+    """Write the files of a coverage or siting run."""
+    from web.coverage_files import WRITERS as COVERAGE_WRITERS
+    from web.coverage_files import write_coverage
+    from web.siting_files import WRITERS as SITING_WRITERS
+    from web.siting_files import write_siting
 
-    with Progress(list(WRITERS), "写出 writing") as progress:
-        return write_siting(store, run, out, level=level, progress=progress)
+    kinds = {"coverage": (COVERAGE_WRITERS, write_coverage), "siting": (SITING_WRITERS, write_siting)}
+    writers, write = kinds[run.kind]
+    with Progress(list(writers), "写出 writing") as progress:
+        return write(store, run, out, level=level, progress=progress)
 
 
-def _write_coverage(store: "Store", run: "Run", out: Path, level: str | None) -> list[Path]:
-    from web.coverage_files import WRITERS, write_coverage
+def _show(store: "Store", run: "Run", out: Path | None, level: str | None, as_json: bool) -> None:
+    """Print a coverage or siting run and write its files."""
+    from planner.coverage_answer import coverage_json
+    from planner.siting.answer_json import siting_json
+    from web.siting_text import siting_text
+    from web.text_tables import coverage_text
 
-    with Progress(list(WRITERS), "写出 writing") as progress:
-        return write_coverage(store, run, out, level=level, progress=progress)
+    if run.kind not in ("coverage", "siting"):
+        raise QuestionError(
+            f"分析 {run.id} 不是覆盖分析或选址方案",
+            f"run {run.id} is a {run.kind}, neither coverage nor a plan of sites",
+        )
+    written = [] if out is None else _write(store, run, out, level)
+    covers = run.kind == "coverage"
+    if as_json:
+        _say(coverage_json(run, level=level) if covers else siting_json(run, level=level), True, "")
+    else:
+        click.echo(coverage_text(run, level=level) if covers else siting_text(run))
+        _list_files(written)
 
 
 def _chosen(store: "Store", versions: tuple[int, ...]) -> dict[tuple[str, str], int]:

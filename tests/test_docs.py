@@ -88,10 +88,13 @@ def test_every_reason_to_refuse_a_row_is_listed_in_its_own_words() -> None:
         assert f"| `{code}` | {zh} | {en} |" in section, code
 
 
-def test_every_option_of_coverage_is_explained_to_planners() -> None:
+@pytest.mark.parametrize("verb", ["coverage", "site"])
+def test_every_option_is_explained_to_planners(verb: str) -> None:
     text = (ROOT / "docs" / "planner.md").read_text("utf-8")
-    for option in lamplight.main.commands["coverage"].params:
+    for option in lamplight.main.commands[verb].params:
         assert option.opts[0] in text, option.opts[0]
+    for problem in lamplight.PROBLEMS:
+        assert f"| `{problem}` |" in text, problem
 
 
 def test_docs_name_no_folder_of_a_machine() -> None:
