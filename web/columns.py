@@ -89,8 +89,9 @@ _KNOWN = {
     "after_m": ("之后时限内（米）", "within reach after (m)", WHOLE, 1),
     "longest_before_s": ("之前最远处时间（分钟）", "farthest spot before (min)", ONE, 60),
     "longest_after_s": ("之后最远处时间（分钟）", "farthest spot after (min)", ONE, 60),
-    "beyond": ("仍在时限外人口", "people still beyond reach", WHOLE, 1),
-    "unreachable": ("其中任何候选点都不可达", "of these, reached by no candidate", WHOLE, 1),
+    "place": ("场所", "place", TEXT, 1),
+    "functions": ("服务功能", "functions", TEXT, 1),
+    "hours": ("开放时间", "hours", TEXT, 1),
     "count": ("点数", "points", WHOLE, 1),
     "gap": ("离最优至多差", "at most from the best", "0.00%", 1),
     "optimal": ("已证明最优", "proven best", TEXT, 1),
@@ -116,6 +117,8 @@ _BY_UNIT = {
     "adds_alone": ("单独增加", "adds alone"),
     "adds_last": ("最后加入时增加", "adds last"),
     "runner_up_loses": ("改用次选损失", "the runner-up loses"),
+    "beyond": ("仍在时限外", "still beyond reach"),
+    "unreachable": ("其中任何候选点都不可达", "of these, reached by no candidate"),
 }
 UNITS = {
     "people": ("人", "people", WHOLE, 1),
@@ -123,7 +126,11 @@ UNITS = {
     "metres": ("公里", "km", ONE, 1000),
     "share": ("占比", "share", PERCENT, 1),
     "points": ("个", "points", WHOLE, 1),
-    "person_s": ("人时", "person-hours", ONE, 3600),
+    "people_s": ("人·小时", "person-hours", ONE, 3600),
+    "person_s": ("人·小时", "person-hours", ONE, 3600),
+    "reports_s": ("起·小时", "report-hours", ONE, 3600),
+    "metres_s": ("公里·小时", "km-hours", ONE, 3_600_000),
+    "share_s": ("平均分钟", "min on average", ONE, 60),
     "s": ("分钟", "min", ONE, 60),
 }
 _THRESHOLD = re.compile(r"(?P<what>[a-z_]+)_(?P<seconds>\d+)")

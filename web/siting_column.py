@@ -2,16 +2,17 @@
 
 from matplotlib.axes import Axes
 
-from web import drawing, siting_words
-from web.fonts import Lettering
+from web import siting_words
+from web.fonts import Lettering, ems
 from web.labels import shortened
 from web.picture_column import INK, LINE, PALE, Column
-from web.siting_drawing import CLOSED_COLOUR, COLUMNS, SitingDrawing, place_of
+from web.siting_drawing import CLOSED_COLOUR, SitingDrawing, added, place_of
 from web.siting_figures import bar_row, who_gains
 from web.siting_marks import draw_mark
 
-#: Lines kept for whom the sites leave out, heading included; the most areas listed there and among those that gain.
-LEFT_LINES, MOST_LEFT, MOST_GAINING = 8.5, 5, 6
+#: Lines kept for whom the sites leave out, heading included, and the most areas listed there; how many of those that
+#: gain are listed, fewer where there are many sites.
+LEFT_LINES, MOST_LEFT, LEAST_GAINING, MOST_GAINING = 8.5, 5, 3, 8
 _SIZE = 6.9
 
 
@@ -19,9 +20,9 @@ def write(axes: Axes, what: SitingDrawing, letters: Lettering, *, bars: bool) ->
     """Write the column. bars : whether it also shows which areas gain, for which the maps left no room."""
     column = Column(axes, letters)
     _totals(column, what)
-    rows = who_gains(what, letters, MOST_GAINING) if bars else []
-    kept = (LEFT_LINES + (len(rows) + 3 if rows else 0)) * LINE
-    _sites(column, what, kept)
+    free = int(column.y / LINE - LEFT_LINES - 1.1 * len(what.shown_sites()) - 5)
+    rows = who_gains(what, letters, min(max(free, LEAST_GAINING), MOST_GAINING)) if bars else []
+    _sites(column, what, (LEFT_LINES + (len(rows) + 3 if rows else 0)) * LINE)
     if rows:
         column.head(("受益最多", "Who gains most"))
         for name, before, after in rows:
@@ -33,16 +34,16 @@ def _totals(column: Column, what: SitingDrawing) -> None:
     """Write the shares within the limit before and after, with a bar each."""
     letters, totals = column.letters, what.totals
     column.head((f"{what.limit} 分钟内", f"Within {what.limit} min"))
-    for measure, whole in COLUMNS.items():
+    for measure, whole in siting_words.COLUMNS.items():
         if not totals[whole] > 0:
             continue
         before, after = (totals[f"{whole}_{side}"] / totals[whole] for side in ("before", "after"))
-        bar_row(column, letters.label(drawing.MEASURE_NAMES[measure]), before, after)
+        bar_row(column, letters.label(siting_words.DEMAND_OF[measure]), before, after)
 
 
 def _sites(column: Column, what: SitingDrawing, kept: float) -> None:
     """List the sites with what each adds, as many as fit above ``kept``; the rest is counted."""
-    letters, unit = column.letters, what.plan["unit"]
+    letters, unit = column.letters, what.site_unit
     sites = what.shown_sites().to_dict("records")
     column.head(("点位与各自增加", "Sites, and what each adds once the others stand"))
     if not sites:
@@ -53,13 +54,13 @@ def _sites(column: Column, what: SitingDrawing, kept: float) -> None:
     shown = sites if len(sites) <= room else sites[: room - 1]
     for site in shown:
         _mark(column, site)
-        name = letters.name(place_of(site), str(site["code"]))
-        added = siting_words.brief_amount(site["adds_last"], unit)
-        if site["action"] != "build":
-            words = siting_words.ACTION_NAMES.get(site["action"], (site["action"], site["action"]))
-            name = f"{words[0] if letters.can(words[0]) else words[1]} {name}"
-        column.put(0.075, shortened(name, 19 if added else 25), size=_SIZE)
-        column.put(1.0, added, size=_SIZE, right=True)
+        adds = added(site, unit)
+        words = siting_words.ACTION_NAMES.get(site["action"], (site["action"], site["action"]))
+        action = "" if site["action"] == "build" else (words[0] if letters.can(words[0]) else words[1]) + " "
+        most = (21 if adds else 26) - ems(action)
+        name = letters.name(place_of(site, most), str(site["code"]))
+        column.put(0.075, action + shortened(name, most), size=_SIZE)
+        column.put(1.0, adds, size=_SIZE, right=True)
         column.y -= LINE * 1.06
     if len(shown) < len(sites):
         more = len(sites) - len(shown)
@@ -77,24 +78,24 @@ def _mark(column: Column, site: dict[str, object]) -> None:
 
 
 def _left_out(column: Column, what: SitingDrawing) -> None:
-    """List the areas with most people still beyond reach, as many as fit."""
-    letters = column.letters
-    rows = [row for row in what.tables["left_out"].to_dict("records")[:MOST_LEFT] if row["people"] >= 0.5]
+    """List the areas with most demand still beyond reach, as many as fit."""
+    letters, unit = column.letters, siting_words.demand_unit(what.parameters)
+    rows = what.left_out(MOST_LEFT)
     if not rows:
         return
-    limit = what.limit
-    column.head((f"仍在 {limit} 分钟外的人口最多", f"Most people still beyond {limit} min"))
-    never = any(row["unreachable"] >= 0.5 for row in rows)
+    never = any(row["unreachable"] > 0 for row in rows)
     if never:
-        words = ("其中候选点都不可达", "no candidate reaches")
-        column.y += LINE * 0.9
-        column.put(1.0, words[0] if letters.can(words[0]) else words[1], size=5.8, right=True, colour=PALE)
-        column.y -= LINE * 0.9
+        words = ("候选点都不可达", "no candidate reaches")
+        for text, below in zip(words if letters.can(words[0]) else words[1:], (0.6, 1.6), strict=False):
+            column.axes.text(1.0, column.y - below * LINE, text, ha="right", va="center", color=PALE,
+                             fontproperties=letters.font(6))  # fmt: skip
+    zh, en = siting_words.unit_words(unit)
+    column.head((f"仍在 {what.limit} 分钟外（{zh}）", f"Still beyond {what.limit} min ({en})"))
     for row in rows:
         if column.y < LINE * 0.5:
             return
         column.put(0, shortened(letters.name(str(row["name"]), str(row["area_code"])), 15), size=_SIZE)
-        column.put(0.72 if never else 1.0, f"{row['people']:,.0f}", size=_SIZE, right=True, colour=INK)
+        column.put(0.72 if never else 1.0, siting_words.figure(row["people"], unit), size=_SIZE, right=True, colour=INK)
         if never:
-            column.put(1.0, f"{row['unreachable']:,.0f}", size=_SIZE, right=True, colour=PALE)
+            column.put(1.0, siting_words.figure(row["unreachable"], unit), size=_SIZE, right=True, colour=PALE)
         column.y -= LINE

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pandas import DataFrame, Series
 
 from web import siting_words
-from web.drawing import MEASURE_NAMES, Drawing, both, minutes, parts_of
+from web.drawing import Drawing, both, minutes, parts_of
+from web.fonts import ems
+from web.labels import shortened
+from web.siting_words import COLUMNS, DEMAND_OF
 
-#: What is counted within the time limit, as in the columns "people", "people_before" and "people_after".
-COLUMNS = {"people": "people", "street": "street_m", "reports": "reports"}
 #: One hue for all that is new (ColorBrewer's Greens), light enough under streets; orange for what is lost or beyond.
 NEW_COLOUR, CLOSED_COLOUR, RUNNER_UP_COLOUR = "#0a7d45", "#a3261d", "#5c5c5c"
 GAIN_COLOURS = ("#e2f3dc", "#bfe5b5", "#93d08b", "#63b568")
@@ -61,10 +62,13 @@ class SitingDrawing(Drawing):
 
     @property
     def measure(self) -> str:
-        """What shares are of: who was asked for, "street" where no area has any of them."""
-        kinds = {kind for kind, _ in self.parameters["demand"]}
-        wanted = {frozenset({"reports"}): "reports", frozenset({"streets"}): "street"}.get(frozenset(kinds), "people")
-        return wanted if np.nansum(self.areas[COLUMNS[wanted]].to_numpy(float)) > 0 else "street"
+        """What shares are of: who was asked for, "street" where the city has none of them."""
+        return siting_words.measure(self.parameters, self.totals)
+
+    @property
+    def site_unit(self) -> str:
+        """The unit of what a site adds."""
+        return str(self.plan.get("worth_unit", self.plan["unit"]))
 
     def share(self, areas: DataFrame, side: str) -> NDArray[np.float64]:
         """Return the (n,) share of each area within the limit, ``side`` "before" or "after"; NaN where it has none."""
@@ -117,6 +121,12 @@ class SitingDrawing(Drawing):
         """How many of the points that change are not shown."""
         return len(self.tables["sites"]) - len(self.shown_sites())
 
+    def left_out(self, most: int) -> list[dict[str, Any]]:
+        """Return up to ``most`` areas with demand still beyond reach, worst first; what rounds to nothing is none."""
+        unit = siting_words.demand_unit(self.parameters)
+        rows = self.tables["left_out"].head(most).to_dict("records")
+        return [row for row in rows if siting_words.figure(row["people"], unit) != siting_words.figure(0.0, unit)]
+
     def story(self) -> list[tuple[str, str]]:
         """Return the sentences that may be shown, (Chinese, English)."""
         told = self.tables["story"]
@@ -147,11 +157,17 @@ class SitingDrawing(Drawing):
         return np.array([pattern.search(str(text)) is not None for text in texts], bool)
 
 
-def place_of(site: Mapping[str, Any]) -> str:
-    """Name where a site stands: its name or street, and its area."""
+def place_of(site: Mapping[str, Any], most: float = np.inf) -> str:
+    """Name where a site stands: name or street, and area; the first is cut so that both fit ``most`` font sizes."""
     at = next((str(site[k]) for k in ("name", "street", "code") if isinstance(site[k], str) and site[k]), "")
-    area = site["area_name"] if isinstance(site["area_name"], str) else ""
-    return " · ".join(part for part in (at, area) if part)
+    area = f" · {site['area_name']}" if isinstance(site["area_name"], str) and site["area_name"] else ""
+    return shortened(at, max(most - ems(area), most / 3)) + area
+
+
+def added(site: Mapping[str, Any], unit: str) -> str:
+    """Write what a site adds once the others stand, as a number with its sign; "" where nobody measured it."""
+    value = site["adds_last"]
+    return siting_words.figure(value, unit, sign=True) if np.isfinite(value) else ""
 
 
 def gain_edges(gain: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -183,7 +199,7 @@ def gain_labels(edges: NDArray[np.float64], measure: str) -> list[str]:
 
 def gain_words(measure: str) -> tuple[str, str]:
     """Name what areas are coloured by in the view of gains."""
-    zh, en = MEASURE_NAMES[measure]
+    zh, en = DEMAND_OF[measure]
     return f"新增覆盖的{zh}", f"more {en} within reach"
 
 

@@ -10,7 +10,7 @@ from web.columns import UNITS
 from web.fonts import Lettering, ems
 from web.labels import shortened
 from web.picture_column import INK, LINE, PALE, Column
-from web.picture_maps import Scene
+from web.picture_maps import Scene, head
 from web.picture_page import INCHES, Room
 from web.siting_drawing import CLOSED_COLOUR, NEW_COLOUR, SitingDrawing
 from web.siting_marks import draw_mark
@@ -65,36 +65,47 @@ def draw_bars(figure: Figure, room: Room, what: SitingDrawing, letters: Letterin
 
 
 def draw_curve(figure: Figure, room: Room, what: SitingDrawing, letters: Lettering) -> None:
-    """Draw a frontier: cost against what it brings, each plan a mark, filled where it is proven best."""
+    """Draw a frontier: what each step of cost brings, or what serving the worst-off area better takes.
+
+    Each plan is a mark with its number of points, filled where it is proven best.
+    """
     left, bottom, width, height = room
-    axes = figure.add_axes((left + 0.045, bottom + 0.06, width - 0.06, height - 0.11))
+    whole = figure.add_axes(room)
+    whole.set_axis_off()
     steps, unit = what.tables["frontier"], what.plan["unit"]
-    unit_zh, unit_en, _, divisor = UNITS[unit]
+    traded = "cost" if steps["cost"].nunique() > 1 else "worst_share"
+    value_of = UNITS[unit]
     percent = 0.01 if unit == "share" else 1.0
-    cost, value = steps["cost"].to_numpy(float), steps["value"].to_numpy(float) / divisor / percent
+    x = steps[traded].to_numpy(float) / (0.01 if traded == "worst_share" else 1.0)
+    y = steps["value"].to_numpy(float) / value_of[3] / percent
+    axes = figure.add_axes((left + 0.045, bottom + 0.075, width - 0.06, height - 0.14))
+    axes.plot(x, y, color=NEW_COLOUR, linewidth=1.4, zorder=2)
     proven = steps["optimal"].to_numpy(bool)
-    axes.plot(cost, value, color=NEW_COLOUR, linewidth=1.4, zorder=2)
     for chosen, fill in ((proven, NEW_COLOUR), (~proven, "white")):
-        axes.scatter(cost[chosen], value[chosen], s=30, c=fill, edgecolors=NEW_COLOUR, linewidths=1.2, zorder=3)
-    every = max(1, len(steps) // 12)
-    for i in range(0, len(steps), every):
+        axes.scatter(x[chosen], y[chosen], s=30, c=fill, edgecolors=NEW_COLOUR, linewidths=1.2, zorder=3)
+    for i in range(0, len(steps), max(1, len(steps) // 12)):
         axes.annotate(
-            f"{steps['count'].iloc[i]:.0f}", (cost[i], value[i]), xytext=(4, -4), textcoords="offset points", va="top",
+            f"{steps['count'].iloc[i]:.0f}", (x[i], y[i]), xytext=(4, -4), textcoords="offset points", va="top",
             color=INK, fontproperties=letters.font(7),
         )  # fmt: skip
-    axes.set_xlabel(letters.label(("费用", "cost")), fontproperties=letters.font(8), color=INK)
-    said = "%" if unit == "share" else letters.label((unit_zh, unit_en))
-    axes.set_title(said, fontproperties=letters.font(8), color=INK, loc="left", pad=4)
+    titles = {
+        "cost": ("每一档费用带来什么", "what each step of cost brings"),
+        "worst_share": ("覆盖总量与最差辖区", "coverage against the worst-off area"),
+    }
+    below = {"cost": ("费用", "cost"), "worst_share": ("最差辖区覆盖 %", "% covered in the worst-off area")}
+    head(whole, letters, titles[traded])
+    said = "%" if unit == "share" else letters.label(value_of[:2])
+    axes.set_title(f"{what.limit} min: {said}", fontproperties=letters.font(7.5), color=INK, loc="left", pad=4)
+    axes.set_xlabel(letters.label(below[traded]), fontproperties=letters.font(8), color=INK)
+    key = ("数字为新设点数；实心者已证明最优", "numbers: new points; filled: proven best")
+    whole.text(0.55, 0.0, letters.label(key), ha="center", color=PALE, fontproperties=letters.font(6.5))
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_fontproperties(letters.font(7))
-    axes.ticklabel_format(style="plain", useOffset=False)
-    axes.yaxis.set_major_formatter(lambda v, _: f"{v:,g}")
-    axes.xaxis.set_major_formatter(lambda v, _: f"{v:,g}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda v, _: f"{v:,g}")
     axes.margins(x=0.08, y=0.1)
     axes.grid(color="#e3e3df", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    key = ("数字为点数；实心者已证明最优", "numbers count points; filled marks are proven best")
-    axes.set_title(letters.label(key), fontproperties=letters.font(6.5), color=PALE, loc="right", pad=4)
 
 
 def draw_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Lettering) -> None:

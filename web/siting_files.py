@@ -24,14 +24,14 @@ def write_siting(
 ) -> list[Path]:
     """Write ``run`` into ``folder`` in every format and return the paths.
 
-    level : the tier the maps colour; where None, the finest that reads on one page.
-    Raises QuestionError if the run has no area of that tier.
+    level : the tier the maps colour; where None or without areas in the city, the finest that reads on one page.
     """
     return write_files(WRITERS, siting_drawing(store, run, level=level), folder, progress)
 
 
 def siting_drawing(store: Store, run: Run, *, level: str | None = None) -> SitingDrawing:
     """Join ``run`` with the geometry of the records it was computed from."""
+    level = level if level in set(run.tables["areas"]["level"]) else None
     return SitingDrawing(
         **drawing_of(store, run, level), parameters=run.parameters, question=siting_words.question(run)
     )

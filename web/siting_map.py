@@ -10,7 +10,7 @@ from folium.utilities import JsCode
 from geopandas import GeoDataFrame
 from numpy.typing import NDArray
 
-from web import drawing, map_parts, siting_drawing, siting_map_parts
+from web import drawing, map_parts, siting_drawing, siting_map_parts, siting_words
 from web.offline_page import LINE_TOLERANCE, OfflineMap, bounds_of, longest_that_fit, outlines, render, simplified
 from web.siting_drawing import BEYOND, KEPT, LOST, NEW, SitingDrawing
 
@@ -69,7 +69,7 @@ def siting_map(what: SitingDrawing, path: Path) -> None:
 def _area_data(what: SitingDrawing, areas: GeoDataFrame, edges: NDArray[np.float64]) -> map_parts.AreaData:
     before, after = what.share(areas, "before"), what.share(areas, "after")
     gain = what.gain(areas)
-    column = siting_drawing.COLUMNS[what.measure]
+    column = siting_words.COLUMNS[what.measure]
     per, decimals = (1000, 1) if what.measure == "street" else (1, 0)
     beyond = (areas[column] - areas[f"{column}_after"]).to_numpy(float) / per
     whole = areas[column].to_numpy(float) / per
@@ -82,7 +82,7 @@ def _area_data(what: SitingDrawing, areas: GeoDataFrame, edges: NDArray[np.float
         ]
         for b, a, g, rest, all_ in zip(before, after, gain, beyond, whole, strict=True)
     ]
-    zh, en = drawing.MEASURE_NAMES[what.measure]
+    zh, en = siting_words.DEMAND_OF[what.measure]
     km = (" km" if what.measure == "street" else "",) * 2
     labels = [
         f"{what.limit} 分钟内 within {what.limit} min",

@@ -161,7 +161,7 @@ def site_rows(what: SitingDrawing) -> list[tuple[float, float, str, str, str, st
             str(site["action"]),
             site["mark"],
             escape(f"{site['mark']} {place_of(site)}"),
-            card_html(f"{site['mark']} {place_of(site)}", str(site["code"]), site_facts(site, what.plan["unit"])),
+            card_html(f"{site['mark']} {place_of(site)}", str(site["code"]), site_facts(site, what.site_unit)),
         )
         for site in what.shown_sites().to_dict("records")
     ]
@@ -202,7 +202,7 @@ def runner_up_rows(what: SitingDrawing) -> list[tuple[float, float, str]]:
                 "",
                 [
                     ("位置 place", site["runner_up"]),
-                    ("改用则损失 if taken, lost", _said(site["runner_up_loses"], what.plan["unit"])),
+                    ("改用则损失 if taken, lost", _said(site["runner_up_loses"], what.site_unit)),
                 ],
             ),
         )
@@ -236,7 +236,7 @@ def _sites_html(what: SitingDrawing) -> str:
     sites = what.shown_sites().to_dict("records")
     if not sites:
         return ""
-    unit = what.plan["unit"]
+    unit = what.site_unit
     items = []
     for i, site in enumerate(sites):
         action = both(siting_words.ACTION_NAMES.get(site["action"], (str(site["action"]), "")))
@@ -245,23 +245,25 @@ def _sites_html(what: SitingDrawing) -> str:
         items.append(
             f'<li><button type="button" data-site="{i}"><span class="site {escape(str(site["action"]))}">'
             f"{site['mark']}</span>{at}"
-            f"<b>{siting_words.brief_amount(site['adds_last'], unit)}</b></button></li>"
+            f"<b>{siting_drawing.added(site, unit)}</b></button></li>"
         )
     said = "右列：其余已定后该点增加的 right: what it adds once the others stand"
     return f'<h3>点位 Sites</h3><p class="en">{said}</p><ol>{"".join(items)}</ol>'
 
 
 def _left_out_html(what: SitingDrawing, most: int = 8) -> str:
-    rows = what.tables["left_out"].to_dict("records")
+    unit = siting_words.demand_unit(what.parameters)
     beyond = "".join(
-        f"<tr><td>{escape(str(row['name']))}</td><td>{row['people']:,.0f}</td><td>{row['unreachable']:,.0f}</td></tr>"
-        for row in rows[:most]
-        if row["people"] >= 0.5
+        f"<tr><td>{escape(str(row['name']))}</td>"
+        + "".join(f"<td>{siting_words.figure(row[name], unit)}</td>" for name in ("people", "unreachable"))
+        + "</tr>"
+        for row in what.left_out(most)
     )
     if not beyond:
         return ""
     return (
-        "<h3>仍未覆盖 Still beyond reach</h3><table><tr><th>辖区 area</th><th>人口<br>people</th>"
+        "<h3>仍未覆盖 Still beyond reach</h3><table>"
+        f"<tr><th>辖区 area</th><th>{both(siting_words.unit_words(unit))}</th>"
         f"<th>候选点都不可达<br>no candidate reaches</th></tr>{beyond}</table>"
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from web.siting_drawing import CLOSED_COLOUR, NEW_COLOUR, SitingDrawing
 #: Diameter of a mark and size of its number, in points; smaller where there are many.
 SIZE, NUMBER, MANY = 11.5, 6.6, 25
 _RINGS = (1.0, 1.7, 2.5, 3.4)
+_HALO = (effects.withStroke(linewidth=2.2, foreground="white"),)
 _MARKERS = {"convert": "s"}
 
 
@@ -77,7 +79,7 @@ def draw_marks(axes: Axes, marks: MarksOnMap, letters: Lettering) -> None:
     for i in range(len(marks.text))[::-1]:
         if (marks.x[i], marks.y[i]) != (marks.at_x[i], marks.at_y[i]):
             to_x, to_y = [marks.at_x[i], marks.x[i]], [marks.at_y[i], marks.y[i]]
-            axes.plot(to_x, to_y, color="#111111", linewidth=0.7, zorder=9)
+            axes.plot(to_x, to_y, color="#111111", linewidth=0.8, zorder=9, path_effects=_HALO)
             axes.scatter([marks.at_x[i]], [marks.at_y[i]], s=6, c=NEW_COLOUR, edgecolors="white", linewidths=0.4,
                          zorder=9)  # fmt: skip
         draw_mark(axes, marks.x[i], marks.y[i], marks.text[i], marks.action[i], letters, marks.size)

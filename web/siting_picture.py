@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from web import drawing, siting_drawing, siting_words
+from web import siting_drawing, siting_words
 from web.fonts import Lettering, lettering
 from web.picture_maps import (
     Frame,
@@ -82,8 +82,9 @@ def map_rooms(frame: Frame) -> tuple[list[Room], Room | None]:
     each = (width - (count - 1) * GAP) / count
     tall = (high * size[count] + HEAD_INCHES) / INCHES[1]
     below = height - tall - 0.03
-    rooms = [(left + i * (each + GAP), bottom + height - tall, each, tall) for i in range(count)]
-    return rooms, (left, bottom, width, below) if below * INCHES[1] >= BARS_INCHES else None
+    bars = (left, bottom, width, below) if below * INCHES[1] >= BARS_INCHES else None
+    low = bottom + height - tall if bars else bottom + (height - tall) / 2
+    return [(left + i * (each + GAP), low, each, tall) for i in range(count)], bars
 
 
 def _write_headline(figure: Figure, what: SitingDrawing, letters: Lettering) -> None:
@@ -106,9 +107,9 @@ def _either(letters: Lettering, words: tuple[str, str]) -> tuple[str, ...]:
 
 def _share_head(what: SitingDrawing, side: str, words: tuple[str, str]) -> tuple[str, str]:
     """Return a map's heading: when, and the city's share within the limit then."""
-    column = siting_drawing.COLUMNS[what.measure]
+    column = siting_words.COLUMNS[what.measure]
     whole, part = what.totals[column], what.totals[f"{column}_{side}"]
-    zh, en = drawing.MEASURE_NAMES[what.measure]
+    zh, en = siting_words.DEMAND_OF[what.measure]
     share = f"{part / whole:.1%}" if whole > 0 else "—"
     return f"{words[0]}：{what.limit} 分钟内{zh} {share}", f"{words[1]}: {share} of {en} within {what.limit} min"
 

@@ -12,7 +12,7 @@ from web.drawing import both
 from web.siting_drawing import SitingDrawing
 from web.tables import add_segments, asked_and_sources, facts_sheet, readable, tiers_that_fit
 
-_IN_PLAN_UNIT = ("value", "bound", "adds_alone", "adds_last", "runner_up_loses")
+_IN_PLAN_UNIT, _IN_SITE_UNIT = ("value", "bound"), ("adds_alone", "adds_last", "runner_up_loses")
 #: Tables with sheets of their own, or told in the summary.
 _TOLD = ("plan", "sites", "totals", "left_out", "frontier", "story", "notes")
 _REACH = ("kept", "new", "beyond", "lost")
@@ -31,10 +31,10 @@ def siting_workbook(what: SitingDrawing, path: Path) -> None:
         "区域 Areas": readable(
             tiers_that_fit(pd.DataFrame(_plain(_with_gain(what, what.areas))), "区域 Areas", left_out)
         ),
-        "未覆盖 Left out": readable(what.tables["left_out"].rename(columns={"people": "beyond"})),
+        "未覆盖 Left out": readable(_left_out(what)),
     }
     if len(what.tables["frontier"]):
-        sheets["权衡 Frontier"] = _in_unit(what.tables["frontier"], what)
+        sheets["权衡 Frontier"] = _in_unit(what.tables["frontier"], _IN_PLAN_UNIT, what.plan["unit"])
     for name, table in what.tables.items():
         if name not in _TOLD and len(table):
             sheets[name] = readable(tiers_that_fit(table, name, left_out))
@@ -99,9 +99,14 @@ def _segments_with_gain(what: SitingDrawing) -> gpd.GeoDataFrame:
     )
 
 
-def _in_unit(table: pd.DataFrame, what: SitingDrawing) -> pd.DataFrame:
-    """Return a table whose figures in the plan's unit are headed by it."""
-    return table.rename(columns={name: f"{name}@{what.plan['unit']}" for name in _IN_PLAN_UNIT})
+def _in_unit(table: pd.DataFrame, columns: tuple[str, ...], unit: str) -> pd.DataFrame:
+    """Return a table whose figures in a unit are headed by it."""
+    return table.rename(columns={name: f"{name}@{unit}" for name in columns})
+
+
+def _left_out(what: SitingDrawing) -> pd.DataFrame:
+    named = what.tables["left_out"].rename(columns={"people": "beyond"})
+    return _in_unit(named, ("beyond", "unreachable"), siting_words.demand_unit(what.parameters))
 
 
 def _sites_sheet(what: SitingDrawing) -> pd.DataFrame:
@@ -110,7 +115,8 @@ def _sites_sheet(what: SitingDrawing) -> pd.DataFrame:
     actions = {name: both(words) for name, words in siting_words.ACTION_NAMES.items()}
     words = sites["action"].map(actions).fillna(sites["action"])
     empty = [c for c in sites if c not in ("rank", "code") and sites[c].replace("", np.nan).isna().all()]
-    return _in_unit(sites.assign(action=words).drop(columns=empty if len(sites) else []), what)
+    said = sites.assign(action=words).drop(columns=empty if len(sites) else [])
+    return _in_unit(said, _IN_SITE_UNIT, what.site_unit)
 
 
 def _summary(what: SitingDrawing) -> pd.DataFrame:
@@ -136,10 +142,10 @@ def _summary(what: SitingDrawing) -> pd.DataFrame:
         ("费用 Cost", f"{plan['cost']:,g}" if np.isfinite(plan["cost"]) else ""),
     ]
     totals = pd.DataFrame([what.totals])
-    for measure, column in siting_drawing.COLUMNS.items():
+    for measure, column in siting_words.COLUMNS.items():
         shares = [drawing.parts_of(totals[f"{column}_{side}"], totals[column])[0] for side in ("before", "after")]
         if np.isfinite(shares).all():
-            said = both(drawing.MEASURE_NAMES[measure])
+            said = both(siting_words.DEMAND_OF[measure])
             label = f"{what.limit} 分钟内{said} within {what.limit} min"
             facts.append((label, f"{shares[0]:.1%} → {shares[1]:.1%}"))
     return facts_sheet(facts)

@@ -27,15 +27,23 @@ def siting_text(run: Run) -> str:
     ]
     sites = tables["sites"].sort_values("rank", kind="stable").to_dict("records")
     if sites:
-        parts.append(_sites(sites[:MOST_ROWS], plan["unit"]))
+        parts.append(_sites(sites[:MOST_ROWS], plan.get("worth_unit", plan["unit"])))
     if len(sites) > MOST_ROWS:
         parts.append(f"……另有 {len(sites) - MOST_ROWS} 个，见表格文件 / {len(sites) - MOST_ROWS} more in the files")
     if len(tables["frontier"]):
         parts += ["", _frontier(tables["frontier"].to_dict("records"), plan["unit"])]
     left = tables["left_out"].to_dict("records")[:_MOST_LEFT_OUT]
     if left:
-        rows = [[str(row["name"]), f"{row['people']:,.0f}", f"{row['unreachable']:,.0f}"] for row in left]
-        headings = ["仍在时限外 still beyond", "人口 people", "候选点都不可达 no candidate reaches"]
+        unit = siting_words.demand_unit(run.parameters)
+        rows = [
+            [str(row["name"]), *(siting_words.figure(row[name], unit) for name in ("people", "unreachable"))]
+            for row in left
+        ]
+        headings = [
+            "仍在时限外 still beyond",
+            both(siting_words.unit_words(unit)),
+            "候选点都不可达 no candidate reaches",
+        ]
         parts += ["", text_table(headings, rows)]
     notes = [f"· {note.zh} / {note.en}" for note in tables["notes"].itertuples()]
     return "\n".join([*parts, *([""] if notes else []), *notes])
@@ -49,16 +57,21 @@ def _sites(sites: list[Mapping[str, Any]], unit: str) -> str:
             "措施 action": both(siting_words.ACTION_NAMES.get(site["action"], (site["action"], ""))),
             "期 period": f"{site['period']:.0f}" if site["period"] > 0 else "",
             "费用 cost": f"{site['cost']:,g}" if np.isfinite(site["cost"]) else "",
-            "单独 alone": siting_words.brief_amount(site["adds_alone"], unit),
-            "最后 last": siting_words.brief_amount(site["adds_last"], unit),
-            "次选少 runner-up loses": siting_words.brief_amount(site["runner_up_loses"], unit).removeprefix("+"),
+            "单独增加 alone": _figure(site["adds_alone"], unit),
+            "最后增加 last": _figure(site["adds_last"], unit),
+            "次选损失 runner-up loses": _figure(site["runner_up_loses"], unit),
             "代码 code": str(site["code"]),
             "位置 place": place_of(site),
         }
         for site in sites
     ]
     headings = [name for name in rows[0] if any(row[name] for row in rows)]
-    return text_table(headings, [[row[name] for name in headings] for row in rows], words_last=True)
+    said = f"增加与损失的单位 unit of what is added or lost: {both(siting_words.unit_words(unit))}"
+    return said + "\n" + text_table(headings, [[row[name] for name in headings] for row in rows], words_last=True)
+
+
+def _figure(value: float, unit: str) -> str:
+    return siting_words.figure(value, unit) if np.isfinite(value) else ""
 
 
 def _frontier(steps: list[Mapping[str, Any]], unit: str) -> str:

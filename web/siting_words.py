@@ -29,81 +29,148 @@ ACTION_NAMES = {
     "close": ("关闭", "close"),
 }
 DEMAND_NAMES = {"people": ("人口", "people"), "reports": ("发现报告", "reports"), "streets": ("街面", "streets")}
+DEMAND_OF = {"people": DEMAND_NAMES["people"], "reports": DEMAND_NAMES["reports"], "street": DEMAND_NAMES["streets"]}
 STOPPED = {"time": ("到时停止", "stopped at the time limit"), "cancelled": ("中途取消", "cancelled")}
 #: Problems whose value is better the less it is.
 MINIMISED = frozenset({"lscp", "pmedian", "pcenter", "cpmedian"})
 #: Problems whose value is no plain count of those within reach, so that the headline counts them itself.
 _WEIGHTED = frozenset({"backup", "robust", "periods"})
-_COUNTED = {"people": "people", "reports": "reports", "metres": "street_m"}
+#: What is counted within the time limit: its column and unit. "people", "people_before" and "people_after" and so on.
+COLUMNS = {"people": "people", "street": "street_m", "reports": "reports"}
+_MEASURE_OF = {"people": "people", "reports": "reports", "streets": "street"}
+_UNIT_OF = {"people": "people", "reports": "reports", "street": "metres"}
 Row = Mapping[str, Any]
+
+
+def measure(parameters: Row, totals: Row) -> str:
+    """Return what areas and the city are measured by: "people", "reports" or "street".
+
+    It is the one kind of demand asked for, people where there are several, streets where the city has none of them.
+    """
+    kinds = [kind for kind, _ in parameters["demand"]]
+    wanted = _MEASURE_OF.get(kinds[0], "people") if len(kinds) == 1 else "people"
+    return wanted if totals[COLUMNS[wanted]] > 0 else "street"
+
+
+def demand_unit(parameters: Row) -> str:
+    """Return the unit of demand: "share" where several kinds are weighed together."""
+    kinds = [kind for kind, _ in parameters["demand"]]
+    return _UNIT_OF[_MEASURE_OF[kinds[0]]] if len(kinds) == 1 else "share"
 
 
 def amount(value: float, unit: str) -> tuple[str, str]:
     """Write a value of a plan in its unit: 83,000 人, 83,000 people."""
+    number = figure(value, unit)
     if not math.isfinite(value):
-        return "—", "—"
-    if unit == "people":
-        return f"{value:,.0f} 人", f"{value:,.0f} people"
+        return number, number
     if unit == "reports":
-        return f"每周 {value:,.1f} 起报告", f"{value:,.1f} reports a week"
-    if unit == "metres":
-        return f"{value / 1000:,.1f} 公里街面", f"{value / 1000:,.1f} km of street"
-    if unit == "share":
-        return f"{value:.1%}", f"{value:.1%}"
-    if unit == "points":
-        return f"{value:,.0f} 个点位", f"{value:,.0f} point{'' if round(value) == 1 else 's'}"
-    if unit == "person_s":
-        return f"{value / 3600:,.0f} 人时", f"{value / 3600:,.0f} person-hours"
-    return f"{minutes(value)} 分钟", f"{minutes(value)} min"
+        return f"{number} 起周均报告", f"{number} reports a week"
+    if unit == "share" or unit not in _UNIT_WORDS:
+        return number, number
+    zh, en = _UNIT_WORDS[unit]
+    return f"{number} {zh}", f"{number} {en if number != '1' else en.removesuffix('s')}"
 
 
-def brief_amount(value: float, unit: str) -> str:
-    """Write what a site adds for a narrow column: "+12,300", "+4.2 km", "−3 min"."""
+def figure(value: float, unit: str, *, sign: bool = False) -> str:
+    """Write a value as a number alone: 12,300; streets in km, shares in percent, times in minutes, totals in hours."""
     if not math.isfinite(value):
-        return ""
-    if unit == "metres":
-        return f"{value / 1000:+,.1f} km"
+        return "—"
+    plus = "+" if sign else ""
     if unit == "share":
-        return f"{value * 100:+.1f} %"
-    if unit == "person_s":
-        return f"{value / 3600:+,.0f} h"
+        return f"{value:{plus}.1%}"
     if unit == "s":
-        return f"{value / 60:+,.1f} min"
-    return f"{value:+,.1f}" if unit == "reports" else f"{value:+,.0f}"
+        return f"{value / 60:{plus},.1f}"
+    if unit == "share_s":
+        return f"{value / 60:{plus},.2f}"
+    if unit == "metres_s":
+        return f"{value / 3_600_000:{plus},.1f}"
+    if unit.endswith("_s"):
+        return f"{value / 3600:{plus},.1f}"
+    if unit == "metres":
+        return f"{value / 1000:{plus},.1f}"
+    return f"{value:{plus},.1f}" if unit == "reports" else f"{value:{plus},.0f}"
+
+
+_UNIT_WORDS = {
+    "people": ("人", "people"),
+    "metres": ("公里街面", "km of street"),
+    "points": ("个点位", "points"),
+    "people_s": ("人·小时", "person-hours"),
+    "person_s": ("人·小时", "person-hours"),
+    "reports_s": ("起·小时", "report-hours"),
+    "metres_s": ("公里·小时", "km-hours"),
+    "share_s": ("分钟（平均）", "min on average"),
+    "s": ("分钟", "min"),
+}
+
+
+def unit_words(unit: str) -> tuple[str, str]:
+    """Name a unit, (Chinese, English)."""
+    return {"reports": ("周均报告", "reports a week"), "share": ("需求占比", "of all demand")}.get(unit) or _UNIT_WORDS[
+        unit
+    ]
 
 
 def headline(plan: Row, totals: Row, parameters: Row) -> tuple[str, str]:
     """Say in one sentence what the plan brings. totals : the city's one row of figures before and after."""
-    limit = minutes(parameters["limit_s"])
+    limit, problem = minutes(parameters["limit_s"]), plan["problem"]
     zh, en = _changed(plan)
     s = "s" if plan["opened"] + plan["closed"] == 1 else ""
-    problem, unit, value, before = plan["problem"], plan["unit"], plan["value"], plan["before"]
-    if problem == "lscp":
-        share = f"{parameters.get('share', 1.0):.0%}"
-        return f"{zh}，{limit} 分钟内到达 {share} 的需求", f"{en} bring{s} {share} of all demand within {limit} minutes"
-    if problem in MINIMISED:
-        return _shorter(plan, totals, (zh, en))
+    whom = measure(parameters, totals)
+    column = COLUMNS[whom]
+    if problem == "lscp" and totals[column] > 0:
+        whom_zh, whom_en = DEMAND_OF[whom]
+        share = f"{totals[f'{column}_after'] / totals[column]:.1%}"
+        return (
+            f"{zh}，{limit} 分钟内可达 {share} 的{whom_zh}",
+            f"{en} bring{s} {share} of {whom_en} within {limit} minutes",
+        )
     if problem == "equity":
         level_zh, level_en = LEVEL_NAMES[parameters["level"]]
-        was = (f"从 {before:.0%} ", f"from {before:.0%} ") if math.isfinite(before) else ("", "")
         return (
-            f"{zh}，覆盖最差的{level_zh}{was[0]}升至 {value:.0%}",
-            f"{en} lift{s} the worst-off {level_en} {was[1]}to {value:.0%} within {limit} minutes",
+            f"{zh}，覆盖最差的{level_zh}达到 {plan['value']:.1%}",
+            f"{en} bring{s} the worst-off {level_en} to {plan['value']:.1%} within {limit} minutes",
         )
-    if problem in _WEIGHTED and unit in _COUNTED:
-        value, before = totals[f"{_COUNTED[unit]}_after"], totals[f"{_COUNTED[unit]}_before"]
+    if problem in MINIMISED:
+        return _shorter(plan, zh, en)
+    unit, value, before = plan["unit"], plan["value"], plan["before"]
+    if problem == "capacitated":
+        served_zh, served_en = amount(value, unit)
+        return (
+            f"{zh}，{limit} 分钟内各点容量之内可服务 {served_zh}",
+            f"{en} and those there are serve {served_en} within {limit} minutes and their capacity",
+        )
+    if problem in _WEIGHTED:
+        unit, value, before = _UNIT_OF[whom], totals[f"{column}_after"], totals[f"{column}_before"]
+        if whom == "reports":
+            # the city's table counts all reports there are, the plan those of a week
+            unit, value, before = "share", value / totals[column], before / totals[column]
+    return _more(value, before, unit, limit, (zh, en, s), changed=bool(plan["opened"] + plan["closed"]))
+
+
+def _more(
+    value: float, before: float, unit: str, limit: str, who: tuple[str, str, str], *, changed: bool
+) -> tuple[str, str]:  # fmt: skip
+    """Say how many more are within the limit than before, or how many are where nobody knows or nothing changes."""
+    zh, en, s = who
     reached_zh, reached_en = amount(value, unit)
-    if not plan["opened"] + plan["closed"]:
-        return f"{zh}：{limit} 分钟内可达 {reached_zh}", f"{en}: {reached_en} within {limit} minutes"
+    of_zh, of_en = (" 的需求", " of all demand") if unit == "share" else ("", "")
+    if not changed:
+        return f"{zh}：{limit} 分钟内可达 {reached_zh}{of_zh}", f"{en}: {reached_en}{of_en} within {limit} minutes"
     if not math.isfinite(before):
-        return f"{zh}，{limit} 分钟内可达 {reached_zh}", f"{en} bring{s} {reached_en} within {limit} minutes"
+        return (
+            f"{zh}，{limit} 分钟内可达 {reached_zh}{of_zh}",
+            f"{en} bring{s} {reached_en}{of_en} within {limit} minutes",
+        )
     more_zh, more_en = amount(abs(value - before), unit)
-    if unit == "share":
-        more_zh, more_en = f"{more_zh} 的需求", f"{more_en} of all demand"
     if value < before:
-        return f"{zh}，{limit} 分钟内少覆盖 {more_zh}", f"{en} leave{s} {more_en} beyond {limit} minutes"
-    number, _, rest = more_en.partition(" ")
-    return f"{zh}，{limit} 分钟内多覆盖 {more_zh}", f"{en} bring{s} {number} more {rest} within {limit} minutes"
+        return f"{zh}，{limit} 分钟内少覆盖 {more_zh}{of_zh}", f"{en} leave{s} {more_en}{of_en} beyond {limit} minutes"
+    number = figure(value - before, unit)
+    rest = more_en.removeprefix(number)
+    return (
+        f"{zh}，{limit} 分钟内多覆盖 {more_zh}{of_zh}",
+        f"{en} bring{s} {number} more{rest}{of_en} within {limit} minutes",
+    )
 
 
 def _changed(plan: Row) -> tuple[str, str]:
@@ -112,7 +179,10 @@ def _changed(plan: Row) -> tuple[str, str]:
     if not opened and not closed:
         return "点位不变", "no point changes"
     if plan["problem"] == "mix":
-        return f"新建、改建或提升 {opened} 处", f"{opened} points built, converted or upgraded"
+        return (
+            f"新建、改建或提升 {opened} 处",
+            f"{opened} point{'' if opened == 1 else 's'} built, converted or upgraded",
+        )
     zh = [f"新增 {opened} 个"] if opened else []
     en = [f"{opened} new point{'' if opened == 1 else 's'}"] if opened else []
     if closed:
@@ -121,22 +191,24 @@ def _changed(plan: Row) -> tuple[str, str]:
     return "、".join(zh) + "点位", " and ".join(en)
 
 
-def _shorter(plan: Row, totals: Row, changed: tuple[str, str]) -> tuple[str, str]:
-    """Say how much nearer help comes: for the farthest, or on average where the value is a sum over people."""
-    zh, en = changed
-    value, before = plan["value"], plan["before"]
-    who = ("最远处到达时间", "the farthest place")
-    if plan["unit"] == "person_s":
-        people = float(totals["people"])
-        if not people > 0:
-            spent_zh, spent_en = amount(value, "person_s")
-            return f"{zh}，总行程 {spent_zh}", f"{en}: {spent_en} of travel in all"
-        who, value, before = ("人均到达时间", "the average person"), value / people, before / people
+def _shorter(plan: Row, zh: str, en: str) -> tuple[str, str]:
+    """Say how much nearer help comes: for the farthest, or on average where the value is a sum over all demand."""
+    value = plan["value"]
+    # what stands today was measured without capacities
+    before = math.nan if plan["problem"] == "cpmedian" else plan["before"]
+    who_zh, who_en = "最远处到达时间", "for the farthest place"
+    if plan["unit"] == "points":
+        return f"{zh}，共 {value:,.0f} 个点位", f"{en}, {value:,.0f} in all"
+    if plan["unit"] != "s":
+        whole = float(plan["total"])
+        if not whole > 0:
+            return f"{zh}，合计 {amount(value, plan['unit'])[0]}", f"{en}: {amount(value, plan['unit'])[1]} in all"
+        who_zh, who_en, value, before = "平均到达时间", "on average", value / whole, before / whole
     now = f"{value / 60:.1f}"
     if not math.isfinite(before):
-        return f"{zh}，{who[0]} {now} 分钟", f"{en}: {now} minutes for {who[1]}"
+        return f"{zh}，{who_zh} {now} 分钟", f"{en}: {now} minutes {who_en}"
     was = f"{before / 60:.1f}"
-    return f"{zh}，{who[0]}从 {was} 分钟变为 {now} 分钟", f"{en}: {was} minutes become {now} for {who[1]}"
+    return f"{zh}，{who_zh}从 {was} 分钟变为 {now} 分钟", f"{en}: {was} minutes become {now} {who_en}"
 
 
 def gap(plan: Row) -> tuple[str, str]:
