@@ -67,7 +67,7 @@ def draw_bars(figure: Figure, room: Room, what: SitingDrawing, letters: Letterin
 def draw_curve(figure: Figure, room: Room, what: SitingDrawing, letters: Lettering) -> None:
     """Draw a frontier: what each step of cost brings, or what serving the worst-off area better takes.
 
-    Each plan is a mark with its number of points, filled where it is proven best.
+    Each plan is a mark, filled where it is proven best; against cost its number of points stands beside it.
     """
     left, bottom, width, height = room
     whole = figure.add_axes(room)
@@ -83,7 +83,8 @@ def draw_curve(figure: Figure, room: Room, what: SitingDrawing, letters: Letteri
     proven = steps["optimal"].to_numpy(bool)
     for chosen, fill in ((proven, NEW_COLOUR), (~proven, "white")):
         axes.scatter(x[chosen], y[chosen], s=30, c=fill, edgecolors=NEW_COLOUR, linewidths=1.2, zorder=3)
-    for i in range(0, len(steps), max(1, len(steps) // 12)):
+    numbered = range(0, len(steps), max(1, len(steps) // 12)) if traded == "cost" else ()
+    for i in numbered:
         axes.annotate(
             f"{steps['count'].iloc[i]:.0f}", (x[i], y[i]), xytext=(4, -4), textcoords="offset points", va="top",
             color=INK, fontproperties=letters.font(7),
@@ -97,7 +98,9 @@ def draw_curve(figure: Figure, room: Room, what: SitingDrawing, letters: Letteri
     said = "%" if unit == "share" else letters.label(value_of[:2])
     axes.set_title(f"{what.limit} min: {said}", fontproperties=letters.font(7.5), color=INK, loc="left", pad=4)
     axes.set_xlabel(letters.label(below[traded]), fontproperties=letters.font(8), color=INK)
-    key = ("数字为新设点数；实心者已证明最优", "numbers: new points; filled: proven best")
+    key = ("实心者已证明最优", "filled: proven best")
+    if traded == "cost":
+        key = ("数字为新设点数；实心者已证明最优", "numbers: new points; filled: proven best")
     whole.text(0.55, 0.0, letters.label(key), ha="center", color=PALE, fontproperties=letters.font(6.5))
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_fontproperties(letters.font(7))
@@ -108,19 +111,27 @@ def draw_curve(figure: Figure, room: Room, what: SitingDrawing, letters: Letteri
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Lettering) -> None:
-    """Draw the legend as two lines: what colours mean, what marks mean."""
+def draw_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Lettering, *, streets: bool) -> None:
+    """Draw the legend as lines: what colours of areas mean, and of streets where a map shows them, what marks mean."""
     box = axes.get_position()
     wide, high = box.width * INCHES[0] * 72, box.height * INCHES[1] * 72
     axes.set(xlim=(0, wide), ylim=(0, high))
     axes.set_axis_off()
-    line = _Line(axes, letters, high * 0.78)
+    lines = (len(scene.shapes) > 0) + streets + 1
+    pitch = min(high / lines, 14.0)
+    line = _Line(axes, letters, high - pitch / 2, pitch)
     if len(scene.shapes):
         line.head(drawing.share_words(what.measure, scene.level))
         for colour, label in zip(drawing.SHARE_COLOURS, drawing.share_labels(), strict=True):
             line.swatch(colour, label)
         line.swatch(drawing.NO_ONE_COLOUR, letters.label(drawing.NO_ONE[what.measure]))
-    line = _Line(axes, letters, high * 0.28)
+        line.feed()
+    if streets:
+        words = siting_drawing.street_words(what.limit)
+        line.head(("街面", "streets"))
+        for kind in sorted(set(scene.line_class.tolist())):
+            line.stroke(siting_drawing.STREET_COLOURS[kind], letters.label(words[kind]))
+        line.feed()
     for action in dict.fromkeys(what.shown_sites()["action"]):
         words = siting_words.ACTION_NAMES.get(action, (action, action))
         if action == "close":
@@ -136,10 +147,13 @@ def draw_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Letterin
 
 
 class _Line:
-    """A cursor that writes from left to right, in points."""
+    """A cursor that writes from left to right in lines ``pitch`` apart, in points."""
 
-    def __init__(self, axes: Axes, letters: Lettering, y: float) -> None:
-        self.axes, self.letters, self.x, self.y = axes, letters, 0.0, y
+    def __init__(self, axes: Axes, letters: Lettering, y: float, pitch: float) -> None:
+        self.axes, self.letters, self.x, self.y, self.pitch = axes, letters, 0.0, y, pitch
+
+    def feed(self) -> None:
+        self.x, self.y = 0.0, self.y - self.pitch
 
     def say(self, after: float, text: str, *, size: float = 6.8, colour: str = INK, gap: float = 11.0) -> None:
         self.axes.text(
@@ -156,20 +170,10 @@ class _Line:
         )
         self.say(17, text, gap=7.0)
 
+    def stroke(self, colour: str, text: str) -> None:
+        self.axes.plot([self.x, self.x + 14], [self.y, self.y], color=colour, linewidth=2.0)
+        self.say(17, text, gap=9.0)
+
     def mark(self, marker: str, size: float, colour: str, words: tuple[str, str], edge: str = "white") -> None:
         self.axes.scatter([self.x + 5], [self.y], s=size, marker=marker, c=colour, edgecolors=edge, linewidths=0.6)
         self.say(14, self.letters.label(words))
-
-
-def draw_street_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Lettering) -> None:
-    """Draw what the colours of streets mean, in a line at the foot of their map."""
-    left, right = axes.get_xlim()
-    bottom = axes.get_ylim()[0]
-    scale = (right - left) / (axes.get_position().width * INCHES[0] * 72)
-    words = siting_drawing.street_words(what.limit)
-    for i, kind in enumerate(sorted(set(scene.line_class.tolist()))):
-        y = bottom + (4 + 9 * i) * scale
-        colour = siting_drawing.STREET_COLOURS[kind]
-        axes.plot([left + 4 * scale, left + 18 * scale], [y, y], color=colour, linewidth=2, zorder=9)
-        axes.text(left + 22 * scale, y, letters.label(words[kind]), va="center", zorder=9,
-                  fontproperties=letters.font(6.2))  # fmt: skip

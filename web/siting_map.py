@@ -58,6 +58,7 @@ def siting_map(what: SitingDrawing, path: Path) -> None:
     drawn = {c for c in range(len(lines)) if len(lines[c])}
     legend = siting_map_parts.legend_html(what, level, edges, drawn, said)
     page.add_child(map_parts.Corner("bottomleft", legend))
+    page.add_child(map_parts.Corner("topleft", siting_map_parts.NORTH))
     page.add_child(folium.LayerControl(collapsed=JsCode("window.innerWidth < 800")))
     bounds = bounds_of(areas, what.segments)
     if bounds is not None:

@@ -48,7 +48,9 @@ aside td:first-child, aside th:first-child { text-align: left; padding-left: 0; 
   font-weight: 700; color: #fff; background: #0a7d45; border: 2px solid #fff; border-radius: 50%;
   box-shadow: 0 1px 3px rgba(0, 0, 0, .5); flex: none; }
 .site.convert { border-radius: 6px; } .site.upgrade { background: #fff; color: #0a7d45; border-color: #0a7d45; }
-.site.close { color: #fff; background: #a3261d; font-size: 16px; line-height: 19px; }
+.site.close { width: 18px; height: 18px; background: #a3261d; font-size: 15px; line-height: 14px; }
+.corner { max-width: min(236px, 78vw); max-height: 72vh; overflow-y: auto; }
+.corner .north { text-align: center; line-height: 1.2; font-weight: 600; }
 .corner li .site { width: 18px; height: 18px; line-height: 14px; font-size: 10px; margin: 1px 2px; }
 .corner i.runner { width: 9px; height: 9px; border-radius: 50%; border: 2px solid #5c5c5c; background: #fff;
   margin: 0 5px; }
@@ -56,7 +58,9 @@ aside td:first-child, aside th:first-child { text-align: left; padding-left: 0; 
 
 
 class SiteMarks(MacroElement):
-    """The sites as numbered marks with cards; marks that would lie on one another move aside, a line leads back.
+    """The sites as numbered marks with cards; numbers that would lie on one another move aside, a line leads back.
+
+    Points that close are crossed out where they stand.
 
     rows : (lat, lon, action, mark, name as HTML, card as HTML), the most important first. In the page, an element with
     ``data-site`` of a row's position opens its card.
@@ -76,15 +80,17 @@ class SiteMarks(MacroElement):
                 }
             });
             const marks = {{ this.text }}.map(([lat, lon, kind, text, name, card], i) => {
-                const icon = L.divIcon({className: 'site ' + kind, html: text, iconSize: [24, 24]});
+                const side = kind === 'close' ? 18 : 24;
+                const icon = L.divIcon({className: 'site ' + kind, html: text, iconSize: [side, side]});
                 const mark = L.marker([lat, lon], {icon: icon, zIndexOffset: 1000 - i, riseOnHover: true});
                 mark.bindTooltip(name).bindPopup(card, {maxWidth: 320}).addTo(group);
                 const lead = L.polyline([], {color: '#222222', weight: 1.2, interactive: false}).addTo(group);
-                return {at: L.latLng(lat, lon), mark: mark, lead: lead};
+                return {at: L.latLng(lat, lon), mark: mark, lead: lead, fixed: kind === 'close'};
             });
             const spread = () => {
-                const taken = [];
-                marks.forEach(({at, mark, lead}) => {
+                const moving = marks.filter((m) => !m.fixed);
+                const taken = marks.filter((m) => m.fixed).map((m) => map.latLngToLayerPoint(m.at));
+                moving.forEach(({at, mark, lead}) => {
                     const from = map.latLngToLayerPoint(at);
                     const free = (step) => taken.every((t) => t.distanceTo(from.add(step)) >= apart);
                     const to = from.add(offsets.find(free) || offsets[0]);
@@ -150,6 +156,9 @@ class RunnerUpMarks(MacroElement):
         self._name = "RunnerUpMarks"
         self.colour = script_json(siting_drawing.RUNNER_UP_COLOUR)
         self.text = script_json(rows)
+
+
+NORTH = '<div class="north">▲<br>北 N</div>'
 
 
 def site_rows(what: SitingDrawing) -> list[tuple[float, float, str, str, str, str]]:

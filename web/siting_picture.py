@@ -22,7 +22,7 @@ from web.picture_maps import (
 from web.picture_page import HEAD_INCHES, INCHES, Room, fit, page, save, write_foot, write_title
 from web.siting_column import write as write_column
 from web.siting_drawing import SitingDrawing
-from web.siting_figures import draw_bars, draw_curve, draw_legend, draw_street_legend
+from web.siting_figures import draw_bars, draw_curve, draw_legend
 from web.siting_marks import draw_marks, marks_on_map
 
 #: Left, bottom, width, height in parts of the page: the maps, the legend below them, the column beside them.
@@ -59,7 +59,8 @@ def siting_picture(what: SitingDrawing, path: Path) -> None:
             draw_scale_and_north(axes, before, letters, scale)
     if spare:
         draw_bars(figure, spare, what, letters)
-    draw_legend(figure.add_axes(LEGEND_ROOM), what, before, letters)
+    streets = _draw_streets in draws or not len(before.shapes)
+    draw_legend(figure.add_axes(LEGEND_ROOM), what, before, letters, streets=streets)
     write_column(figure.add_axes(COLUMN_ROOM), what, letters, bars=spare is None)
     write_foot(figure, what, letters)
     save(figure, path)
@@ -138,5 +139,4 @@ def _draw_after(axes: Axes, scene: Scene, what: SitingDrawing, letters: Letterin
 def _draw_streets(axes: Axes, scene: Scene, what: SitingDrawing, letters: Lettering, scale: float) -> None:
     draw_lines(axes, scene, list(siting_drawing.STREET_COLOURS), scale)
     draw_marks(axes, marks_on_map(what, scene, scale), letters)
-    draw_street_legend(axes, what, scene, letters)
-    head(axes, letters, siting_drawing.street_words(what.limit)[siting_drawing.NEW])
+    head(axes, letters, (f"新进入 {what.limit} 分钟的街面", f"streets newly within {what.limit} min"))
