@@ -49,6 +49,7 @@ aside td:first-child, aside th:first-child { text-align: left; padding-left: 0; 
   box-shadow: 0 1px 3px rgba(0, 0, 0, .5); flex: none; }
 .site.convert { border-radius: 6px; } .site.upgrade { background: #fff; color: #0a7d45; border-color: #0a7d45; }
 .site.close { width: 18px; height: 18px; background: #a3261d; font-size: 15px; line-height: 14px; }
+.card td:first-child { white-space: pre-line; width: 128px; }
 .corner { max-width: min(236px, 78vw); max-height: 72vh; overflow-y: auto; }
 .corner .north { text-align: center; line-height: 1.2; font-weight: 600; }
 .corner li .site { width: 18px; height: 18px; line-height: 14px; font-size: 10px; margin: 1px 2px; }
@@ -83,7 +84,7 @@ class SiteMarks(MacroElement):
                 const side = kind === 'close' ? 18 : 24;
                 const icon = L.divIcon({className: 'site ' + kind, html: text, iconSize: [side, side]});
                 const mark = L.marker([lat, lon], {icon: icon, zIndexOffset: 1000 - i, riseOnHover: true});
-                mark.bindTooltip(name).bindPopup(card, {maxWidth: 320}).addTo(group);
+                mark.bindTooltip(name).bindPopup(card, {minWidth: 276, maxWidth: 300}).addTo(group);
                 const lead = L.polyline([], {color: '#222222', weight: 1.2, interactive: false}).addTo(group);
                 return {at: L.latLng(lat, lon), mark: mark, lead: lead, fixed: kind === 'close'};
             });
@@ -187,7 +188,7 @@ def site_facts(site: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
         ("次选 runner-up", site["runner_up"]),
         ("改用次选损失\nthe runner-up loses", loses),
         (
-            "需求变动 ±20 % 仍入选\nkept if demand varies",
+            "需求增减 20 % 仍入选\nkept as demand varies",
             f"{site['steady']:.0%}" if math.isfinite(site["steady"]) else "",
         ),
         ("费用 cost", f"{site['cost']:,g}" if math.isfinite(site["cost"]) else ""),
@@ -220,7 +221,7 @@ def runner_up_rows(what: SitingDrawing) -> list[tuple[float, float, str]]:
 
 
 def _said(value: float, unit: str) -> str:
-    return both(siting_words.amount(value, unit)) if math.isfinite(value) else ""
+    return siting_words.measured(value, unit) if math.isfinite(value) else ""
 
 
 def panel_html(what: SitingDrawing) -> str:

@@ -128,7 +128,7 @@ def _summary(what: SitingDrawing) -> pd.DataFrame:
         ("把握 Proof", "\n".join(siting_words.proof(plan))),
         ("离最优 From the best", both(siting_words.gap(plan))),
         *(
-            (label, both(siting_words.amount(plan[name], unit)) if np.isfinite(plan[name]) else "")
+            (label, siting_words.measured(plan[name], unit) if np.isfinite(plan[name]) else "")
             for label, name in (
                 ("目标值 Value", "value"),
                 ("最优值的界 Bound of the best", "bound"),

@@ -18,10 +18,9 @@ def siting_text(run: Run) -> str:
     """Return what a siting run found: the headline, how sure it is, the points that change, whom it leaves out."""
     tables, plan = run.tables, run.tables["plan"].to_dict("records")[0]
     totals = tables["totals"].to_dict("records")[0]
-    value = siting_words.amount(plan["value"], plan["unit"])
     parts = [
         *siting_words.headline(plan, totals, run.parameters),
-        f"目标值 value {both(value)}；{siting_words.gap(plan)[0]} {siting_words.gap(plan)[1]}",
+        f"目标值 value {siting_words.measured(plan['value'], plan['unit'])}；{both(siting_words.gap(plan))}",
         "；".join(siting_words.proof(plan)),
         "",
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from layers.hours import parse_hour_of_week
 from layers.run import Run
-from web.drawing import FUNCTION_NAMES, LEVEL_NAMES, MODE_NAMES, minutes
+from web.drawing import FUNCTION_NAMES, LEVEL_NAMES, MODE_NAMES, both, minutes
 
 PROBLEM_NAMES = {
     "mclp": ("覆盖最多", "reach the most"),
@@ -69,6 +69,12 @@ def amount(value: float, unit: str) -> tuple[str, str]:
         return number, number
     zh, en = _UNIT_WORDS[unit]
     return f"{number} {zh}", f"{number} {en if number != '1' else en.removesuffix('s')}"
+
+
+def measured(value: float, unit: str) -> str:
+    """Write a value once, with its unit in both languages: 83,000 人 people."""
+    words = both(unit_words(unit)) if unit in _UNIT_WORDS or unit == "reports" else ""
+    return f"{figure(value, unit)} {words}".strip()
 
 
 def figure(value: float, unit: str, *, sign: bool = False) -> str:
