@@ -49,7 +49,7 @@ aside td:first-child, aside th:first-child { text-align: left; padding-left: 0; 
   box-shadow: 0 1px 3px rgba(0, 0, 0, .5); flex: none; }
 .site.convert { border-radius: 6px; } .site.upgrade { background: #fff; color: #0a7d45; border-color: #0a7d45; }
 .site.close { width: 18px; height: 18px; background: #a3261d; font-size: 15px; line-height: 14px; }
-.card td:first-child { white-space: pre-line; width: 128px; }
+.card td:first-child { white-space: pre-line; width: 45%; }
 .corner { max-width: min(236px, 78vw); max-height: 72vh; overflow-y: auto; }
 .corner .north { text-align: center; line-height: 1.2; font-weight: 600; }
 .corner li .site { width: 18px; height: 18px; line-height: 14px; font-size: 10px; margin: 1px 2px; }
@@ -72,7 +72,10 @@ class SiteMarks(MacroElement):
         {% macro script(this, kwargs) %}
         (() => {
             const map = {{ this._parent._parent.get_name() }}, group = {{ this._parent.get_name() }};
-            const apart = 25;
+            const apart = 25, narrow = window.innerWidth < 800;
+            // beside the controls on a phone
+            const popup = narrow ? {minWidth: 232, maxWidth: 240, autoPanPaddingTopLeft: [56, 8],
+                                    autoPanPaddingBottomRight: [58, 8]} : {minWidth: 276, maxWidth: 300};
             const offsets = [[0, 0]];
             [1, 1.6, 2.4].forEach((ring) => {
                 for (let k = 0; k < 12; k++) {
@@ -84,7 +87,7 @@ class SiteMarks(MacroElement):
                 const side = kind === 'close' ? 18 : 24;
                 const icon = L.divIcon({className: 'site ' + kind, html: text, iconSize: [side, side]});
                 const mark = L.marker([lat, lon], {icon: icon, zIndexOffset: 1000 - i, riseOnHover: true});
-                mark.bindTooltip(name).bindPopup(card, {minWidth: 276, maxWidth: 300}).addTo(group);
+                mark.bindTooltip(name).bindPopup(card, popup).addTo(group);
                 const lead = L.polyline([], {color: '#222222', weight: 1.2, interactive: false}).addTo(group);
                 return {at: L.latLng(lat, lon), mark: mark, lead: lead, fixed: kind === 'close'};
             });
@@ -105,7 +108,7 @@ class SiteMarks(MacroElement):
             map.whenReady(spread);
             document.querySelectorAll('[data-site]').forEach((item) => item.addEventListener('click', () => {
                 const mark = marks[item.dataset.site].mark;
-                if (window.innerWidth < 800) {
+                if (narrow) {
                     map.getContainer().scrollIntoView();
                 }
                 map.setView(mark.getLatLng(), Math.max(map.getZoom(), 14), {animate: false});
@@ -188,7 +191,7 @@ def site_facts(site: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
         ("次选 runner-up", site["runner_up"]),
         ("改用次选损失\nthe runner-up loses", loses),
         (
-            "需求增减 20 % 仍入选\nkept as demand varies",
+            "需求变动仍入选\nkept at ±20 % demand",
             f"{site['steady']:.0%}" if math.isfinite(site["steady"]) else "",
         ),
         ("费用 cost", f"{site['cost']:,g}" if math.isfinite(site["cost"]) else ""),
