@@ -213,7 +213,7 @@ class CityLoader:
         )  # fmt: skip
         listed = self._candidates(city.network, question) if question.candidates == "layer" else None
         forbidden = self._table("forbidden-areas").geometry.to_numpy()
-        found = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"])
+        found = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"]).dt.normalize()
         days = (found.max() - found.min()).days + 1.0 if len(found) else DAYS_A_WEEK
         return existing, listed, forbidden, days / DAYS_A_WEEK
 

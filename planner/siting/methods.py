@@ -204,7 +204,7 @@ def _mix(work: _Work) -> Decision:
     if case.question.existing == "fixed":
         must[place[: sites.n_existing]] = True
     district, count = case.districts()
-    least, most = case.question.area_least, case.question.area_most
+    least, most = case.question.district_least, case.question.district_most
     plan = best_mix(
         work.sets,
         Variants(place.astype(np.int32), sites.cost, district, must),

@@ -36,7 +36,7 @@ class SitingQuestion:
     candidates : where new points may stand: "layer" for the imported candidates. within : codes of areas they must lie
     in; everywhere if none. existing : "fixed" points stay; "closable" ones may be moved, as many points staying;
     "optional" ones count as candidates among the new.
-    level : the areas compared (equity, frontier against equity). area_least, area_most : changed points per district
+    level : the areas compared (equity, frontier against equity). district_least, district_most : changed points per district
     (mix). scenarios : of SCENARIOS (robust). against : what the frontier trades coverage for.
     capacity : of a point that records none. second_share : weight of being reached by a second point (backup).
     seconds : time limit of the search. seed : of its random choices.
@@ -56,8 +56,8 @@ class SitingQuestion:
     within: tuple[str, ...] = ()
     existing: str = "fixed"
     level: str = "subdistrict"
-    area_least: int | None = None
-    area_most: int | None = None
+    district_least: int | None = None
+    district_most: int | None = None
     scenarios: tuple[str, ...] = ("day", "night", "winter")
     against: str = "cost"
     capacity: float = 1000.0
@@ -89,7 +89,7 @@ class SitingQuestion:
         self._check_asked()
 
     def _check_numbers(self) -> None:
-        counts = [n for n in (self.count, self.area_least, self.area_most, *self.counts) if n is not None]
+        counts = [n for n in (self.count, self.district_least, self.district_most, *self.counts) if n is not None]
         for zh, en, value, low, high in (
             *(("点数", "number of points", n, 0, MOST_POINTS) for n in counts),
             *(("需求权重", "weight of demand", weight, 1e-9, 1e9) for _, weight in self.demand),
@@ -134,7 +134,7 @@ class SitingQuestion:
         asked = {
             name: getattr(self, name)
             for name in (
-                "problem", "count", "budget", "share", "candidates", "existing", "level", "area_least", "area_most",
+                "problem", "count", "budget", "share", "candidates", "existing", "level", "district_least", "district_most",
                 "against", "capacity", "second_share", "seconds", "seed",
             )
         }  # fmt: skip
