@@ -184,7 +184,7 @@ class LineLayer(Layer):
             const look = (colour) => {
                 const zoom = map.getZoom();
                 const weight = zoom < 10.5 ? 0.8 : zoom < 12 ? 1.2 : zoom < 13.5 ? 1.8 : zoom < 15 ? 2.6 : 4;
-                return coloured ? {color: colour, weight: weight, opacity: 0.9}
+                return coloured ? {color: colour, weight: weight, opacity: {{ this.opacity }}}
                                 : {color: {{ this.faint }}, weight: weight / 2, opacity: 0.4};
             };
             {{ this.text }}.forEach(({colour, counts, steps}) => {
@@ -209,10 +209,17 @@ class LineLayer(Layer):
     )
 
     def __init__(
-        self, name: str, groups: list[tuple[str, NDArray[np.object_]]], *, view: str | None, control: bool
+        self,
+        name: str,
+        groups: list[tuple[str, NDArray[np.object_]]],
+        *,
+        view: str | None,
+        control: bool,
+        opacity: float = 0.9,
     ) -> None:
         super().__init__(name=name, overlay=True, show=True, control=control)
         self._name = "LineLayer"
+        self.opacity = opacity
         self.view = script_json(view)
         self.faint = script_json(drawing.OUTLINE_COLOUR)
         self.text = script_json([{"colour": colour, **steps(lines)} for colour, lines in groups if len(lines)])

@@ -17,8 +17,8 @@ from web.siting_drawing import BEYOND, KEPT, LOST, NEW, SitingDrawing
 #: Vertices of streets beyond which the file would outgrow about 8 MB.
 MAX_VERTICES = 700_000
 BEFORE, AFTER, GAIN = "之前 before", "之后 after", "谁受益 who gains"
-#: Drawn from below: what stays as it is, then what still lies beyond, then what changes.
-_ORDER = (KEPT, BEYOND, LOST, NEW)
+#: Drawn from below: (layer, classes of streets, opacity); what stays as it is lets the areas shine through.
+_STREETS = (("其余街面 other streets", (KEPT, BEYOND), 0.45), ("有变化的街面 streets that change", (LOST, NEW), 0.95))
 
 
 def siting_map(what: SitingDrawing, path: Path) -> None:
@@ -41,8 +41,10 @@ def siting_map(what: SitingDrawing, path: Path) -> None:
         page.add_child(map_parts.ShareLayer(AFTER, 1, show=False))
         colours = (siting_drawing.SAME_COLOUR, *siting_drawing.GAIN_COLOURS, siting_drawing.LOSS_COLOUR)
         page.add_child(map_parts.ShareLayer(GAIN, 2, show=True, colours=colours))
-    groups = [(siting_drawing.STREET_COLOURS[c], lines[c]) for c in _ORDER]
-    page.add_child(map_parts.LineLayer("街面 streets", groups, view=GAIN if len(areas) else None, control=True))
+    view = GAIN if len(areas) else None
+    for name, kinds, opacity in _STREETS:
+        groups = [(siting_drawing.STREET_COLOURS[c], lines[c]) for c in kinds]
+        page.add_child(map_parts.LineLayer(name, groups, view=view, control=True, opacity=opacity))
     page.add_child(map_parts.LineLayer("", [(drawing.OUTLINE_COLOUR, outlines(what, level))], view=None, control=False))
     points = folium.FeatureGroup("服务点、救助站 points")
     points.add_child(map_parts.PointMarks(map_parts.point_rows(what.shown_points())))
