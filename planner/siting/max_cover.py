@@ -15,18 +15,27 @@ from gis.errors import QuestionError
 from planner.siting.cover_sets import CoverSets
 from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_proof import prove
-from planner.siting.max_cover_search import greedy, search_on, state_of
+from planner.siting.max_cover_search import greedy, search_on, state_of, thinned
 from planner.siting.plan import OPTIMAL_GAP, Plan
 from planner.siting.watch import Watch
 
 NONE = np.empty(0, np.int64)
-#: Elementary steps of the search: per entry of the cover sets, at most, and between two looks at the watch.
-STEPS_PER_ENTRY, MOST_STEPS, STRIDE = 3_000, 400_000_000, 10_000_000
+#: Elementary steps of the whole search: per entry of the cover sets, at most, and between two looks at the watch.
+STEPS_PER_ENTRY, MOST_STEPS, STRIDE = 5_000, 1_000_000_000, 10_000_000
+#: Plans kept, and plans bred from them.
+PLANS, BRED = 8, 24
+#: What a search may fall behind its best at first, in parts of what a site covers on average.
+SLACK = 0.05
 SEARCHING = "searching for better sites"
 
 
 def maximise_cover(
-    sets: CoverSets, count: int, *, fixed: NDArray[np.int64] = NONE, watch: Watch = Watch(), seed: int = 0  # noqa: B008  # a watch without limit has no state
+    sets: CoverSets,
+    count: int,
+    *,
+    fixed: NDArray[np.int64] = NONE,
+    watch: Watch = Watch(),  # noqa: B008  # without a limit it has no state
+    seed: int = 0,
 ) -> Plan:
     """Choose at most ``count`` sites beside the ``fixed`` ones that cover the most weight.
 
@@ -79,13 +88,47 @@ def _useful(sets: CoverSets, always: NDArray[np.int64], plan: NDArray[np.int64])
 
 
 def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
-    """Return the best ``core.count`` sites that the search finds."""
-    state = state_of(core.sets, greedy(core.sets, core.count), seed)
-    steps = min(STEPS_PER_ENTRY * (len(core.sets.site_row) + core.sets.n_sites), MOST_STEPS)
-    most = core.most()
-    for _ in range(math.ceil(steps / STRIDE)):
-        if watch.over or core.base + state.value[0] >= most * (1 - OPTIMAL_GAP):
+    """Return the best ``core.count`` sites that searches from several plans, and from pairs of these, find.
+
+    A pair breeds a plan from the sites of both, thinned to the count; it takes the place of the worst it beats.
+    """
+    rng = np.random.default_rng(seed)
+    first = greedy(core.sets, core.count)
+    plans: list[NDArray[np.int64]] = []
+    values: list[float] = []
+    best, most = first, core.most()
+    for k in range(PLANS + BRED):
+        if k == 0:
+            start = first
+        elif k < PLANS:
+            others = rng.choice(core.sets.n_sites, core.count, replace=False)
+            start = thinned(core.sets, np.union1d(first, others), core.count, rng)
+        else:
+            a, b = rng.choice(PLANS, 2, replace=False)
+            start = thinned(core.sets, np.union1d(plans[a], plans[b]), core.count, rng)
+        plan, value = _improved(core, start, int(rng.integers(2**63)), watch)
+        if not values or value > max(values):
+            best = plan
+        if k < PLANS:
+            plans.append(plan)
+            values.append(value)
+        elif value > min(values) and value not in values:
+            worst = int(np.argmin(values))
+            plans[worst], values[worst] = plan, value
+        watch.tell(SEARCHING, value=core.base + max(values))
+        if watch.over or core.base + max(values) >= most * (1 - OPTIMAL_GAP):
             break
-        search_on(core.sets, state, min(steps, STRIDE))
-        watch.tell(SEARCHING, value=core.base + state.value[0])
-    return np.sort(state.chosen.astype(np.int64))
+    return best
+
+
+def _improved(core: Core, start: NDArray[np.int64], seed: int, watch: Watch) -> tuple[NDArray[np.int64], float]:
+    """Search on from a plan for its part of all steps, allowing ever less slack; return the best plan and its value."""
+    state = state_of(core.sets, start, seed)
+    steps = min(STEPS_PER_ENTRY * (len(core.sets.site_row) + core.sets.n_sites), MOST_STEPS) // (PLANS + BRED)
+    parts = max(math.ceil(steps / STRIDE), 2)
+    for part in range(parts):
+        if watch.over:
+            break
+        slack = SLACK * state.best_value[0] / max(core.count, 1) * (1 - (part + 1) / parts)
+        search_on(core.sets, state, steps // parts, slack)
+    return np.sort(state.best.astype(np.int64)), float(state.best_value[0])

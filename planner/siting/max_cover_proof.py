@@ -81,7 +81,7 @@ class _Proof:
 
     def prove_most(self, bound: float) -> None:
         """Take note of a proven bound on all plans better than the one known."""
-        if self.grain:
+        if self.grain and math.isfinite(bound):
             bound = math.floor(bound + self.slip)
         self.bound = min(self.bound, max(bound, self.value))
 
@@ -96,7 +96,7 @@ class _Proof:
         core = self.core
         state = state_of(core.sets, np.argsort(-y, kind="stable")[: core.count], self.seed)
         search_on(core.sets, state, min(STEPS, 100 * len(core.sets.site_row)))
-        return core.plan(state.chosen.astype(np.int64))
+        return core.plan(state.best.astype(np.int64))
 
     def fix(self, y: Floats, reduced_cost: Floats, cuts: NDArray[np.int32]) -> None:
         """Shut and open the sites whose reduced costs leave no better plan otherwise; merge what is left."""

@@ -6,12 +6,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from planner.siting.cover_sets import CoverSets
+from planner.siting.cover_sets import CoverSets, Floats
 
 #: Sites whose best gain is remembered together.
 BLOCK = 64
 #: Swaps of one kick are drawn from 1 to this many.
 KICK = 3
+#: A loss is stretched by up to this part when sites are given up.
+CHANCE = 0.3
 
 
 class State(NamedTuple):
@@ -19,25 +21,28 @@ class State(NamedTuple):
 
     held : (n,) chosen sites that cover each row. gain : (m,) weight that no chosen site covers and this site does.
     place : (m,) position in ``chosen``, -1 where not chosen. chosen : (p,). top : greatest gain per block of sites not
-    chosen, NaN where it must be found anew. random : (1,) state of the generator. value : (1,) weight covered.
+    chosen, NaN where it must be found anew. best : (p,) the best
+    plan met, worth ``best_value`` (1,). random : (1,) state of the generator. value : (1,) weight covered.
     extra : (m,) zeros to reckon in.
     """
 
     held: NDArray[np.int32]
-    gain: NDArray[np.float64]
+    gain: Floats
     place: NDArray[np.int32]
     chosen: NDArray[np.int32]
-    top: NDArray[np.float64]
+    top: Floats
+    best: NDArray[np.int32]
+    best_value: Floats
     random: NDArray[np.uint64]
-    value: NDArray[np.float64]
-    extra: NDArray[np.float64]
+    value: Floats
+    extra: Floats
 
 
 def state_of(sets: CoverSets, chosen: NDArray[np.int64], seed: int) -> State:
     """Return the state in which ``chosen`` are open."""
     state = State(
         np.zeros(sets.n_rows, np.int32), np.zeros(sets.n_sites), np.full(sets.n_sites, -1, np.int32),
-        chosen.astype(np.int32), np.full(sets.n_sites // BLOCK + 1, np.nan),
+        chosen.astype(np.int32), np.full(sets.n_sites // BLOCK + 1, np.nan), chosen.astype(np.int32), np.zeros(1),
         np.random.default_rng(seed).integers(0, 2**64, 1, np.uint64), np.zeros(1), np.zeros(sets.n_sites),
     )  # fmt: skip
     _open_all(sets.site_ptr, sets.site_row, sets.row_ptr, sets.row_site, sets.weight, state)
@@ -51,13 +56,23 @@ def greedy(sets: CoverSets, count: int) -> NDArray[np.int64]:
     )  # fmt: skip
 
 
-def search_on(sets: CoverSets, state: State, work: int) -> None:
-    """Swap until no swap is better, then kick and repair, keeping what is no worse, for ``work`` elementary steps.
+def thinned(sets: CoverSets, sites: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Give up sites one by one, each time one whose loss, stretched by chance, is least, until ``count`` are left."""
+    stretch = rng.uniform(1.0, 1.0 + CHANCE, len(sites))
+    kept: NDArray[np.bool_] = _thin(sets.site_ptr, sets.site_row, sets.weight, sites.astype(np.int32), stretch, count)
+    return sites[kept]
+
+
+def search_on(sets: CoverSets, state: State, work: int, slack: float = 0.0) -> None:
+    """Swap until no swap is better, then kick and repair, again and again, for ``work`` elementary steps.
+
+    What a kick leads to is kept if it is no worse than before, or than the best plan less ``slack`` (record-to-record
+    travel; Dueck 1993, doi:10.1006/jcph.1993.1010).
 
     A kick moves up to ``KICK`` neighbouring sites to sites that share demand with them. Only sites near a change are
-    looked at again, so that a round takes time in proportion to what it touches. The state never gets worse.
+    looked at again, so that a round takes time in proportion to what it touches.
     """
-    _search(sets.site_ptr, sets.site_row, sets.row_ptr, sets.row_site, sets.weight, state, work)
+    _search(sets.site_ptr, sets.site_row, sets.row_ptr, sets.row_site, sets.weight, state, work, slack)
 
 
 @njit(cache=True)
@@ -145,6 +160,31 @@ def _greedy(site_ptr, site_row, row_ptr, row_site, weight, count):  # type: igno
 
 
 @njit(cache=True)
+def _thin(site_ptr, site_row, weight, sites, stretch, count):  # type: ignore[no-untyped-def]
+    """Return which sites are left."""
+    n = sites.size
+    held = np.zeros(weight.size, np.int32)
+    alive = np.ones(n, np.bool_)
+    for k in range(n):
+        for e in range(site_ptr[sites[k]], site_ptr[sites[k] + 1]):
+            held[site_row[e]] += 1
+    for _ in range(n - count):
+        least, smallest = -1, np.inf
+        for k in range(n):
+            if alive[k]:
+                loss = 0.0
+                for e in range(site_ptr[sites[k]], site_ptr[sites[k] + 1]):
+                    if held[site_row[e]] == 1:
+                        loss += weight[site_row[e]]
+                if loss * stretch[k] < smallest:
+                    least, smallest = k, loss * stretch[k]
+        alive[least] = False
+        for e in range(site_ptr[sites[least]], site_ptr[sites[least] + 1]):
+            held[site_row[e]] -= 1
+    return alive
+
+
+@njit(cache=True)
 def _best_gain(state):  # type: ignore[no-untyped-def]
     """Return the site not chosen with the greatest gain, -1 where all are chosen."""
     m = state.gain.size
@@ -213,7 +253,7 @@ def _neighbour(j, site_ptr, site_row, row_ptr, row_site, random):  # type: ignor
 
 
 @njit(cache=True)
-def _search(site_ptr, site_row, row_ptr, row_site, weight, state, limit):  # type: ignore[no-untyped-def]
+def _search(site_ptr, site_row, row_ptr, row_site, weight, state, limit, slack):  # type: ignore[no-untyped-def]
     p = state.chosen.size
     queue, queued = np.empty(p, np.int32), np.zeros(p, np.bool_)
     was_at, was = np.empty(64, np.int32), np.empty(64, np.int32)  # the swaps of a round, to undo it
@@ -243,11 +283,15 @@ def _search(site_ptr, site_row, row_ptr, row_site, weight, state, limit):  # typ
                 work += _open(j, at, site_ptr, site_row, row_ptr, row_site, weight, state)
                 n_queued = _wake(r, site_ptr, site_row, row_ptr, row_site, state, queue, queued, n_queued)
                 n_queued = _wake(j, site_ptr, site_row, row_ptr, row_site, state, queue, queued, n_queued)
-        if settled and state.value[0] < before - better:
+        if settled and state.value[0] < min(before, state.best_value[0] - slack) - better:
             for s in range(n_swaps - 1, -1, -1):
                 work += _close(state.chosen[was_at[s]], site_ptr, site_row, row_ptr, row_site, weight, state)
                 work += _open(was[s], was_at[s], site_ptr, site_row, row_ptr, row_site, weight, state)
         settled = True
+        if state.value[0] > state.best_value[0] + better:
+            state.best_value[0] = state.value[0]
+            for s in range(p):
+                state.best[s] = state.chosen[s]
         if work >= limit or p == 0 or p == site_ptr.size - 1:
             break
         before, n_swaps = state.value[0], 0
