@@ -271,8 +271,10 @@ def _frontier(work: _Work) -> Decision:
             work.sets, _area_weights(work), work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed
         )
     else:
+        # a point that stands costs nothing more where it stays; where it competes it counts as one, like a plain junction
+        cost = np.where(work.case.sites.existing, 1.0, work.case.sites.cost)
         points = coverage_frontier(
-            work.sets, work.case.sites.cost, most=float(question.count or FRONTIER_POINTS), fixed=work.fixed,
+            work.sets, cost, most=float(question.count or FRONTIER_POINTS), fixed=work.fixed,
             watch=work.watch, seed=work.seed,
         )  # fmt: skip
     best = points[-1]
