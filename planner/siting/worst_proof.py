@@ -1,0 +1,214 @@
+"""Proof of a plan for the worst served: relaxation, shutting what cannot pay, then asking for ever higher shares."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, eye_array, hstack, vstack
+
+from planner.siting import milp
+from planner.siting.cover_model import Columns
+from planner.siting.plan import OPTIMAL_GAP, Plan
+from planner.siting.watch import Watch
+from planner.siting.worst_share import ShareProblem, raised
+
+BOUNDING = "bounding the share of the worst served"
+BRANCHING = "branching between sites"
+#: Entries of the cover sets from which interior points solve the relaxation sooner than the simplex method.
+MANY = 100_000
+#: Nodes given to the whole model before single shares are asked for, and to the first such question.
+NODES, ASK_NODES = 100, 4000
+#: Groups that more than this part of all columns reach make no small models.
+LOCAL = 0.5
+#: What solvers' tolerances may add up to, in shares.
+TOLERANCE = 1e-9
+#: A question left open is put again for a share this part of the way further up to the bound.
+UP = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Need:
+    """Serving ``groups`` takes at least ``count`` of the ``columns`` (m,) that cover anything of theirs."""
+
+    groups: list[int]
+    columns: NDArray[np.bool_]
+    count: float
+
+
+def best_worst(problem: ShareProblem, watch: Watch, seed: int) -> Plan:
+    """Return the plan, in columns of the whole problem, whose least share is greatest, with its bound.
+
+    1. Bound by the linear relaxation. 2. Search by swaps. 3. Shut every column whose reduced cost says that a plan with
+    it cannot be better. 4. A short branch and bound. 5. Where that leaves a gap, halve it again and again: is there
+    a plan that serves every group to a share t? Each group, and each two groups that share columns, then need so many
+    columns of their own at least, found by small models; these numbers cut off what the relaxation takes in halves.
+    The bound is the least share proven out of reach.
+    """
+    proof = _Proof(problem, watch, seed)
+    proof.relax()
+    if not proof.done and not watch.over:
+        proof.branch()
+    if not proof.done and not watch.over:
+        proof.halve()
+    bound = proof.value if proof.done else proof.bound
+    return Plan(problem.in_whole(proof.chosen), proof.value, bound, maximised=True)
+
+
+class _Proof:
+    """The best plan (columns of ``problem``) and bound so far, and the ``core`` in which any better plan lies."""
+
+    def __init__(self, problem: ShareProblem, watch: Watch, seed: int) -> None:
+        self.problem, self.core, self.watch, self.seed = problem, problem, watch, seed
+        self.bound = problem.ceiling
+        self.chosen = np.zeros(0, np.int64)
+        self.value = problem.worst(self.chosen)
+
+    @property
+    def done(self) -> bool:
+        """Whether no better plan is left."""
+        return self.bound <= self.value + TOLERANCE
+
+    def try_plan(self, chosen: Columns) -> None:
+        """Keep a plan if it is better."""
+        value = self.problem.worst(chosen)
+        if value > self.value:
+            self.chosen, self.value = chosen, value
+
+    def relax(self) -> None:
+        """Search, bound by the relaxation, and keep the columns with which a plan could be better."""
+        problem, none = self.problem, np.zeros(0, np.int64)
+        self.try_plan(raised(problem, none, self.bound, Watch(), self.seed, effort=0.0))
+        self.try_plan(raised(problem, self.chosen, self.bound, self.watch, self.seed))
+        if self.done or self.watch.over:
+            return
+        many = len(problem.sets.site_row) > MANY
+        self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
+        solved = milp.solve(
+            share_model(problem, whole=False), self.watch, options={"solver": "ipm" if many else "simplex"}
+        )
+        if solved.x is None or solved.reduced_cost is None:
+            return
+        self.bound = min(self.bound, solved.bound + TOLERANCE)
+        m = problem.sets.n_sites
+        free = (solved.x[:m] > 0.5) | (-solved.reduced_cost[:m] <= self.bound - self.value + TOLERANCE)
+        self.core = problem.within(free, none)
+
+    def branch(self) -> None:
+        """Give the whole model a few nodes."""
+        solved = self.solve(share_model(self.core, whole=True), nodes=NODES)
+        self.bound = max(min(self.bound, solved.bound + TOLERANCE), self.value)
+        if solved.infeasible:
+            self.bound = self.value
+
+    def solve(self, model: milp.Model, nodes: int) -> milp.Solved:
+        """Solve a model over (columns of the core, ...) and keep its plan if it is better."""
+        options = {"mip_max_nodes": nodes}
+        solved = milp.solve(model, self.watch, gap=OPTIMAL_GAP / 4, options=options, doing=BRANCHING)
+        if solved.x is not None:
+            found = self.core.column[np.flatnonzero(solved.x[: self.core.sets.n_sites] > 0.5)]
+            self.try_plan(np.searchsorted(self.problem.column, found))
+        return solved
+
+    def halve(self) -> None:
+        """Ask for shares between the value and the bound until they meet."""
+        nodes, part = ASK_NODES, 0.5
+        while not self.done and not self.watch.over:
+            room = self.bound - self.value
+            fine = OPTIMAL_GAP * abs(self.value) / 2 + TOLERANCE
+            target = self.value + max(room * part, fine) if room > 2 * fine else self.bound
+            self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
+            before = self.value
+            if self.beyond(target, nodes):
+                self.bound = max(target, self.value)
+                part = 0.5
+            elif self.value > before:
+                part = 0.5
+            elif part < 0.9:
+                part += (1 - part) * UP
+            else:
+                nodes, part = 4 * nodes, 0.5
+
+    def beyond(self, target: float, nodes: int) -> bool:
+        """Return whether no plan is proven to serve every group to ``target``; a plan found on the way is kept."""
+        model = ask_model(self.core, target, self.needs(target))
+        solved = self.solve(model, nodes)
+        return solved.infeasible or solved.bound > self.core.count + 1e-6
+
+    def needs(self, target: float) -> list[Need]:
+        """Return the needs of every group and of every two that have columns in common."""
+        core = self.core
+        touched = (csr_array(core.share > 0).astype(float) @ core.sets.row_matrix()).toarray() > 0
+        groups = [[g] for g in range(len(core.base)) if core.base[g] < target - TOLERANCE]
+        pairs = [a + b for i, a in enumerate(groups) for b in groups[:i] if (touched[a[0]] & touched[b[0]]).any()]
+        found: list[Need] = []
+        for some in groups + pairs:
+            columns = touched[some].any(axis=0)
+            if columns.sum() > core.sets.n_sites * LOCAL or self.watch.over:
+                continue
+            part = replace(core, share=csr_array(core.share[some]), base=core.base[some])
+            inside = [
+                Need([some.index(g) for g in need.groups], need.columns[columns], need.count)
+                for need in found
+                if set(need.groups) <= set(some)
+            ]
+            model = ask_model(part.within(columns, np.zeros(0, np.int64)), target, inside)
+            solved = milp.solve(model, self.watch, options={"mip_abs_gap": 0.99, "mip_max_nodes": NODES})
+            if solved.infeasible or np.isfinite(solved.bound):
+                count = core.count + 1.0 if solved.infeasible else float(np.ceil(solved.bound - 1e-6))
+                found.append(Need(some, columns, count))
+        return found
+
+
+def share_model(problem: ShareProblem, *, whole: bool) -> milp.Model:
+    """Return the model over (columns y, rows covered z, least share t): greatest t."""
+    sets, g = problem.sets, len(problem.base)
+    m, n = sets.n_sites, sets.n_rows
+    matrix = vstack([
+        hstack([sets.row_matrix(), -eye_array(n), csr_array((n, 1))]),
+        hstack([csr_array((g, m)), problem.share, csr_array(np.full((g, 1), -1.0))]),
+        csr_array(np.concatenate([np.ones(m), np.zeros(n + 1)])[None, :]),
+    ], format="csr")  # fmt: skip
+    return milp.Model(
+        cost=np.append(np.zeros(m + n), 1.0), lower=np.zeros(m + n + 1), upper=np.ones(m + n + 1),
+        matrix=csr_array(matrix), row_lower=np.concatenate([np.zeros(n), -problem.base, [0.0]]),
+        row_upper=np.concatenate([np.full(n + g, np.inf), [float(problem.count)]]),
+        integer=np.arange(m + n + 1) < (m if whole else 0), maximise=True,
+    )  # fmt: skip
+
+
+def ask_model(problem: ShareProblem, target: float, needs: list[Need]) -> milp.Model:
+    """Return the model over (y, z) of the fewest columns that serve every group to ``target``.
+
+    A need adds two rows: at least so many of its columns, and a knapsack: what these serve of its groups by themselves,
+    cut off at the target, must add up to it. The relaxation has the second already, but sees no whole numbers in it
+    while it stands in terms of z.
+    """
+    sets, g, q = problem.sets, len(problem.base), len(needs)
+    m, n = sets.n_sites, sets.n_rows
+    lack = np.maximum(target - problem.base, 0.0)
+    by_column = np.minimum((problem.share @ sets.row_matrix()).toarray(), lack[:, None])
+    own = csr_array(np.array([need.columns for need in needs], float).reshape(q, m))
+    together = csr_array(np.array([by_column[need.groups].sum(axis=0) for need in needs]).reshape(q, m))
+    matrix = vstack([
+        hstack([sets.row_matrix(), -eye_array(n)]),
+        hstack([csr_array((g, m)), problem.share]),
+        hstack([vstack([own, together]), csr_array((2 * q, n))]),
+        csr_array(np.concatenate([np.ones(m), np.zeros(n)])[None, :]),
+    ], format="csr")  # fmt: skip
+    served = target - TOLERANCE - problem.base
+    least = np.array([need.count for need in needs])
+    filled = np.array([lack[need.groups].sum() - 2 * TOLERANCE * len(need.groups) for need in needs])
+    return milp.Model(
+        cost=np.concatenate([np.ones(m), np.zeros(n)]), lower=np.zeros(m + n), upper=np.ones(m + n),
+        matrix=csr_array(matrix), row_lower=np.concatenate([np.zeros(n), served, least, filled, [0.0]]),
+        row_upper=np.append(np.full(n + g + 2 * q, np.inf), float(problem.count)), integer=np.arange(m + n) < m,
+    )  # fmt: skip
+
+
+def fair_model(problem: ShareProblem, least: float) -> milp.Model:
+    """Return the model over (y, z, t) of the most weight covered while every group is served to ``least``."""
+    model = share_model(problem, whole=True)
+    m = problem.sets.n_sites
+    cost, lower = np.concatenate([np.zeros(m), problem.sets.weight, [0.0]]), model.lower.copy()
+    lower[-1] = least
+    return replace(model, cost=cost, lower=lower)
