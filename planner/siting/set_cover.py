@@ -7,7 +7,7 @@ doi:10.1016/0377-2217(87)90141-X.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from gis.errors import QuestionError
 from planner.siting import milp
-from planner.siting.cover_sets import CoverSets, Floats, undominated_rows, undominated_sites
+from planner.siting.cover_sets import CoverSets, undominated_rows, undominated_sites
 from planner.siting.max_cover import checked_columns
 from planner.siting.plan import Plan
 from planner.siting.watch import Watch
@@ -166,12 +166,21 @@ def _solved(task: _Task, start: NDArray[np.int64], watch: Watch) -> tuple[NDArra
             np.full(n + 1, np.inf), np.arange(m + n) < m,
         )  # fmt: skip
         point = np.concatenate([y, sets.covered(start)])
+    relaxed = milp.solve(replace(model, integer=np.zeros(len(model.cost), bool)), watch, options={"solver": "ipm"})
+    bound = _whole(relaxed.bound)
+    if bound >= len(start) or watch.over:
+        return start, bound
     solved = milp.solve(model, watch, start=point, options={"mip_abs_gap": 1 - 1e-4}, doing=PROVING)
-    bound = float(math.ceil(solved.bound - SLIP)) if math.isfinite(solved.bound) else 0.0
+    bound = max(bound, _whole(solved.bound))
     if solved.x is None:
         return start, bound
     found = np.flatnonzero(solved.x[:m] > 0.5)
     return (found if len(found) < len(start) and _enough(task, found) else start), bound
+
+
+def _whole(bound: float) -> float:
+    """Return the least whole count a bound leaves, 0 where nothing is proven."""
+    return float(math.ceil(bound - SLIP)) if math.isfinite(bound) else 0.0
 
 
 def _enough(task: _Task, chosen: NDArray[np.int64]) -> bool:
