@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from layers.hours import parse_hour_of_week
 from layers.run import Run
 from layers.store import Store
-from web.drawing import FUNCTION_NAMES, MODE_NAMES, CoverageDrawing, minutes
+from web.drawing import MODE_NAMES, CoverageDrawing, minutes
 from web.maps import coverage_map
 from web.pictures import coverage_picture
-from web.run_records import Progress, drawing_of, write_files
+from web.run_records import Progress, drawing_of, sentence, service_in_words, write_files
 from web.tables import coverage_package, coverage_workbook
 
 WRITERS = {
@@ -43,13 +42,5 @@ def _question_in_words(run: Run) -> tuple[str, str]:
     asked = run.parameters
     limits = "、".join(minutes(t) for t in asked["thresholds_s"])
     zh, en = MODE_NAMES[asked["mode"]]
-    words_zh, words_en = [f"{zh} {limits} 分钟"], [f"{limits.replace('、', ', ')} min {en}"]
-    if asked["function"]:
-        zh, en = FUNCTION_NAMES[asked["function"]]
-        words_zh.append(f"提供{zh}")
-        words_en.append(f"offering {en}")
-    if asked["at"]:
-        hour = parse_hour_of_week(asked["at"])
-        words_zh.append(f"{hour.label('zh')} 开放")
-        words_en.append(f"open {hour.label('en')}")
-    return "，".join(words_zh), ", ".join(words_en)
+    moving = (f"{zh} {limits} 分钟", f"{limits.replace('、', ', ')} min {en}")
+    return sentence([moving, *service_in_words([asked["function"]] if asked["function"] else [], asked["at"])])

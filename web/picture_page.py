@@ -58,7 +58,10 @@ def write_title(figure: Figure, what: Drawing, letters: Lettering) -> None:
             bbox={"boxstyle": "round,pad=0.3", "facecolor": "#ffe9d6", "edgecolor": "#e9b588", "linewidth": 0.6},
         )  # fmt: skip
         at += (ems(words) * 8 + 16) / 72 / INCHES[0]
-    figure.text(at, 0.9, asked, va="center", color="#555555", fontproperties=letters.font(9))
+    room = (0.985 - at) * INCHES[0] * 72
+    size = 9.0 if ems(asked) * 9.0 <= room else 7.0
+    lines = "\n".join(wrap(asked, room / size))
+    figure.text(at, 0.9, lines, va="center", color="#555555", fontproperties=letters.font(size))
 
 
 def write_foot(figure: Figure, what: Drawing, letters: Lettering) -> None:

@@ -1,6 +1,6 @@
 """A run joined with the records it was computed from, and written as files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,11 @@ import geopandas as gpd
 import pandas as pd
 
 from gis.errors import QuestionError
+from layers.hours import parse_hour_of_week
 from layers.run import Run
 from layers.store import LayerVersion, Store
 from planner.coverage_answer import level_to_show
+from web.drawing import FUNCTION_NAMES
 
 Progress = Callable[[str], None]
 OSM_CREDIT = "© OpenStreetMap contributors"
@@ -27,6 +29,20 @@ def write_files(
             progress(name)
         write(what, folder / name)
     return [folder / name for name in writers]
+
+
+def service_in_words(functions: Iterable[str], at: str | None) -> list[tuple[str, str]]:
+    """Say which services are asked for and when, (Chinese, English) each."""
+    words = [(f"提供{FUNCTION_NAMES[f][0]}", f"offering {FUNCTION_NAMES[f][1]}") for f in functions]
+    if at:
+        hour = parse_hour_of_week(at)
+        words.append((f"{hour.label('zh')} 开放", f"open {hour.label('en')}"))
+    return words
+
+
+def sentence(words: list[tuple[str, str]]) -> tuple[str, str]:
+    """Join parts of a question into one, in each language."""
+    return "，".join(zh for zh, _ in words), ", ".join(en for _, en in words)
 
 
 def drawing_of(store: Store, run: Run, level: str | None) -> dict[str, Any]:

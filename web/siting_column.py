@@ -45,7 +45,8 @@ def _sites(column: Column, what: SitingDrawing, kept: float) -> None:
     """List the sites with what each adds, as many as fit above ``kept``; the rest is counted."""
     letters, unit = column.letters, what.site_unit
     sites = what.shown_sites().to_dict("records")
-    column.head(("点位与各自增加", "Sites, and what each adds once the others stand"))
+    (does_zh, does_en), (zh, en) = siting_words.gain_verb(unit), siting_words.unit_words(unit)
+    column.head((f"点位与各自{does_zh}（{zh}）", f"Sites, and what each {does_en} once the others stand ({en})"))
     if not sites:
         column.put(0, letters.label(("没有变动", "no changes")), colour=PALE)
         column.y -= LINE

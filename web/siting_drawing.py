@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pandas import DataFrame, Series
 
 from web import siting_words
-from web.drawing import Drawing, both, minutes, parts_of
+from web.drawing import Drawing, both, minutes, parts_of, time_class, time_classes
 from web.fonts import ems
 from web.labels import shortened
 from web.siting_words import COLUMNS, DEMAND_OF
@@ -21,6 +21,7 @@ GAIN_COLOURS = ("#e2f3dc", "#bfe5b5", "#93d08b", "#63b568")
 LOSS_COLOUR, SAME_COLOUR = "#fbd3a6", "#f6f5f1"
 #: Classes of a street by the greater part of its length.
 KEPT, NEW, BEYOND, LOST = range(4)
+TIMES_S = (300, 600, 900)
 STREET_COLOURS = ("#9fb6cc", "#00582d", "#ee8a2a", "#a3261d")
 _CLASSES_OF_GAIN = len(GAIN_COLOURS)
 
@@ -85,8 +86,25 @@ class SitingDrawing(Drawing):
         more = (areas[f"{column}_after"] - areas[f"{column}_before"]).to_numpy(float)
         return more / 1000 if self.measure == "street" else more
 
+    @property
+    def timed(self) -> bool:
+        """Whether the plan makes ways shorter rather than reach more within the limit."""
+        return self.plan["problem"] in siting_words.TIMED
+
+    def times(self, segments: DataFrame, side: str) -> NDArray[np.int64]:
+        """Return (m,) the position of each segment in ``time_classes(TIMES_S)``, ``side`` "before" or "after"."""
+        return time_class(segments[f"longest_{side}_s"], time_classes(TIMES_S))
+
     def line_classes(self, segments: DataFrame) -> NDArray[np.int64]:
-        """Return (m,) KEPT, NEW, BEYOND or LOST, by the greater part of each segment's length."""
+        """Return (m,) KEPT, NEW, BEYOND or LOST, by the greater part of each segment's length.
+
+        Where the plan is timed, by the way from the farthest spot: NEW is nearer by a minute, LOST as much farther,
+        BEYOND not reached.
+        """
+        if self.timed:
+            was, now = (segments[f"longest_{side}_s"].fillna(np.inf).to_numpy(float) for side in ("before", "after"))
+            beyond = np.isinf(now) & np.isinf(was)
+            return np.select([beyond, was - 60 >= now, now - 60 >= was], [BEYOND, NEW, LOST], KEPT)
         half = segments["length_m"].to_numpy(float) / 2
         was, now = (segments[name].to_numpy(float) >= half for name in ("before_m", "after_m"))
         return np.select([was & now, now, was], [KEPT, NEW, LOST], BEYOND)
@@ -165,9 +183,9 @@ def place_of(site: Mapping[str, Any], most: float = np.inf) -> str:
 
 
 def added(site: Mapping[str, Any], unit: str) -> str:
-    """Write what a site adds once the others stand, as a number with its sign; "" where nobody measured it."""
-    value = site["adds_last"]
-    return siting_words.figure(value, unit, sign=True) if np.isfinite(value) else ""
+    """Write what a site adds (with a sign) or saves once the others stand; "" where nobody measured it."""
+    value, adds = site["adds_last"], siting_words.gain_verb(unit)[1] == "adds"
+    return siting_words.figure(value, unit, sign=adds) if np.isfinite(value) else ""
 
 
 def gain_edges(gain: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -203,8 +221,16 @@ def gain_words(measure: str) -> tuple[str, str]:
     return f"新增覆盖的{zh}", f"more {en} within reach"
 
 
-def street_words(limit: str) -> list[tuple[str, str]]:
+def street_words(what: SitingDrawing) -> list[tuple[str, str]]:
     """Name the classes of streets, in their order."""
+    limit = what.limit
+    if what.timed:
+        return [
+            ("远近大致不变", "about as far as before"),
+            ("近了 1 分钟以上", "nearer by a minute or more"),
+            ("无法到达", "not reached"),
+            ("远了 1 分钟以上", "farther by a minute or more"),
+        ]
     return [
         (f"原已在 {limit} 分钟内", f"within {limit} min before"),
         (f"新进入 {limit} 分钟", f"newly within {limit} min"),

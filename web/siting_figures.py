@@ -117,17 +117,23 @@ def draw_legend(axes: Axes, what: SitingDrawing, scene: Scene, letters: Letterin
     wide, high = box.width * INCHES[0] * 72, box.height * INCHES[1] * 72
     axes.set(xlim=(0, wide), ylim=(0, high))
     axes.set_axis_off()
-    lines = (len(scene.shapes) > 0) + streets + 1
+    areas = len(scene.shapes) > 0 and not what.timed
+    lines = (areas or what.timed) + streets + 1
     pitch = min(high / lines, 14.0)
     line = _Line(axes, letters, high - pitch / 2, pitch)
-    if len(scene.shapes):
+    if what.timed:
+        line.head(("到达时间", "time"))
+        for k in drawing.time_classes(siting_drawing.TIMES_S):
+            line.stroke(k.colour, letters.label((k.zh, k.en)) if k.zh[0] not in "0123456789" else k.en)
+        line.feed()
+    if areas:
         line.head(drawing.share_words(what.measure, scene.level))
         for colour, label in zip(drawing.SHARE_COLOURS, drawing.share_labels(), strict=True):
             line.swatch(colour, label)
         line.swatch(drawing.NO_ONE_COLOUR, letters.label(drawing.NO_ONE[what.measure]))
         line.feed()
     if streets:
-        words = siting_drawing.street_words(what.limit)
+        words = siting_drawing.street_words(what)
         line.head(("街面", "streets"))
         for kind in sorted(set(scene.line_class.tolist())):
             line.stroke(siting_drawing.STREET_COLOURS[kind], letters.label(words[kind]))

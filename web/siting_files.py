@@ -4,12 +4,13 @@ from pathlib import Path
 
 from layers.run import Run
 from layers.store import Store
-from web import siting_words
-from web.run_records import Progress, drawing_of, write_files
+from web.drawing import MODE_NAMES, minutes
+from web.run_records import Progress, drawing_of, sentence, service_in_words, write_files
 from web.siting_drawing import SitingDrawing
 from web.siting_map import siting_map
 from web.siting_picture import siting_picture
 from web.siting_tables import siting_package, siting_workbook
+from web.siting_words import DEMAND_NAMES, PROBLEM_NAMES
 
 WRITERS = {
     "site.gpkg": siting_package,
@@ -32,6 +33,16 @@ def write_siting(
 def siting_drawing(store: Store, run: Run, *, level: str | None = None) -> SitingDrawing:
     """Join ``run`` with the geometry of the records it was computed from."""
     level = level if level in set(run.tables["areas"]["level"]) else None
-    return SitingDrawing(
-        **drawing_of(store, run, level), parameters=run.parameters, question=siting_words.question(run)
-    )
+    return SitingDrawing(**drawing_of(store, run, level), parameters=run.parameters, question=_question_in_words(run))
+
+
+def _question_in_words(run: Run) -> tuple[str, str]:
+    """Say what was asked: the problem, the time, how people move, whom to serve unless people, which service, when."""
+    asked = run.parameters
+    limit, (zh, en) = minutes(asked["limit_s"]), MODE_NAMES[asked["mode"]]
+    words = [PROBLEM_NAMES[asked["problem"]], (f"{zh} {limit} 分钟", f"{limit} min {en}")]
+    kinds = [kind for kind, _ in asked["demand"]]
+    if kinds != ["people"]:
+        named = [DEMAND_NAMES[kind] for kind in kinds]
+        words.append(("服务" + "、".join(zh for zh, _ in named), "for " + ", ".join(en for _, en in named)))
+    return sentence([*words, *service_in_words(asked["functions"], asked["at"])])

@@ -117,7 +117,9 @@ def _streets_to_draw(what: SitingDrawing) -> tuple[list[NDArray[np.object_]], st
     lines = shapely.simplify(segments.geometry.to_numpy(), LINE_TOLERANCE, preserve_topology=False)
     found = what.line_classes(segments)
     size = shapely.get_num_coordinates(lines)
-    said = ("已画全部街面，按各段过半长度归类", "all streets drawn, each by the greater part of its length")
+    said = ("已画全部街面", "all streets drawn")
+    if not what.timed:
+        said = (said[0] + "，按各段过半长度归类", said[1] + ", each by the greater part of its length")
     chosen = np.ones(len(lines), bool)
     if size.sum() > MAX_VERTICES:
         said = ("只画有变化或未覆盖的街面", "only streets that change or lie beyond reach are drawn")

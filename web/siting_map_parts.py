@@ -183,11 +183,12 @@ def site_rows(what: SitingDrawing) -> list[tuple[float, float, str, str, str, st
 def site_facts(site: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
     """Return why a site is chosen, as facts for its card: what it adds, the runner-up, cost, place."""
     loses = _said(site["runner_up_loses"], unit)
+    does_zh, does_en = siting_words.gain_verb(unit)
     return [
         ("措施 action", both(siting_words.ACTION_NAMES.get(site["action"], (str(site["action"]), "")))),
         ("期 period", f"{site['period']:.0f}" if site["period"] > 0 else ""),
-        ("单独设置时增加\nadds alone", _said(site["adds_alone"], unit)),
-        ("其余已定后增加\nadds last", _said(site["adds_last"], unit)),
+        (f"单独设置时{does_zh}\n{does_en} alone", _said(site["adds_alone"], unit)),
+        (f"其余已定后{does_zh}\n{does_en} last", _said(site["adds_last"], unit)),
         ("次选 runner-up", site["runner_up"]),
         ("改用次选损失\nthe runner-up loses", loses),
         (
@@ -260,8 +261,10 @@ def _sites_html(what: SitingDrawing) -> str:
             f"{site['mark']}</span>{at}"
             f"<b>{siting_drawing.added(site, unit)}</b></button></li>"
         )
-    said = "右列：其余已定后该点增加的 right: what it adds once the others stand"
-    return f'<h3>点位 Sites</h3><p class="en">{said}</p><ol>{"".join(items)}</ol>'
+    does_zh, does_en = siting_words.gain_verb(unit)
+    zh, en = siting_words.unit_words(unit)
+    said = f"右列：其余已定后各自{does_zh}（{zh}） right: what each {does_en} once the others stand ({en})"
+    return f'<h3>点位 Sites</h3><p class="en">{escape(said)}</p><ol>{"".join(items)}</ol>'
 
 
 def _left_out_html(what: SitingDrawing, most: int = 8) -> str:
@@ -309,7 +312,7 @@ def legend_html(what: SitingDrawing, level: str, edges: NDArray[np.float64], cla
         f'<li><i style="background:{colour}"></i>{label}</li>'
         for colour, label in zip(siting_drawing.GAIN_COLOURS, labels, strict=True)
     )
-    words = siting_drawing.street_words(what.limit)
+    words = siting_drawing.street_words(what)
     lines = "".join(line_item(siting_drawing.STREET_COLOURS[c], words[c]) for c in sorted(classes))
     actions = dict.fromkeys(what.shown_sites()["action"])
     marks = "".join(
@@ -317,11 +320,10 @@ def legend_html(what: SitingDrawing, level: str, edges: NDArray[np.float64], cla
         f"{both(siting_words.ACTION_NAMES.get(a, (str(a), '')))}</li>"
         for a in actions
     )
-    areas = (
-        shares_legend(what, level) + f"<h2>{both(siting_drawing.gain_words(what.measure))}</h2><ul>{gains}</ul>"
-        if len(what.areas_to_draw()[1])
-        else ""
-    )
+    _, drawn_areas = what.areas_to_draw()
+    areas = shares_legend(what, level) if len(drawn_areas) else ""
+    if (siting_drawing.gain_class(what.gain(drawn_areas), edges) >= 0).any():
+        areas += f"<h2>{both(siting_drawing.gain_words(what.measure))}</h2><ul>{gains}</ul>"
     return (
         "<details open><summary>图例 Legend</summary>"
         f"{areas}<h2>街面 Streets</h2><ul>{lines}</ul><small>{escape(drawn)}</small>"

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from web import siting_drawing, siting_words
+from web.drawing import STREETS, time_classes
 from web.fonts import Lettering, lettering
 from web.picture_maps import (
     Frame,
@@ -59,7 +60,7 @@ def siting_picture(what: SitingDrawing, path: Path) -> None:
             draw_scale_and_north(axes, before, letters, scale)
     if spare:
         draw_bars(figure, spare, what, letters)
-    streets = _draw_streets in draws or not len(before.shapes)
+    streets = _draw_streets in draws or not (len(before.shapes) or what.timed)
     draw_legend(figure.add_axes(LEGEND_ROOM), what, before, letters, streets=streets)
     write_column(figure.add_axes(COLUMN_ROOM), what, letters, bars=spare is None)
     write_foot(figure, what, letters)
@@ -107,7 +108,10 @@ def _either(letters: Lettering, words: tuple[str, str]) -> tuple[str, ...]:
 
 
 def _share_head(what: SitingDrawing, side: str, words: tuple[str, str]) -> tuple[str, str]:
-    """Return a map's heading: when, and the city's share within the limit then."""
+    """Return a map's heading: when, and the city's share within the limit then, or what times are."""
+    if what.timed:
+        zh, en = STREETS
+        return f"{words[0]}：{zh}", f"{words[1]}: {en[0].lower()}{en[1:]}"
     column = siting_words.COLUMNS[what.measure]
     whole, part = what.totals[column], what.totals[f"{column}_{side}"]
     zh, en = siting_words.DEMAND_OF[what.measure]
@@ -116,7 +120,10 @@ def _share_head(what: SitingDrawing, side: str, words: tuple[str, str]) -> tuple
 
 
 def _draw_before(axes: Axes, scene: Scene, what: SitingDrawing, letters: Lettering, scale: float) -> None:
-    if len(scene.shapes):
+    if what.timed:
+        _draw_times(axes, scene, what, "before", scale)
+        draw_points(axes, scene, letters)
+    elif len(scene.shapes):
         draw_areas(axes, scene, letters, scale)
     else:
         classes = np.where(np.isin(scene.line_class, (siting_drawing.KEPT, siting_drawing.LOST)), 0, 2)
@@ -127,7 +134,10 @@ def _draw_before(axes: Axes, scene: Scene, what: SitingDrawing, letters: Letteri
 
 def _draw_after(axes: Axes, scene: Scene, what: SitingDrawing, letters: Lettering, scale: float) -> None:
     marks = marks_on_map(what, scene, scale)
-    if len(scene.shapes):
+    if what.timed:
+        _draw_times(axes, scene, what, "after", scale)
+        draw_points(axes, scene, letters)
+    elif len(scene.shapes):
         draw_areas(axes, scene, letters, scale, marks.boxes)
     else:
         draw_lines(axes, scene, list(siting_drawing.STREET_COLOURS), scale)
@@ -136,7 +146,15 @@ def _draw_after(axes: Axes, scene: Scene, what: SitingDrawing, letters: Letterin
     head(axes, letters, _share_head(what, "after", ("之后", "after")))
 
 
+def _draw_times(axes: Axes, scene: Scene, what: SitingDrawing, side: str, scale: float) -> None:
+    """Draw every street by the time from its farthest spot, before or after."""
+    segments = what.segments[~what.segments.geometry.isna().to_numpy()]
+    colours = [k.colour for k in time_classes(siting_drawing.TIMES_S)]
+    draw_lines(axes, replace(scene, line_class=what.times(segments, side)), colours, scale)
+
+
 def _draw_streets(axes: Axes, scene: Scene, what: SitingDrawing, letters: Lettering, scale: float) -> None:
     draw_lines(axes, scene, list(siting_drawing.STREET_COLOURS), scale)
     draw_marks(axes, marks_on_map(what, scene, scale), letters)
-    head(axes, letters, (f"新进入 {what.limit} 分钟的街面", f"streets newly within {what.limit} min"))
+    zh, en = siting_drawing.street_words(what)[siting_drawing.NEW]
+    head(axes, letters, (f"街面：{zh}", f"streets {en}"))

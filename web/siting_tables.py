@@ -170,7 +170,7 @@ def _area_style(what: SitingDrawing, edges: np.ndarray) -> str:
 
 
 def _segment_style(what: SitingDrawing) -> str:
-    words = siting_drawing.street_words(what.limit)
+    words = siting_drawing.street_words(what)
     rules = [
         (f"\"reach\" = '{reach}'", both(said), colour)
         for reach, said, colour in zip(_REACH, words, siting_drawing.STREET_COLOURS, strict=True)

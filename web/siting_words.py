@@ -4,9 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from layers.hours import parse_hour_of_week
-from layers.run import Run
-from web.drawing import FUNCTION_NAMES, LEVEL_NAMES, MODE_NAMES, both, minutes
+from web.drawing import LEVEL_NAMES, both, minutes
 
 PROBLEM_NAMES = {
     "mclp": ("覆盖最多", "reach the most"),
@@ -35,6 +33,8 @@ STOPPED = {"time": ("到时停止", "stopped at the time limit"), "cancelled": (
 MINIMISED = frozenset({"lscp", "pmedian", "pcenter", "cpmedian"})
 #: Problems whose value is no plain count of those within reach, so that the headline counts them itself.
 _WEIGHTED = frozenset({"backup", "robust", "periods"})
+#: Problems that make ways shorter rather than reach more within the limit.
+TIMED = frozenset({"pmedian", "pcenter", "cpmedian"})
 #: What is counted within the time limit: its column and unit. "people", "people_before" and "people_after" and so on.
 COLUMNS = {"people": "people", "street": "street_m", "reports": "reports"}
 _MEASURE_OF = {"people": "people", "reports": "reports", "streets": "street"}
@@ -138,7 +138,7 @@ def headline(plan: Row, totals: Row, parameters: Row) -> tuple[str, str]:
             f"{en} bring{s} the worst-off {level_en} to {plan['value']:.1%} within {limit} minutes",
         )
     if problem in MINIMISED:
-        return _shorter(plan, zh, en)
+        return _shorter(plan, zh, en, s)
     unit, value, before = plan["unit"], plan["value"], plan["before"]
     if problem == "capacitated":
         served_zh, served_en = amount(value, unit)
@@ -197,24 +197,33 @@ def _changed(plan: Row) -> tuple[str, str]:
     return "、".join(zh) + "点位", " and ".join(en)
 
 
-def _shorter(plan: Row, zh: str, en: str) -> tuple[str, str]:
+def _shorter(plan: Row, zh: str, en: str, s: str) -> tuple[str, str]:
     """Say how much nearer help comes: for the farthest, or on average where the value is a sum over all demand."""
     value = plan["value"]
     # what stands today was measured without capacities
     before = math.nan if plan["problem"] == "cpmedian" else plan["before"]
-    who_zh, who_en = "最远处到达时间", "for the farthest place"
+    who_zh, who_en = "最长到达时间", "the longest way"
     if plan["unit"] == "points":
         return f"{zh}，共 {value:,.0f} 个点位", f"{en}, {value:,.0f} in all"
     if plan["unit"] != "s":
         whole = float(plan["total"])
         if not whole > 0:
             return f"{zh}，合计 {amount(value, plan['unit'])[0]}", f"{en}: {amount(value, plan['unit'])[1]} in all"
-        who_zh, who_en, value, before = "平均到达时间", "on average", value / whole, before / whole
+        who_zh, who_en, value, before = "平均到达时间", "the average way", value / whole, before / whole
     now = f"{value / 60:.1f}"
-    if not math.isfinite(before):
-        return f"{zh}，{who_zh} {now} 分钟", f"{en}: {now} minutes {who_en}"
+    if not math.isfinite(before) or f"{before / 60:.1f}" == now:
+        return f"{zh}，{who_zh} {now} 分钟", f"{en}: {who_en} takes {now} minutes"
     was = f"{before / 60:.1f}"
-    return f"{zh}，{who_zh}从 {was} 分钟变为 {now} 分钟", f"{en}: {was} minutes become {now} {who_en}"
+    turn_zh, turn_en = ("缩短到", "shorten") if value < before else ("变为", "lengthen")
+    return (
+        f"{zh}，{who_zh}从 {was} 分钟{turn_zh} {now} 分钟",
+        f"{en} {turn_en}{s} {who_en} from {was} to {now} minutes",
+    )
+
+
+def gain_verb(unit: str) -> tuple[str, str]:
+    """Return what a site does for a plan valued in ``unit``: it adds, or saves time."""
+    return ("节省", "saves") if unit == "s" or unit.endswith("_s") else ("增加", "adds")
 
 
 def gap(plan: Row) -> tuple[str, str]:
@@ -257,24 +266,3 @@ def percent_at_most(part: float) -> str:
     decimals = max(0, 1 - math.floor(math.log10(percent))) if percent > 0 else 0
     step = 10.0**-decimals
     return f"{math.ceil(round(percent / step, 6)) * step:.{decimals}f} %"
-
-
-def question(run: Run) -> tuple[str, str]:
-    """Say what was asked: the problem, the time, how people move, whom to serve, which service, when."""
-    asked = run.parameters
-    name_zh, name_en = PROBLEM_NAMES[asked["problem"]]
-    mode_zh, mode_en = MODE_NAMES[asked["mode"]]
-    limit = minutes(asked["limit_s"])
-    zh, en = [name_zh, f"{mode_zh} {limit} 分钟"], [name_en, f"{limit} min {mode_en}"]
-    kinds = [DEMAND_NAMES.get(kind, (kind, kind)) for kind, _ in asked["demand"]]
-    if [kind for kind, _ in asked["demand"]] != ["people"]:
-        zh.append("服务" + "、".join(kind for kind, _ in kinds))
-        en.append("for " + ", ".join(kind for _, kind in kinds))
-    for function in asked["functions"]:
-        zh.append(f"提供{FUNCTION_NAMES[function][0]}")
-        en.append(f"offering {FUNCTION_NAMES[function][1]}")
-    if asked["at"]:
-        hour = parse_hour_of_week(asked["at"])
-        zh.append(f"{hour.label('zh')} 开放")
-        en.append(f"open {hour.label('en')}")
-    return "，".join(zh), ", ".join(en)

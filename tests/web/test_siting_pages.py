@@ -69,6 +69,7 @@ def variants() -> dict[str, SitingDrawing]:
         ),
         "frontier": draw_siting(frontier=frontier(30), plan=plan(problem="frontier")),
         "reports": draw_siting(parameters={"demand": [["reports", 1.0]]}, plan=plan(unit="reports")),
+        "timed": draw_siting(plan=plan(problem="pmedian", unit="people_s", value=9e5, before=1e6)),
         "worse": draw_siting(areas=gpd.GeoDataFrame(areas(0.2), geometry=full.areas.geometry.to_numpy(), crs=4326)),
     }
 
@@ -155,7 +156,7 @@ def test_chinese_is_drawn_as_text_and_as_codes_where_there_is_no_font(
     for what in some:
         picture(what, tmp_path)
     if fonts.lettering().chinese:
-        assert {"点位与各自增加", "东街道"} <= {line for text in written for line in text.split("\n")}
+        assert {"点位与各自增加（人）", "东街道"} <= {line for text in written for line in text.split("\n")}
     bare = fonts.lettering((fonts.WITHOUT,))
     monkeypatch.setattr(siting_picture, "lettering", lambda: bare)
     written.clear()
@@ -180,6 +181,10 @@ def test_streets_are_classed_by_the_greater_part_of_their_length() -> None:
     what = draw_siting()
     kept, new, beyond, lost = (siting_drawing.KEPT, siting_drawing.NEW, siting_drawing.BEYOND, siting_drawing.LOST)
     assert what.line_classes(what.segments)[:4].tolist() == [kept, new, beyond, lost]
+    timed = draw_siting(plan=plan(problem="pcenter", unit="s"))
+    ways = pd.DataFrame({"longest_before_s": [300.0, 300, np.nan, np.nan, 100], "length_m": 1.0, "before_m": 0.0,
+                         "after_m": 0.0, "longest_after_s": [290.0, 200, 500, np.nan, 400]})  # fmt: skip
+    assert timed.line_classes(ways).tolist() == [kept, new, new, beyond, lost]
     some = pd.DataFrame({"length_m": [10.0, 10.0], "before_m": [4.0, 6.0], "after_m": [6.0, 4.0]})
     assert what.line_classes(some).tolist() == [new, lost]
 

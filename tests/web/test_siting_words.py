@@ -62,9 +62,9 @@ def test_fewest_points_say_the_share_that_is_reached_not_the_share_asked_for() -
 
 def test_times_are_told_as_an_average_or_as_the_longest() -> None:
     total = row(problem="pmedian", unit="people_s", value=4000 * 300.0, before=4000 * 480.0)
-    assert "从 8.0 分钟变为 5.0 分钟" in siting_words.headline(total, TOTALS, PARAMETERS)[0]
+    assert "平均到达时间从 8.0 分钟缩短到 5.0 分钟" in siting_words.headline(total, TOTALS, PARAMETERS)[0]
     longest = row(problem="pcenter", unit="s", value=900.0, before=1800.0)
-    assert "30.0 minutes become 15.0 for the farthest" in siting_words.headline(longest, TOTALS, PARAMETERS)[1]
+    assert "shorten the longest way from 30.0 to 15.0 minutes" in siting_words.headline(longest, TOTALS, PARAMETERS)[1]
 
 
 def test_figures_before_that_do_not_compare_are_not_compared() -> None:
