@@ -36,9 +36,7 @@ class Incumbent:
     @property
     def target(self) -> float:
         """Where a bound leaves nothing to look for: no plan below this cost is worth having."""
-        if self.whole:
-            return self.total - 1.0 + ROUNDING
-        return self.total * (1.0 - OPTIMAL_GAP / 2)
+        return self.total - 1.0 + ROUNDING if self.whole else self.total * (1.0 - OPTIMAL_GAP / 2)
 
     @property
     def proven(self) -> float:

@@ -55,14 +55,18 @@ class Tree:
         if self._part.to_open in (0, len(self._part.free)):
             return self._incumbent.total
         self._incumbent.wander(WANDER_FIRST, self._watch)
-        root = self._root()
-        if root is not None:
-            self._branch(root)
+        price = self._root()
+        if price is not None:
+            none = np.empty(0, np.int32)
+            self._branch(self._visit(none, none, price, self.bound))
         self._raise(self.bound)  # the incumbent may have come down to it since
         return self.bound
 
-    def _root(self) -> Node | None:
-        """Bound all plans from prices between the nearest and the next site of the incumbent."""
+    def _root(self) -> Floats | None:
+        """Bound all plans, from prices between the nearest and the next site of the incumbent; return the best prices.
+
+        None once nothing better is left or the watch is over.
+        """
         incumbent, part = self._incumbent, self._part
         first, second = incumbent.nearest_two()
         price = (first + np.minimum(second, 3.0 * first)) / 2
@@ -82,12 +86,11 @@ class Tree:
         if self._watch.over or self.bound >= incumbent.target:
             return None
         self._part = _within_reach(part, np.maximum(REACH * price, second))
-        none = np.empty(0, np.int32)
-        return self._visit(none, none, price, self.bound)
+        return price
 
-    def _branch(self, root: Node) -> None:
+    def _branch(self, root: Node | None) -> None:
         """Split the node of the least bound until none is left."""
-        self._open = [root]
+        self._open = [] if root is None else [root]
         visits = 0
         while self._open and not self._watch.over:
             node = heapq.heappop(self._open)
