@@ -33,7 +33,8 @@ def write(axes: Axes, what: SitingDrawing, letters: Lettering, *, bars: bool) ->
 def _totals(column: Column, what: SitingDrawing) -> None:
     """Write the shares within the limit before and after, with a bar each."""
     letters, totals = column.letters, what.totals
-    column.head((f"{what.limit} 分钟内", f"Within {what.limit} min"))
+    limit = what.limit
+    column.head((f"{limit} 分钟内（蓝为之前，绿为新增）", f"Within {limit} min (blue: before, green: gained)"))
     for measure, whole in siting_words.COLUMNS.items():
         if not totals[whole] > 0:
             continue
