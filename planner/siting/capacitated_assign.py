@@ -168,7 +168,8 @@ def ship(table, need, capacity, amount):  # type: ignore[no-untyped-def]
             left -= sent
             k = end
             while True:
-                relink(k, table, need, amount, step, by)
+                if k < k_all - 1:  # what is left out has room without end and is never passed on
+                    relink(k, table, need, amount, step, by)
                 if before[k] < 0:
                     break
                 k = before[k]
@@ -200,8 +201,9 @@ def cheapest_with_room(reach, before, room, step, by):  # type: ignore[no-untype
             if reach[a] == np.inf or room[a] > 0.0:
                 continue
             for b in range(k_all):
-                if reach[a] + step[a, b] < reach[b] - 1e-9 * (1.0 + abs(reach[b])):
-                    reach[b] = reach[a] + step[a, b]
+                through = reach[a] + step[a, b]
+                if through + 1e-9 * (1.0 + abs(through)) < reach[b]:
+                    reach[b] = through
                     before[b] = a
                     cheapest = False
     for k in range(k_all):

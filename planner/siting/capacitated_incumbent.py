@@ -1,7 +1,6 @@
 """The best plan found so far of a capacitated question, and how sites are tried, moved and shaken for a better one."""
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from planner.siting.capacitated_assign import improve_whole, move_sites, place_whole, regrets, ship, table_at
 from planner.siting.capacitated_problem import Floats, Ints, Problem
@@ -9,27 +8,28 @@ from planner.siting.watch import Watch
 
 #: Rounds of moving sites and assigning anew.
 MOST_MOVES = 20
+#: A shake opens one of so many sites nearest to a demand and closes one of so many open ones nearest to it.
+NEAR, NEAR_OPEN = 10, 3
 
 
 class Incumbent:
     """The best plan so far of ``problem``, whose sites are all the candidates.
 
-    value : its cost, ``inf`` without one. sites : (k,) int64. part : (d, k + 1) float64 of each demand at each site, the
-    last column left out.
+    value : its cost, ``inf`` without one. sites : (k,) int64. part : (d, k + 1) float64 of each demand at each site,
+    the last column left out. served_of : all demand, where what is left out is the cost and what is served is told.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, served_of: float | None = None) -> None:
         self.problem = problem
+        self.served_of = served_of
+        self.step = problem.step
         self.value = np.inf
         self.sites: Ints = np.zeros(0, np.int64)
         self.part: Floats = np.zeros((len(problem.need), 1))
-        rows = csr_array(
-            (np.arange(len(problem.demand)), problem.demand, problem.ptr), (problem.n_sites, len(problem.need))
-        )
-        by_demand = rows.tocsc()
-        self._row_ptr = by_demand.indptr.astype(np.int64)
-        self._row_site = by_demand.indices.astype(np.int32)
-        self._row_cost = problem.cost[by_demand.data]
+        order = np.lexsort((problem.cost, problem.demand))
+        self._row_ptr = np.concatenate([[0], np.cumsum(np.bincount(problem.demand, minlength=len(problem.need)))])
+        self._row_site = problem.pair_site[order]
+        self._row_cost = problem.cost[order]
         self._tried: set[bytes] = set()
 
     def offer(self, sites: Ints) -> float:
@@ -42,6 +42,17 @@ class Incumbent:
             return np.inf
         self._tried.add(key)
         return self._whole(sites.copy()) if self.problem.whole else self.ship(sites)
+
+    def tell(self, watch: Watch, doing: str, bound: float) -> None:
+        """Tell the watch how the search stands, in the terms of who asked.
+
+        What is left of a search may hold nothing as good as the plan there is: the plan then is the bound.
+        """
+        bound = min(bound, self.value)
+        if self.served_of is None:
+            watch.tell(doing, value=self.value, bound=bound)
+        else:
+            watch.tell(doing, value=self.served_of - self.value, bound=self.served_of - bound)
 
     def keep(self, sites: Ints, where: Ints) -> None:
         """Take over a plan of whole demands, (d,) each at a position in ``sites`` or at their count: left out."""
@@ -57,12 +68,16 @@ class Incumbent:
         """Split demand over ``sites`` at the least cost; keep the plan if it is better."""
         problem = self.problem
         table = table_at(problem.ptr, problem.demand, problem.cost, problem.without, sites)
-        light = problem.need <= 0
-        per_load = table / np.where(light, 1.0, problem.need)[:, None]
-        amount = np.zeros_like(table)
-        ship(per_load, problem.need, problem.capacity[sites], amount)
-        amount[light, np.argmin(table[light], axis=1)] = 1.0
-        part = amount / np.where(light, 1.0, problem.need)[:, None]
+        part = np.zeros_like(table)
+        near = np.isfinite(table[:, :-1]).any(axis=1)
+        part[~near, -1] = 1.0
+        light = near & (problem.need <= 0)
+        part[light, np.argmin(table[light], axis=1)] = 1.0
+        heavy = np.flatnonzero(near & ~light)
+        need = problem.need[heavy]
+        amount = np.zeros((len(heavy), len(sites) + 1))
+        ship(table[heavy] / need[:, None], need, problem.capacity[sites], amount)
+        part[heavy] = amount / need[:, None]
         value = float(np.where(part > 0, table, 0.0).ravel() @ part.ravel())
         if problem.must and part[:, -1].any():
             return np.inf
@@ -71,17 +86,26 @@ class Incumbent:
         return value
 
     def shake(self, rng: np.random.Generator, rounds: int, watch: Watch) -> None:
-        """Swap one or two sites of the best plan for others at random, again and again."""
+        """Open a site close to a random demand in place of one of the best plan's near by, again and again.
+
+        Ends after ``rounds`` in a row without a better plan.
+        """
         problem = self.problem
-        for _ in range(rounds):
-            movable = self.sites[~problem.open[self.sites]]
-            others = np.setdiff1d(np.arange(problem.n_sites), self.sites)
-            count = min(int(rng.integers(1, 3)), len(movable), len(others))
-            if watch.over or count == 0:
-                return
-            gone = rng.choice(movable, count, replace=False)
-            come = rng.choice(others, count, replace=False)
-            self.offer(np.sort(np.concatenate([np.setdiff1d(self.sites, gone), come])))
+        left = rounds if len(problem.need) else 0
+        while left > 0 and not watch.over and len(self.sites):
+            left -= 1
+            before = self.value
+            i = int(rng.integers(len(problem.need)))
+            near = self._row_site[self._row_ptr[i] : self._row_ptr[i + 1]]
+            chosen = np.isin(near, self.sites)
+            come = near[~chosen][:NEAR]
+            gone = near[chosen & ~problem.open[near]][:NEAR_OPEN]
+            if not len(come) or not len(gone):
+                continue
+            kept = self.sites[self.sites != rng.choice(gone)]
+            self.offer(np.sort(np.append(kept, rng.choice(come))))
+            if self.value < before:
+                left = rounds
 
     def _whole(self, sites: Ints) -> float:
         problem = self.problem
@@ -115,4 +139,3 @@ def assign_whole(table: Floats, need: Floats, capacity: Floats) -> tuple[Ints, f
         if total < value:
             best, value = where, total
     return best, value
-

@@ -8,12 +8,12 @@ MOST_BRANCHES = 20_000
 
 
 @njit(cache=True)
-def gather(first, last, demand, cost, need, capacity, price, pair, gain, load):  # type: ignore[no-untyped-def]
+def gather(first, last, demand, cost, need, capacity, whole, price, pair, gain, load):  # type: ignore[no-untyped-def]
     """List a site's pairs worth taking at these prices, the most gain per load first; return their count."""
     n = 0
     for e in range(first, last):
         g = price[demand[e]] - cost[e]
-        if g > 0.0 and need[demand[e]] <= capacity:
+        if g > 0.0 and (not whole or need[demand[e]] <= capacity):
             # a trace of load keeps the order of ratios whole where there is none
             pair[n], gain[n], load[n] = e, g, need[demand[e]] + 1e-300
             n += 1
@@ -118,9 +118,9 @@ def knapsack(n, capacity, gain, load, part, trial):  # type: ignore[no-untyped-d
 def relax(ptr, demand, cost, need, without, capacity, is_open, places, whole, price, worth, exact, taken, chosen):  # type: ignore[no-untyped-def]
     """Return the Lagrangian bound at ``price``: every demand pays its price, every chosen site gives back its worth.
 
-    worth : (s,) the most a site gives back (an upper bound of it where ``exact`` is false). taken : (pairs,) the part of each pair taken by the chosen sites; only theirs is set.
-    chosen : (s,) the open sites and the ``places`` of most worth. Also returns the least worth chosen among the rest and
-    the most left out, 0 where there is none.
+    worth : (s,) the most a site gives back, an upper bound of it where ``exact`` is false. taken : (pairs,) the part of
+    each pair taken, set for the chosen sites alone. chosen : (s,) the open sites and the ``places`` of most worth.
+    Also returns the least worth chosen among the rest and the most left out, 0 where there is none.
     """
     s = ptr.size - 1
     most = 1
@@ -134,7 +134,7 @@ def relax(ptr, demand, cost, need, without, capacity, is_open, places, whole, pr
     for i in range(price.size):
         total += price[i]
     for j in range(s):
-        n = gather(ptr[j], ptr[j + 1], demand, cost, need, capacity[j], price, pair, gain, load)
+        n = gather(ptr[j], ptr[j + 1], demand, cost, need, capacity[j], whole, price, pair, gain, load)
         worth[j], exact[j] = fill(0, n, capacity[j], gain, load, part)
         if whole and not exact[j] and (is_open[j] or worth[j] > best[places]):
             worth[j] = knapsack(n, capacity[j], gain, load, part, trial)
@@ -165,7 +165,28 @@ def relax(ptr, demand, cost, need, without, capacity, is_open, places, whole, pr
 
 
 @njit(cache=True)
-def ascend(ptr, demand, cost, need, without, capacity, is_open, places, whole, price, mean, direction, state, aim, rounds, stop_at, worth, exact, taken, chosen):  # type: ignore[no-untyped-def]
+def ascend(  # type: ignore[no-untyped-def]
+    ptr,
+    demand,
+    cost,
+    need,
+    without,
+    capacity,
+    is_open,
+    places,
+    whole,
+    price,
+    mean,
+    direction,
+    state,
+    aim,
+    rounds,
+    stop_at,
+    worth,
+    exact,
+    taken,
+    chosen,
+):
     """Improve ``price`` by ``rounds`` steps of the volume algorithm; return how many steps were made.
 
     mean : (pairs,) the running mean of what the relaxation takes, near the relaxed optimum in the end.
@@ -237,11 +258,12 @@ def share_of(direction, slack, stalled):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def rule_out(ptr, demand, cost, need, capacity, is_open, price, worth, chosen, last, next_, room_s, keep):  # type: ignore[no-untyped-def]
-    """Set keep (pairs,) to whether a better plan may hold the pair; ``room_s`` is the cutoff less the bound.
+def rule_out(ptr, demand, cost, need, capacity, whole, price, worth, chosen, last, room, keep):  # type: ignore[no-untyped-def]
+    """Set keep (pairs,) to whether a better plan may hold the pair; ``room`` is the cutoff less the bound.
 
-    A site that is forced in takes the place of the least worth of those chosen; a pair that is forced in takes its
-    load first and the rest is filled in part: all bounds from above of what is given back.
+    A site that is forced in takes the place of the least worth of those chosen; a whole demand that is forced in takes
+    its load first and the rest is filled in part: all bounds from above of what is given back. A part of a demand may
+    be as small as it likes, so that split demand is judged by the site alone.
     """
     most = 1
     for j in range(ptr.size - 1):
@@ -249,31 +271,37 @@ def rule_out(ptr, demand, cost, need, capacity, is_open, price, worth, chosen, l
     pair, gain, load = np.empty(most, np.int64), np.empty(most), np.empty(most)
     for j in range(ptr.size - 1):
         base = worth[j] if chosen[j] else last
-        n = gather(ptr[j], ptr[j + 1], demand, cost, need, capacity[j], price, pair, gain, load)
+        if not whole:
+            for e in range(ptr[j], ptr[j + 1]):
+                keep[e] = base - worth[j] < room
+            continue
+        n = gather(ptr[j], ptr[j + 1], demand, cost, need, capacity[j], whole, price, pair, gain, load)
         for e in range(ptr[j], ptr[j + 1]):
             w = need[demand[e]]
             g = price[demand[e]] - cost[e]
             if w > capacity[j]:
                 keep[e] = False
                 continue
-            room = capacity[j] - w
+            left = capacity[j] - w
             total = g
             for k in range(n):
                 if pair[k] == e:
                     continue
-                if load[k] > room:
-                    total += gain[k] * room / load[k]
+                if load[k] > left:
+                    total += gain[k] * left / load[k]
                     break
-                room -= load[k]
+                left -= load[k]
                 total += gain[k]
-            keep[e] = base - total < room_s
+            keep[e] = base - total < room
 
 
 @njit(cache=True)
-def clusters_within(ptr, demand, cost, need, capacity, price, worth, chosen, last, room_s, most, cluster_ptr, member, at_site, total):  # type: ignore[no-untyped-def]
+def clusters_within(  # type: ignore[no-untyped-def]
+    ptr, demand, cost, need, capacity, price, worth, chosen, last, room_s, most, cluster_ptr, member, at_site, total
+):
     """List every set of demands that a site of a better plan may serve; return their count, -1 if above ``most``.
 
-    cluster_ptr (most + 1,), member, at_site and total (most,) are filled: the pairs of each cluster, its site, its cost.
+    cluster_ptr (most + 1,), member, at_site and total (most,) are filled: each cluster's pairs, its site, its cost.
     """
     widest = 1
     for j in range(ptr.size - 1):

@@ -1,4 +1,7 @@
-"""What HiGHS is asked in the end: which clusters partition the demand, and which of the last sites split demand uses."""
+"""What HiGHS is asked in the end: which clusters partition the demand, which of the last sites split demand uses.
+
+The models are parts of a search, whose news they do not tell: their values and bounds are not the search's.
+"""
 
 from dataclasses import dataclass
 
@@ -32,8 +35,8 @@ def clusters_of(
     ptr, site, cost = np.zeros(most + 1, np.int64), np.zeros(most, np.int64), np.zeros(most)
     pair = np.zeros(32 * most, np.int64)
     count = clusters_within(
-        problem.ptr, problem.demand, problem.cost, problem.need, problem.capacity, price, worth, chosen, last, room, most,
-        ptr, pair, site, cost,
+        problem.ptr, problem.demand, problem.cost, problem.need, problem.capacity, price, worth, chosen, last, room,
+        most, ptr, pair, site, cost,
     )  # fmt: skip
     if count < 0:
         return None
@@ -63,7 +66,7 @@ def partition(problem: Problem, clusters: Clusters, watch: Watch) -> tuple[tuple
         np.concatenate([np.ones(d), np.ones(problem.n_sites), [problem.places]]),
         np.ones(n + left_out, bool),
     )
-    solved = solve(model, watch, doing="partition")
+    solved = solve(model, watch.within(np.inf), doing="partition")
     if solved.infeasible:
         return None, np.inf
     if solved.x is None:
@@ -109,7 +112,7 @@ def split_sites(problem: Problem, watch: Watch) -> tuple[Ints | None, float]:
         np.concatenate([np.ones(d), np.where(problem.open, most, 0.0), np.zeros(len(tied)), [problem.places]]),
         np.concatenate([np.zeros(n, bool), np.ones(len(new), bool)]),
     )
-    solved = solve(model, watch, doing="split")
+    solved = solve(model, watch.within(np.inf), doing="split")
     if solved.infeasible:
         return None, np.inf
     bound = solved.bound + (0.0 if problem.must else float(problem.without.sum()))

@@ -23,11 +23,11 @@ ROOT_ROUNDS, NODE_ROUNDS, LOOK_ROUNDS = 1500, 200, 10
 #: Work of one look, in pairs: what a kernel does before the watch is asked again.
 LOOK_PAIRS = 20_000_000
 #: Random swaps of sites tried once the root is bounded.
-SHAKES = 200
+SHAKES = 500
 #: Clusters and pairs up to which a node is handed to HiGHS.
-MOST_CLUSTERS, MOST_PAIRS = 20_000, 20_000
-#: A site or an assignment counts as undecided when its mean lies this far from 0 and 1.
-UNDECIDED = 0.05
+MOST_CLUSTERS, MOST_PAIRS = 3000, 20_000
+#: Ways of splitting a node that are tried, and the steps of the relaxation each trial takes.
+TRIAL_WAYS, TRIAL_ROUNDS = 10, 50
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +35,8 @@ class Relaxed:
     """A relaxation at its best prices.
 
     bound : no plan of this problem is better. price : (d,). mean : (pairs,) near the relaxed optimum.
-    worth, chosen : (s,) what each site gives back, and the best of them; last, next : the least worth chosen among those
-    not open, the most left out.
+    worth, chosen : (s,) what each site gives back, and the best of them. last, next : the least worth chosen among
+    those not open, the most left out.
     """
 
     bound: float
@@ -50,17 +50,24 @@ class Relaxed:
 
 def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.Generator) -> float:
     """Improve ``incumbent`` until it is proven best or the watch is over; return a bound on every plan."""
-    order = itertools.count()
-    heap: list[tuple[float, int, Problem, Floats, int]] = [(0.0, next(order), problem, first_prices(problem), ROOT_ROUNDS)]
+    order, price = itertools.count(), first_prices(problem)
+    first = _relaxation(problem, price)
+    incumbent.offer(np.flatnonzero(first.chosen))  # so that there is a plan, however short the time
+    heap: list[tuple[float, int, Problem, Floats, int]] = [(first.bound, next(order), problem, price, ROOT_ROUNDS)]
     while heap and not watch.over:
         bound, _, node, price, rounds = heapq.heappop(heap)
         if bound >= cutoff(incumbent):
             return max(min(bound, incumbent.value), lowest(heap, incumbent))
-        watch.tell("branch", value=incumbent.value, bound=bound)
+        incumbent.tell(watch, "branch", bound)
+        if rounds == ROOT_ROUNDS:  # a short run first: what it rules out makes the rest quick
+            node, relaxed = tighten(node, price, NODE_ROUNDS, incumbent, watch)
+            price = relaxed.price
         node, relaxed = tighten(node, price, rounds, incumbent, watch)
         if rounds == ROOT_ROUNDS:
             incumbent.shake(rng, SHAKES, watch)
             node, relaxed = tighten(node, relaxed.price, NODE_ROUNDS, incumbent, watch)
+            if node.whole:
+                node, relaxed = narrow(node, relaxed, incumbent, watch)
         relaxed.bound = max(relaxed.bound, bound)
         if relaxed.bound >= cutoff(incumbent):
             continue
@@ -69,8 +76,8 @@ def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.
             if proven < cutoff(incumbent):  # cut short: keep what is proven
                 heapq.heappush(heap, (max(relaxed.bound, proven), next(order), node, relaxed.price, NODE_ROUNDS))
             continue
-        for child in branches(node, relaxed):
-            heapq.heappush(heap, (relaxed.bound, next(order), child, relaxed.price, NODE_ROUNDS))
+        for child, at in branches(node, relaxed, incumbent, watch):
+            heapq.heappush(heap, (max(at.bound, relaxed.bound), next(order), child, at.price, NODE_ROUNDS))
     return lowest(heap, incumbent)
 
 
@@ -81,8 +88,10 @@ def lowest(heap: list[tuple[float, int, Problem, Floats, int]], incumbent: Incum
 
 def cutoff(incumbent: Incumbent) -> float:
     """Return the bound from which no plan is better than the incumbent."""
-    if incumbent.problem.step:
-        return incumbent.value - incumbent.problem.step + 1e-6
+    if incumbent.value == np.inf:
+        return np.inf
+    if incumbent.step:
+        return incumbent.value - incumbent.step + 1e-6
     return incumbent.value - 1e-7 * abs(incumbent.value)
 
 
@@ -100,7 +109,7 @@ def first_prices(problem: Problem) -> Floats:
 
 
 def tighten(
-    problem: Problem, price: Floats, rounds: int, incumbent: Incumbent, watch: Watch
+    problem: Problem, price: Floats, rounds: int, incumbent: Incumbent, watch: Watch, *, offers: bool = True
 ) -> tuple[Problem, Relaxed]:
     """Bound a node, try the sites it suggests, and take out what no better plan holds."""
     relaxed = _relaxation(problem, price)
@@ -121,8 +130,10 @@ def tighten(
         )  # fmt: skip
         if state[0] > before:
             before = state[0]
-            incumbent.offer(np.sort(problem.site[relaxed.chosen]))
-            watch.tell("bound", value=incumbent.value, bound=state[0] if rounds == ROOT_ROUNDS else np.nan)
+            if offers:
+                incumbent.offer(np.sort(problem.site[relaxed.chosen]))
+        if offers:
+            incumbent.tell(watch, "bound", state[0] if rounds == ROOT_ROUNDS else np.nan)
         if done < look or state[0] >= cutoff(incumbent):
             break
     mean = relaxed.mean
@@ -149,8 +160,8 @@ def _without_the_ruled_out(problem: Problem, relaxed: Relaxed, limit: float) -> 
     keep = np.ones(len(problem.demand), bool)
     if np.isfinite(room):
         rule_out(
-            problem.ptr, problem.demand, problem.cost, problem.need, problem.capacity, problem.open, relaxed.price,
-            relaxed.worth, relaxed.chosen, relaxed.last, relaxed.next, room, keep,
+            problem.ptr, problem.demand, problem.cost, problem.need, problem.capacity, problem.whole, relaxed.price,
+            relaxed.worth, relaxed.chosen, relaxed.last, room, keep,
         )  # fmt: skip
     opened = problem.open | (relaxed.chosen & (relaxed.worth - relaxed.next >= room))
     return _reduced(problem, relaxed, keep, opened)
@@ -202,41 +213,90 @@ def finish(problem: Problem, relaxed: Relaxed, incumbent: Incumbent, watch: Watc
     return True, bound
 
 
-def branches(problem: Problem, relaxed: Relaxed) -> list[Problem]:
-    """Split a node in two: with and without its least decided site, or by where its least decided demand goes."""
+def narrow(problem: Problem, relaxed: Relaxed, incumbent: Incumbent, watch: Watch) -> tuple[Problem, Relaxed]:
+    """Look for a better plan among the clusters of least reduced cost, as long as that gives one."""
+    while not watch.over and relaxed.bound < cutoff(incumbent):
+        at_best = _relaxation(problem, relaxed.price)
+        room = cutoff(incumbent) - at_best.bound
+        clusters = None
+        for _ in range(20):
+            clusters = clusters_of(
+                problem, at_best.price, at_best.worth, at_best.chosen, at_best.last, room, 3 * MOST_CLUSTERS
+            )
+            if clusters is not None:
+                break
+            room /= 1.5
+        if clusters is None:
+            break
+        before = incumbent.value
+        plan, bound = partition(problem, clusters, watch)
+        if plan is not None:
+            incumbent.keep(*plan)
+        # a better plan with any other cluster costs at least the bound and the room
+        relaxed.bound = max(relaxed.bound, min(bound, at_best.bound + room))
+        if incumbent.value >= before:
+            break
+        problem, relaxed = tighten(problem, relaxed.price, NODE_ROUNDS, incumbent, watch)
+    return problem, relaxed
+
+
+def branches(problem: Problem, relaxed: Relaxed, incumbent: Incumbent, watch: Watch) -> list[tuple[Problem, Relaxed]]:
+    """Split a node in two where that raises both bounds most, of a few ways tried; one part where the other is done.
+
+    With and without one of the least decided sites, or by where one of the least decided demands goes.
+    """
+    best: list[tuple[Problem, Relaxed]] = []
+    most = -1.0
+    for ways in _by_site(problem, relaxed) or _by_demand(problem, relaxed):
+        parts = []
+        for part in ways:
+            parts.append(tighten(part, relaxed.price, TRIAL_ROUNDS, incumbent, watch, offers=False))
+        alive = [(part, r) for part, r in parts if r.bound < cutoff(incumbent)]
+        if len(alive) < 2 or watch.over:
+            return alive if len(alive) < 2 else parts
+        gains = [max(r.bound - relaxed.bound, 1e-6) for _, r in parts]
+        if gains[0] * gains[1] > most:
+            best, most = parts, gains[0] * gains[1]
+    return best
+
+
+def _by_site(problem: Problem, relaxed: Relaxed) -> list[list[Problem]]:
+    """Return ways to split a node by a site: with it, without it."""
+    if int((~problem.open).sum()) <= problem.places and problem.whole:
+        return []
     every = np.ones(len(problem.demand), bool)
     none = np.zeros(problem.n_sites, bool)
     share = np.zeros(problem.n_sites)
     np.maximum.at(share, problem.pair_site, relaxed.mean)
     doubt = np.where(problem.open, -1.0, np.minimum(share, 1.0 - share))
-    j = int(np.argmax(doubt))
-    one_way = int((~problem.open).sum()) <= problem.places
-    if not problem.whole or (not one_way and doubt[j] > UNDECIDED):
+    ways = []
+    for j in np.argsort(-doubt, kind="stable")[:TRIAL_WAYS]:
+        if doubt[j] < 0.0:
+            break
         this = none.copy()
         this[j] = True
-        return [problem.only(every, none, this), problem.only(every, this, none)]
-    half = _half(problem, relaxed)
-    if half is None:
-        this = none.copy()
-        this[j] = True
-        return [problem.only(every, none, this), problem.only(every, this, none)]
-    demand, left, right = half
-    at = problem.demand == demand
-    site = problem.pair_site
-    return [problem.only(~(at & np.isin(site, side)), none, none) for side in (left, right)]
+        ways.append([problem.only(every, none, this), problem.only(every, this, none)])
+    return ways
 
 
-def _half(
-    problem: Problem, relaxed: Relaxed
-) -> tuple[int, NDArray[np.int32], NDArray[np.int32]] | None:
-    """Return the demand most divided among sites, and its sites in two parts of like share; None where all have one."""
+def _by_demand(problem: Problem, relaxed: Relaxed) -> list[list[Problem]]:
+    """Return ways to split a node by a demand: to one half of its sites, to the other."""
+    if not problem.whole:
+        return []
     d = len(problem.need)
+    none = np.zeros(problem.n_sites, bool)
     squares = np.bincount(problem.demand, relaxed.mean**2, d)
     several = np.bincount(problem.demand, minlength=d) > 1
-    if not several.any():
-        return None
-    i = int(np.argmin(np.where(several, squares, np.inf)))
-    pairs = np.flatnonzero(problem.demand == i)
-    pairs = pairs[np.argsort(-relaxed.mean[pairs], kind="stable")]
-    site = problem.pair_site[pairs]
-    return i, site[::2], site[1::2]
+    ways = []
+    for i in np.argsort(np.where(several, squares, np.inf), kind="stable")[:TRIAL_WAYS]:
+        if not several[i]:
+            break
+        pairs = np.flatnonzero(problem.demand == i)
+        pairs = pairs[np.argsort(-relaxed.mean[pairs], kind="stable")]
+        way = []
+        for gone in (pairs[::2], pairs[1::2]):
+            keep = np.ones(len(problem.demand), bool)
+            keep[gone] = False
+            way.append(problem.only(keep, none, none))
+        ways.append(way)
+    return ways
