@@ -11,6 +11,8 @@ from gis.errors import QuestionError
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
+#: Demands merged together.
+BLOCK = 16_384
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +74,9 @@ def merge_cover_sets(site_ptr: NDArray[np.int64], site_demand: Ints, weight: Flo
     site_ptr : (m + 1,), site_demand : the demands each candidate covers, those of candidate j at
     ``site_ptr[j]:site_ptr[j + 1]``, each listed once or more. weight : (d,) finite, >= 0.
 
-    Every candidate has a random 64-bit key, every demand the exclusive or of the keys of its candidates; equal keys are
-    found by hashing, and the cover sets of those that share a key are then compared entry by entry, so that the
-    result is exact. Rows are numbered by their first demand. Takes time and memory proportional to the input.
+    Every candidate has a random 64-bit key, every demand the exclusive or of the keys of its candidates, by which its
+    row is looked up; cover sets that meet there are compared site by site, so that the result is exact. Rows are
+    numbered by their first demand. Takes time and memory proportional to the input.
     Raises QuestionError on shapes that do not fit, demands out of range, or weights negative or not finite.
     """
     ptr = np.ascontiguousarray(site_ptr, np.int64)
@@ -87,15 +89,11 @@ def merge_cover_sets(site_ptr: NDArray[np.int64], site_demand: Ints, weight: Flo
         tidy = csr_array((tidy.indices >= 0, tidy.indices, tidy.indptr), shape=tidy.shape)
         tidy.sum_duplicates()
         ptr, demand = tidy.indptr.astype(np.int64), tidy.indices.astype(np.int32)
-    rng = np.random.default_rng(len(need))
-    exact = False
-    while not exact:  # a second round is needed once in about 2 ** 64 / d ** 2 instances
-        site_key = rng.integers(1, 2**64, len(ptr) - 1, np.uint64)
-        row_of, first, size, total = _group(_demand_keys(ptr, demand, site_key, len(need)), need)
-        out_ptr, site_row, degree, exact = _entries(ptr, demand, row_of, first)
-        exact = exact and int(degree @ size) == len(demand)
-    row_of, out_ptr, site_row, total = _peopled(row_of, out_ptr, site_row, total)
-    row_ptr, row_site = _transposed(out_ptr, site_row, len(total))
+    site_key = np.random.default_rng(len(need)).integers(0, 2**64, len(ptr) - 1, np.uint64)
+    row_of, row_ptr, row_site, total = _merged(ptr, demand, need, site_key)
+    if not (total > 0).all():
+        row_of, row_ptr, row_site, total = _peopled(row_of, row_ptr, row_site, total)
+    out_ptr, site_row = _transposed(row_ptr, row_site, len(ptr) - 1)
     return CoverSets(out_ptr, site_row, row_ptr, row_site, row_of, total, max(float(need.sum() - total.sum()), 0.0))
 
 
@@ -132,15 +130,14 @@ def _check(ptr: NDArray[np.int64], demand: Ints, weight: Floats) -> None:
 
 
 def _peopled(
-    row_of: Ints, site_ptr: NDArray[np.int64], site_row: Ints, weight: Floats
+    row_of: Ints, row_ptr: NDArray[np.int64], row_site: Ints, weight: Floats
 ) -> tuple[Ints, NDArray[np.int64], Ints, Floats]:
     """Leave out rows without weight."""
     keep = weight > 0
-    if keep.all():
-        return row_of, site_ptr, site_row, weight
     at = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1).astype(np.int32)  # the last: of demand without a row
-    before = np.concatenate([[0], np.cumsum(keep[site_row])]).astype(np.int64)
-    return at[row_of], before[site_ptr], at[site_row[keep[site_row]]], weight[keep]
+    degree = np.diff(row_ptr)
+    ptr = np.concatenate([[0], np.cumsum(degree[keep])]).astype(np.int64)
+    return at[row_of], ptr, row_site[np.repeat(keep, degree)], weight[keep]
 
 
 @njit(cache=True)
@@ -154,84 +151,103 @@ def _ascend(ptr, demand):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _demand_keys(ptr, demand, site_key, n_demand):  # type: ignore[no-untyped-def]
-    """Return (d,) the exclusive or of the keys of the sites that cover each demand."""
-    key = np.zeros(n_demand, np.uint64)
-    for j in range(ptr.size - 1):
-        for e in range(ptr[j], ptr[j + 1]):
-            key[demand[e]] ^= site_key[j]
-    return key
+def _merged(ptr, demand, weight, site_key):  # type: ignore[no-untyped-def]
+    """Return (row_of, row_ptr, row_site, row weight), rows without weight included.
 
-
-@njit(cache=True)
-def _group(key, weight):  # type: ignore[no-untyped-def]
-    """Number equal keys in order of appearance, 0 aside: return (row_of, first demand, size, weight) of the groups."""
-    row_of = np.empty(key.size, np.int32)
+    Demand is taken in blocks whose keys and sites stay in the cache: a site's demands lie far apart.
+    """
+    n_demand = weight.size
+    row_of = np.empty(n_demand, np.int32)
+    next_at = ptr[:-1].copy()
+    key, local_ptr = np.empty(BLOCK, np.uint64), np.empty(BLOCK + 1, np.int64)
+    local = np.empty(BLOCK, np.int32)
     room = 1024
-    mask = np.uint64(4 * room - 1)
     slot = np.full(4 * room, -1, np.int32)
-    first, size, total = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room, np.float64)
+    row_key, total, row_ptr = np.empty(room, np.uint64), np.empty(room), np.zeros(room + 1, np.int64)
+    row_site = np.empty(8 * room, np.int32)
     n = 0
-    for d in range(key.size):
-        if key[d] == 0:
-            row_of[d] = -1
-            continue
-        h = key[d] & mask
-        while slot[h] >= 0 and key[first[slot[h]]] != key[d]:
-            h = (h + np.uint64(1)) & mask
-        g = slot[h]
-        if g < 0:
-            if n == room:
-                room *= 2
-                grown, grown_size, grown_total = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room)
-                mask = np.uint64(4 * room - 1)
-                slot = np.full(4 * room, -1, np.int32)
-                for i in range(n):
-                    grown[i], grown_size[i], grown_total[i] = first[i], size[i], total[i]
-                    h = key[first[i]] & mask
-                    while slot[h] >= 0:
-                        h = (h + np.uint64(1)) & mask
-                    slot[h] = i
-                first, size, total = grown, grown_size, grown_total
-                h = key[d] & mask
-                while slot[h] >= 0:
-                    h = (h + np.uint64(1)) & mask
-            g = n
-            slot[h], first[g], size[g], total[g] = g, d, 0, 0.0
-            n += 1
-        row_of[d] = g
-        size[g] += 1
-        total[g] += weight[d]
-    return row_of, first[:n].copy(), size[:n].copy(), total[:n].copy()
+    for begin in range(0, n_demand, BLOCK):
+        end = min(begin + BLOCK, n_demand)
+        local = _transposed_block(ptr, demand, site_key, begin, end, next_at, key, local_ptr, local)
+        for d in range(begin, end):
+            low, high = local_ptr[d - begin], local_ptr[d - begin + 1]
+            if low == high:
+                row_of[d] = -1
+                continue
+            mask = np.uint64(slot.size - 1)
+            h = key[d - begin] & mask
+            while True:
+                g = slot[h]
+                if g < 0:
+                    break
+                if row_key[g] == key[d - begin] and row_ptr[g + 1] - row_ptr[g] == high - low:
+                    e = 0
+                    while e < high - low and row_site[row_ptr[g] + e] == local[low + e]:
+                        e += 1
+                    if e == high - low:
+                        break
+                h = (h + np.uint64(1)) & mask
+            if g < 0:
+                g = n
+                n += 1
+                row_key[g], total[g], slot[h] = key[d - begin], 0.0, g
+                row_site = _room(row_site, row_ptr[g] + high - low)
+                for e in range(high - low):
+                    row_site[row_ptr[g] + e] = local[low + e]
+                row_ptr[g + 1] = row_ptr[g] + high - low
+                if n == room:
+                    room *= 2
+                    row_key, total, row_ptr = _room(row_key, room), _room(total, room), _room(row_ptr, room + 1)
+                    slot = np.full(4 * room, -1, np.int32)
+                    for k in range(n):
+                        h = row_key[k] & np.uint64(slot.size - 1)
+                        while slot[h] >= 0:
+                            h = (h + np.uint64(1)) & np.uint64(slot.size - 1)
+                        slot[h] = k
+            row_of[d] = g
+            total[g] += weight[d]
+    return row_of, row_ptr[: n + 1].copy(), row_site[: row_ptr[n]].copy(), total[:n].copy()
 
 
 @njit(cache=True)
-def _entries(ptr, demand, row_of, first):  # type: ignore[no-untyped-def]
-    """Return (site_ptr, site_row, degree, whether every demand's sites are among those of its row's first demand)."""
-    out_ptr = np.zeros(ptr.size, np.int64)
-    n_entries = 0
-    for e in range(demand.size):
-        g = row_of[demand[e]]
-        if g >= 0 and first[g] == demand[e]:
-            n_entries += 1
-    site_row = np.empty(n_entries, np.int32)
-    degree = np.zeros(first.size, np.int64)
-    mark = np.full(first.size, -1, np.int32)
-    at = 0
-    for j in range(ptr.size - 1):
-        for e in range(ptr[j], ptr[j + 1]):
-            g = row_of[demand[e]]
-            if g < 0:
-                return out_ptr, site_row, degree, False
-            if first[g] == demand[e]:  # the lowest of its row, so met before the others
-                mark[g] = j
-                site_row[at] = g
-                degree[g] += 1
-                at += 1
-            elif mark[g] != j:
-                return out_ptr, site_row, degree, False
-        out_ptr[j + 1] = at
-    return out_ptr, site_row, degree, True
+def _transposed_block(ptr, demand, site_key, begin, end, next_at, key, local_ptr, local):  # type: ignore[no-untyped-def]
+    """List the sites of the demands of a block, ascending, with their keys; return the list, longer if it must be."""
+    for d in range(end - begin):
+        key[d] = 0
+        local_ptr[d + 1] = 0
+    local_ptr[0] = 0
+    for j in range(next_at.size):
+        e = next_at[j]
+        while e < ptr[j + 1] and demand[e] < end:
+            local_ptr[demand[e] - begin + 1] += 1
+            e += 1
+    for d in range(end - begin):
+        local_ptr[d + 1] += local_ptr[d]
+    local = _room(local, local_ptr[end - begin])
+    for j in range(next_at.size):
+        e = next_at[j]
+        while e < ptr[j + 1] and demand[e] < end:
+            d = demand[e] - begin
+            key[d] ^= site_key[j]
+            local[local_ptr[d]] = j
+            local_ptr[d] += 1
+            e += 1
+        next_at[j] = e
+    for d in range(end - begin, 0, -1):  # every pointer has moved on to the next
+        local_ptr[d] = local_ptr[d - 1]
+    local_ptr[0] = 0
+    return local
+
+
+@njit(cache=True)
+def _room(values, needed):  # type: ignore[no-untyped-def]
+    """Return the array, at least doubled where it holds fewer than ``needed``."""
+    if needed <= values.size:
+        return values
+    more = np.empty(max(needed, 2 * values.size), values.dtype)
+    for i in range(values.size):
+        more[i] = values[i]
+    return more
 
 
 @njit(cache=True)
