@@ -19,11 +19,19 @@ TOLERANCE = 1e-9
 
 
 def best_cover(
-    problem: CoverProblem, start: Columns, watch: Watch, seed: int, *, ceiling: float = math.inf, effort: float = 1.0
+    problem: CoverProblem,
+    start: Columns,
+    watch: Watch,
+    seed: int,
+    *,
+    ceiling: float = math.inf,
+    effort: float = 1.0,
+    relaxation: milp.Relaxation | None = None,
 ) -> Plan:
     """Return the best choice, as columns of the whole problem, with its bound.
 
     start : a feasible choice of columns of ``problem``. ceiling : a bound known beforehand. effort : of the search.
+    relaxation : of the problem but for the most that its only limit allows, where it is solved for several of them.
 
     1. Search from ``start``. 2. Bound by the linear relaxation. 3. Shut every column whose reduced cost says that a
     plan with it cannot be better than the best known one; rows left with equal columns merge. 4. Branch and bound.
@@ -31,7 +39,7 @@ def best_cover(
     """
     chosen = improved(problem, start, watch, seed, effort=effort)
     search = _Search(problem, chosen, min(problem.ceiling, ceiling), watch)
-    core = problem if search.done else search.relaxed()
+    core = problem if search.done else search.relaxed(relaxation)
     if not search.done and not watch.over:
         search.branch(core)
     return Plan(search.chosen, search.value, max(search.bound, search.value), maximised=True)
@@ -51,14 +59,16 @@ class _Search:
         """Whether no better plan is left."""
         return self.bound <= self.value + max(self.grain - self.slip, self.slip)
 
-    def relaxed(self) -> CoverProblem:
+    def relaxed(self, relaxation: milp.Relaxation | None) -> CoverProblem:
         """Bound by the relaxation and return the part of the problem in which any better plan lies."""
         problem = self.problem
         many = len(problem.sets.site_row) > MANY
         self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
-        solved = milp.solve(
-            model_of(problem, whole=False), self.watch, options={"solver": "ipm" if many else "simplex"}
-        )
+        if relaxation is None:
+            options = {"solver": "ipm" if many else "simplex"}
+            solved = milp.solve(model_of(problem, whole=False), self.watch, options=options)
+        else:
+            solved = relaxation.solve(problem.sets.n_rows, float(problem.most[0]))
         if solved.x is None or solved.reduced_cost is None:
             return problem
         self.prove(solved.bound)

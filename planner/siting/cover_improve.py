@@ -1,4 +1,4 @@
-"""Good choices for a covering problem with limits: take a few neighbouring columns away, fill up greedily, keep gains."""
+"""Good choices for a covering problem with limits: take neighbouring columns away, fill up greedily, keep gains."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from planner.area_statistics import sum_by
 from planner.siting.cover_model import Columns, CoverProblem
 from planner.siting.watch import Watch
 
@@ -81,9 +82,9 @@ def _shape(problem: CoverProblem) -> _Shape:
 
 def _state(problem: CoverProblem, seed: int) -> _State:
     sets = problem.sets
-    owner = np.repeat(np.arange(sets.n_sites), np.diff(sets.site_ptr))
+    owner = np.repeat(np.arange(sets.n_sites, dtype=np.int32), np.diff(sets.site_ptr))
     return _State(
-        np.zeros(sets.n_rows, np.int32), np.bincount(owner, problem.first[sets.site_row], sets.n_sites),
+        np.zeros(sets.n_rows, np.int32), sum_by(owner, sets.n_sites, problem.first[sets.site_row]),
         np.full(len(problem.must), -1, np.int32), np.zeros(len(problem.must), np.int32),
         np.zeros(len(problem.must), np.int32), np.zeros(1, np.int64), np.zeros(len(problem.most)), np.zeros(1),
         np.random.default_rng(seed).integers(0, 2**64, 1, np.uint64),
@@ -145,7 +146,7 @@ def _lacking(shape, state):  # type: ignore[no-untyped-def]
     for r in range(shape.least.size):
         if state.used[r] < shape.least[r]:
             return True
-    for g in range(shape.must.size):
+    for g in range(shape.must.size):  # noqa: SIM110  # compiled: a generator costs more
         if shape.must[g] and state.at_place[g] < 0:
             return True
     return False

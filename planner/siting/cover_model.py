@@ -1,4 +1,4 @@
-"""The covering problem that mixes, backup and periods share: rows worth something once covered, columns within limits."""
+"""The covering problem that mixes, backup and periods share: rows worth something covered, columns within limits."""
 
 from dataclasses import dataclass, replace
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
+from planner.area_statistics import sum_by
 from planner.siting import milp
 from planner.siting.cover_sets import CoverSets, Floats
 
@@ -66,9 +67,8 @@ class CoverProblem:
         must[self.place[opened]] = False
         used = np.asarray(self.limits[:, opened].sum(axis=1)) if len(opened) else np.zeros(len(self.most))
         sets = self.sets.part(first + second > 0, free)
-        row, kept = sets.row_of, sets.row_of >= 0
         return CoverProblem(
-            sets, np.bincount(row[kept], first[kept], sets.n_rows), np.bincount(row[kept], second[kept], sets.n_rows),
+            sets, sum_by(sets.row_of, sets.n_rows, first), sum_by(sets.row_of, sets.n_rows, second),
             self.place[free], must, csr_array(self.limits[:, np.flatnonzero(free)]), self.least - used,
             self.most - used, base, np.concatenate([self.opened, self.column[opened]]), self.column[free],
         )  # fmt: skip

@@ -20,7 +20,7 @@ def best_worst_area(
 
     area_weight : (a, n) >= 0, what part of all demand of each area lies in each row (a row may lie in several areas).
     Value: the least over areas of the part covered, ``area_weight @ covered``.
-    Raises QuestionError without areas, on shapes that do not fit, negative parts, or a fixed column that does not exist.
+    Raises QuestionError without areas, on shapes that do not fit, negative parts, or an unknown fixed column.
     """
     return best_worst(
         share_problem(sets, area_parts(sets, area_weight), count, checked_columns(sets, fixed)), watch, seed

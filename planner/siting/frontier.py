@@ -12,7 +12,7 @@ from planner.inequality import gini
 from planner.siting import milp
 from planner.siting.cover_best import best_cover
 from planner.siting.cover_improve import improved
-from planner.siting.cover_model import Columns, CoverProblem, cover_problem, times_covered
+from planner.siting.cover_model import Columns, CoverProblem, cover_problem, model_of, times_covered
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.equity import area_parts
 from planner.siting.max_cover import checked_columns
@@ -60,7 +60,8 @@ def coverage_frontier(
 ) -> list[FrontierPoint]:
     """Return all plans that no other plan both undercuts in cost and exceeds in cover, by cost ascending.
 
-    cost : (m,) > 0, of each site (``fixed`` ones cost nothing more); sums closer than 1e-5 of the least count as equal. most : the highest cost of interest.
+    cost : (m,) > 0, of each site (``fixed`` ones cost nothing more); where costs are not whole, sums closer than 1e-5
+    of the least count as equal. most : the highest cost of interest.
     One plan a point. Without ``fixed`` sites the plan of nothing is left out. Where the watch ends the search the
     points found so far are returned, dear ones first found, one at least; their bounds say what is proven.
     Raises QuestionError on costs not above 0, ``most`` below 0 or a fixed column that does not exist.
@@ -83,9 +84,12 @@ def coverage_frontier(
     if len(start):
         whole = replace(whole, most=np.minimum(whole.most, whole.limits @ _marked(whole, start)))
     step = 1.0 if (own == np.round(own)).all() else CHEAPER
+    relaxation = milp.Relaxation(model_of(whole, whole=False), watch)
     points: list[FrontierPoint] = []
     while not points or (points[-1].cost > 0 and not watch.over):
-        plan = best_cover(whole, _fitting(whole, start), watch, seed, ceiling=ceiling, effort=EFFORT)
+        plan = best_cover(
+            whole, _fitting(whole, start), watch, seed, ceiling=ceiling, effort=EFFORT, relaxation=relaxation
+        )
         paid = float(np.sum(cost[np.setdiff1d(plan.chosen, always)]))
         while points and plan.value >= points[-1].value:
             points.pop()  # as much for less
@@ -167,7 +171,8 @@ def equity_frontier(
         return FrontierPoint(float(len(open_) - len(always)), covered, bound, open_, worst, uneven)
 
     fair = raised(problem, np.zeros(0, np.int64), problem.ceiling, watch, seed)
-    points, least, bound = [], 0.0, base + float(problem.sets.weight.sum())
+    points: list[FrontierPoint] = []
+    least, bound = 0.0, base + float(problem.sets.weight.sum())
     while not points or not watch.over:
         solved = milp.solve(fair_model(problem, least), watch, gap=OPTIMAL_GAP / 4, doing="tracing the frontier")
         if solved.infeasible:

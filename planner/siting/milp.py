@@ -73,6 +73,21 @@ def solve(
     return _read(highs, model)
 
 
+class Relaxation:
+    """A linear model solved again and again for other limits of one row, each time from where the last one ended."""
+
+    def __init__(self, model: Model, watch: Watch) -> None:
+        self._model, self._watch, self._highs = model, watch, highs_of(model, watch)
+
+    def solve(self, row: int, upper: float) -> Solved:
+        """Solve with ``upper`` as the upper limit of ``row``."""
+        self._highs.changeRowBounds(row, float(self._model.row_lower[row]), upper)
+        if self._watch.over:
+            return Solved(None, np.nan, np.inf if self._model.maximise else -np.inf, infeasible=False)
+        self._highs.run()
+        return _read(self._highs, self._model)
+
+
 def highs_of(
     model: Model, watch: Watch, *, options: dict[str, Any] | None = None, gap: float = 0.0, doing: str = ""
 ) -> highspy.Highs:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from gis.errors import QuestionError
+from planner.area_statistics import sum_by
 from planner.siting.cover_best import best_cover
 from planner.siting.cover_model import cover_problem
 from planner.siting.cover_sets import CoverSets, Floats, merge_cover_sets
@@ -58,8 +59,7 @@ def best_periods(
     m = sets.n_sites
     worth = (np.asarray(weights, float)[:, None] * row_weight).ravel()
     spread = _in_time(sets, worth, n_periods)
-    row, kept = spread.row_of, spread.row_of >= 0
-    problem = cover_problem(spread, np.bincount(row[kept], worth[kept], spread.n_rows))
+    problem = cover_problem(spread, sum_by(spread.row_of, spread.n_rows, worth))
     problem = replace(problem, place=np.tile(np.arange(m, dtype=np.int32), n_periods), must=np.zeros(m, bool))
     left = problem.within(np.ones(m * n_periods, bool), always)  # column j of the first period is site j from the start
     period = left.column // m

@@ -17,7 +17,7 @@ BRANCHING = "branching between sites"
 #: Entries of the cover sets from which interior points solve the relaxation sooner than the simplex method.
 MANY = 100_000
 #: Nodes given to the whole model before single shares are asked for, and to the first such question.
-NODES, ASK_NODES = 100, 4000
+NODES, ASK_NODES = 100, 20_000
 #: Groups that more than this part of all columns reach make no small models.
 LOCAL = 0.5
 #: What solvers' tolerances may add up to, in shares.
@@ -100,9 +100,9 @@ class _Proof:
         if solved.infeasible:
             self.bound = self.value
 
-    def solve(self, model: milp.Model, nodes: int) -> milp.Solved:
+    def solve(self, model: milp.Model, nodes: int, **options: float) -> milp.Solved:
         """Solve a model over (columns of the core, ...) and keep its plan if it is better."""
-        options = {"mip_max_nodes": nodes}
+        options = {"mip_max_nodes": nodes, **options}
         solved = milp.solve(model, self.watch, gap=OPTIMAL_GAP / 4, options=options, doing=BRANCHING)
         if solved.x is not None:
             found = self.core.column[np.flatnonzero(solved.x[: self.core.sets.n_sites] > 0.5)]
@@ -131,7 +131,7 @@ class _Proof:
     def beyond(self, target: float, nodes: int) -> bool:
         """Return whether no plan is proven to serve every group to ``target``; a plan found on the way is kept."""
         model = ask_model(self.core, target, self.needs(target))
-        solved = self.solve(model, nodes)
+        solved = self.solve(model, nodes, mip_abs_gap=0.99, mip_max_improving_sols=1)
         return solved.infeasible or solved.bound > self.core.count + 1e-6
 
     def needs(self, target: float) -> list[Need]:

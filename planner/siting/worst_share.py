@@ -178,9 +178,10 @@ def _fill(site_ptr, site_row, row_ptr, row_site, part_ptr, part_group, part, cho
 
 
 @njit(cache=True)
-def _search(
+def _search(  # type: ignore[no-untyped-def]
     site_ptr, site_row, row_ptr, row_site, part_ptr, part_group, part, chosen, best, held, got, least, random, limit
-):  # type: ignore[no-untyped-def]
+):
+    """Swap and kick for about ``limit`` elementary steps; ``best`` and ``least`` keep the plan of greatest least."""
     p, m = chosen.size, site_ptr.size - 1
     extra, kept = np.zeros(got.size), chosen.copy()
     target = max(least[0], got.min()) * STRIVE + 1e-9
