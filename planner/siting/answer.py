@@ -13,7 +13,8 @@ from planner.siting.methods import Decision, decide
 from planner.siting.story import story_table
 from planner.siting.watch import Watch
 
-#: People between cover sets at places this far apart and exact figures along streets.
+#: Problems whose value says the same of the city as it is; others value more than what is covered or walked.
+_MEASURED_TODAY = frozenset({"mclp", "pmedian", "pcenter", "mix", "frontier"})
 _PLACES = Note(
     "places-gathered",
     "选址按相距至多 100 米的居住点计算，方案前后的覆盖数沿街道精确量算，两者可略有出入",
@@ -36,8 +37,7 @@ def answer(case: Case, watch: Watch) -> dict[str, pd.DataFrame]:
     decision = decide(case, watch)
     stopped = "proven" if decision.plan.optimal else "time" if not watch.cancelled else "cancelled"
     watch.tell("explaining")
-    explaining = watch.anew()
-    sites = site_table(case, decision, explaining)
+    sites = site_table(case, decision)
     watch.tell("before and after")
     effect = effect_tables(case, decision.plan.chosen)
     plan = _plan_table(case, decision, stopped)
@@ -61,7 +61,7 @@ def _standing_notes(case: Case) -> list[Note]:
 def _plan_table(case: Case, decision: Decision, stopped: str) -> pd.DataFrame:
     plan, sites = decision.plan, case.sites
     opened, closed = changes(case, plan.chosen)
-    before = decision.worth.of(np.arange(sites.n_existing)) if decision.unit == decision.worth_unit else np.nan
+    today = decision.worth.of(np.arange(sites.n_existing)) if case.question.problem in _MEASURED_TODAY else np.nan
     return pd.DataFrame([{
         "problem": case.question.problem,
         "unit": decision.unit,
@@ -70,7 +70,7 @@ def _plan_table(case: Case, decision: Decision, stopped: str) -> pd.DataFrame:
         "gap": plan.gap,
         "optimal": plan.optimal,
         "total": case.total,
-        "before": abs(before),
+        "before": abs(today),
         "worth_unit": decision.worth_unit,
         "existing": sites.n_existing,
         "candidates": len(sites) - sites.n_existing,

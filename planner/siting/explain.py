@@ -9,16 +9,17 @@ from planner.area_statistics import sum_by
 from planner.siting.case import Case
 from planner.siting.methods import Decision
 from planner.siting.sites import areas_of
-from planner.siting.watch import Watch
-from planner.siting.worth import Covered, StandIn
+from planner.siting.worth import Covered
 
 #: Demand of each area is drawn this many times between so many parts less and more.
 DRAWS, SPREAD = 20, 0.2
+#: Of more points than this no draws are made: they would take longer than the search.
+MOST_DRAWN = 60
 #: Levels whose names tell where a site is, finest first.
 _TOLD_BY = ("subdistrict", "district", "city")
 
 
-def site_table(case: Case, decision: Decision, watch: Watch) -> pd.DataFrame:
+def site_table(case: Case, decision: Decision) -> pd.DataFrame:
     """Return one row per point that changes, the most useful first: opened ones, then closed ones.
 
     adds_alone, adds_last : what the plan gains by it when it comes first, when it comes last, in the decision's
@@ -34,9 +35,8 @@ def site_table(case: Case, decision: Decision, watch: Watch) -> pd.DataFrame:
     alone = np.array([worth.of(np.append(today, j)) - before for j in opened])
     order = np.lexsort((opened, -last)) if len(opened) else np.zeros(0, np.int64)
     opened, last, alone = opened[order], last[order], alone[order]
-    candidates = ~sites.existing
-    stand_in = [StandIn(-1, np.nan) if watch.over else worth.stand_in(chosen, int(j), candidates) for j in opened]
-    steady = _steadiness(case, decision, opened, watch)
+    stand_in = [worth.stand_in(chosen, int(j), _could_replace(case, chosen, int(j))) for j in opened]
+    steady = _steadiness(case, decision, opened)
     column = np.concatenate([opened, closed]).astype(np.int64)
     none = np.full(len(closed), np.nan)
     runner = np.array([s.column for s in stand_in] + [-1] * len(closed), np.int64)
@@ -111,27 +111,32 @@ def _without(case: Case, chosen: NDArray[np.int64], column: int) -> NDArray[np.i
     return np.union1d(chosen[chosen != column], today)
 
 
-def _steadiness(case: Case, decision: Decision, opened: NDArray[np.int64], watch: Watch) -> NDArray[np.float64]:
+def _could_replace(case: Case, chosen: NDArray[np.int64], column: int) -> NDArray[np.bool_]:
+    """Return (s,) the candidates that could take a chosen column's place within the budget, at a place still free."""
+    sites, budget = case.sites, case.question.budget
+    others = chosen[chosen != column]
+    free = ~sites.existing & ~np.isin(sites.place.astype(str), sites.place[others].astype(str))
+    return free if budget is None else free & (sites.cost <= budget - sites.cost[others].sum() + 1e-9)
+
+
+def _steadiness(case: Case, decision: Decision, opened: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return per opened column the share of draws in which no single other column would do better in its place."""
     worth = decision.worth
-    if not isinstance(worth, Covered) or not len(opened):
+    if not isinstance(worth, Covered) or not 0 < len(opened) <= MOST_DRAWN:
         return np.full(len(opened), np.nan)
     level = next((level for level in _TOLD_BY if level in case.demand.area), None)
     area = np.zeros(len(case.weights), np.int32) if level is None else case.area(level)
     rng = np.random.default_rng(case.question.seed)
-    row, candidates = worth.sets.row_of, ~case.sites.existing
-    held, made = np.zeros(len(opened)), 0
+    row, allowed = worth.sets.row_of, [_could_replace(case, decision.plan.chosen, int(j)) for j in opened]
+    held = np.zeros(len(opened))
     for _ in range(DRAWS):
-        if watch.over:
-            break
         factor = rng.uniform(1 - SPREAD, 1 + SPREAD, int(area.max(initial=-1)) + 2)
         drawn = sum_by(row, worth.sets.n_rows, case.weights * factor[area])
         redrawn = Covered(worth.sets, drawn)
         for i, j in enumerate(opened):
-            loses = redrawn.stand_in(decision.plan.chosen, int(j), candidates).loses
+            loses = redrawn.stand_in(decision.plan.chosen, int(j), allowed[i]).loses
             held[i] += not loses < -1e-9 * max(decision.plan.value, 1.0)
-        made += 1
-    return held / made if made else np.full(len(opened), np.nan)
+    return held / DRAWS
 
 
 def _area_names(case: Case, column: NDArray[np.int64]) -> tuple[NDArray[np.object_], NDArray[np.object_]]:

@@ -30,6 +30,8 @@ from planner.siting.worth import Covered, Timed, Worth
 
 #: Hours of the week that stand for day and night (Monday 10:00, Saturday 02:00); how much slower ice makes people.
 DAY_HOUR, NIGHT_HOUR, WINTER_PACE = 10, 5 * 24 + 2, 1.25
+#: Seconds to place what a worst case leaves over.
+TOP_UP_S = 10.0
 #: The longest frontier traced where the question names no number of points.
 FRONTIER_POINTS = 20
 
@@ -144,14 +146,19 @@ def _where(work: _Work) -> tuple[str, str]:
     )
 
 
-def _timed(work: _Work, *, longest: bool) -> Decision:
-    lists, weight = work.lists, work.case.weights
-    worth = Timed(lists, weight, longest)
-    if longest:
-        plan = least_longest(lists, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
-        return _decision(work, plan, "s", worth, "s")
+def _pmedian(work: _Work) -> Decision:
+    lists, weight, unit = work.lists, work.case.weights, f"{work.case.unit}_s"
     plan = least_total(lists, weight, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
-    return _decision(work, plan, f"{work.case.unit}_s", worth, f"{work.case.unit}_s")
+    return _decision(work, plan, unit, Timed(lists, weight), unit)
+
+
+def _pcenter(work: _Work) -> Decision:
+    """Leave out the places no column reaches: the longest walk would be theirs whatever is done."""
+    lists = work.lists
+    reached = np.diff(lists.ptr) > 0
+    kept = NearLists(np.append(0, lists.ptr[1:][reached]), lists.site, lists.cost, lists.n_sites, lists.beyond)
+    plan = least_longest(kept, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+    return _decision(work, plan, "s", Timed(kept, work.case.weights[reached], longest=True), "s")
 
 
 def _backup(work: _Work) -> Decision:
@@ -258,10 +265,27 @@ def _area_weights(work: _Work) -> NDArray[np.float64]:
 
 
 def _equity(work: _Work) -> Decision:
-    plan = best_worst_area(
-        work.sets, _area_weights(work), work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed
+    weights = _area_weights(work)
+    plan = best_worst_area(work.sets, weights, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+    chosen, notes = _topped_up(work, plan.chosen)
+    value = float((weights @ work.sets.covered(chosen)).min(initial=1.0))
+    plan = Plan(chosen, max(value, plan.value), plan.bound, maximised=True)
+    return _decision(work, plan, "share", notes=notes)
+
+
+def _topped_up(work: _Work, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[Note, ...]]:
+    """Return the plan with the points its worst case has no use for placed where most demand is left, and say so."""
+    spare = work.count() - (len(chosen) - len(work.fixed))
+    if spare <= 0:
+        return chosen, ()
+    more = maximise_cover(work.sets, spare, fixed=chosen, watch=work.watch.within(TOP_UP_S), seed=work.seed)
+    added = len(more.chosen) - len(chosen)
+    note = Note(
+        "topped-up",
+        f"最差者无需全部点位：其余 {added} 个点设在能多覆盖最多需求之处",
+        f"the worst case has no use for all points: the other {added} stand where they reach the most",
     )
-    return _decision(work, plan, "share")
+    return more.chosen, (note,) if added else ()
 
 
 def _frontier(work: _Work) -> Decision:
@@ -271,7 +295,7 @@ def _frontier(work: _Work) -> Decision:
             work.sets, _area_weights(work), work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed
         )
     else:
-        # a point that stands costs nothing more where it stays; where it competes it counts as one, like a plain junction
+        # a point that stands costs nothing more where it stays; where it competes it costs one, like a junction
         cost = np.where(work.case.sites.existing, 1.0, work.case.sites.cost)
         points = coverage_frontier(
             work.sets, cost, most=float(question.count or FRONTIER_POINTS), fixed=work.fixed,
@@ -285,8 +309,8 @@ def _frontier(work: _Work) -> Decision:
 _METHODS: dict[str, Callable[[_Work], Decision]] = {
     "mclp": _mclp,
     "lscp": _lscp,
-    "pmedian": lambda work: _timed(work, longest=False),
-    "pcenter": lambda work: _timed(work, longest=True),
+    "pmedian": _pmedian,
+    "pcenter": _pcenter,
     "backup": _backup,
     "capacitated": _capacitated,
     "cpmedian": _cpmedian,

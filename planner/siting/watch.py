@@ -54,10 +54,6 @@ class Watch:
             self._clock, seconds=min(seconds, self.left_s), cancelled=self._cancelled, hear=self._hear
         )  # fmt: skip
 
-    def anew(self) -> "Watch":
-        """Return a watch without a limit that nobody cancels, for short work once the search is over."""
-        return Watch(self._clock, hear=self._hear)
-
     def tell(self, doing: str, *, value: float = math.nan, bound: float = math.nan) -> None:
         """Tell whoever listens how the search stands."""
         self._hear(News(doing, value, bound))
