@@ -43,4 +43,9 @@ def _question_in_words(run: Run) -> tuple[str, str]:
     limits = "、".join(minutes(t) for t in asked["thresholds_s"])
     zh, en = MODE_NAMES[asked["mode"]]
     moving = (f"{zh} {limits} 分钟", f"{limits.replace('、', ', ')} min {en}")
-    return sentence([moving, *service_in_words([asked["function"]] if asked["function"] else [], asked["at"])])
+    planned = (
+        [(f"按选址方案 {asked['plan']} 建成后", f"as plan {asked['plan']} would leave it")] if asked.get("plan") else []
+    )
+    return sentence(
+        [moving, *service_in_words([asked["function"]] if asked["function"] else [], asked["at"]), *planned]
+    )

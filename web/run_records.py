@@ -59,7 +59,7 @@ def drawing_of(store: Store, run: Run, level: str | None) -> dict[str, Any]:
         "level": level_to_show(run, level),
         "areas": _areas(store, run, bounds),
         "segments": _segments(store, run, streets),
-        "points": _points(store, versions),
+        "points": _as_planned(store, run, _points(store, versions)),
         "tables": {name: table for name, table in run.tables.items() if name not in ("areas", "segments")},
         "notes": tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)),
         "data_date": store.setting("data_date") or "",
@@ -68,6 +68,27 @@ def drawing_of(store: Store, run: Run, level: str | None) -> dict[str, Any]:
         "attribution": "; ".join(filter(None, [store.setting("attribution"), *credit])),
         "approval_number": store.setting("approval_number") or "",
     }
+
+
+def _as_planned(store: Store, run: Run, points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the points as the plan a coverage run supposes leaves them, those it opens marked as still to be built."""
+    if not run.parameters.get("plan"):
+        return points
+    sites = store.run(run.parameters["plan"]).tables["sites"]
+    opened = sites[sites["action"].isin(["build", "convert"])]
+    new = gpd.GeoDataFrame(
+        opened[["code", "name", "functions", "hours", "capacity"]].assign(
+            kind="service-points", build_state=opened["action"], withheld=False
+        ),
+        geometry=gpd.points_from_xy(opened["lon"], opened["lat"]),
+        crs=4326,
+    )
+    # a point that is improved stays the record it was, with what its owner withholds
+    better = sites[sites["action"] == "upgrade"].set_index("place")[["functions", "hours"]]
+    left = points[~points["code"].isin(sites["code"][sites["action"] == "close"])].copy()
+    for field in better:
+        left[field] = left["code"].map(better[field]).fillna(left.get(field, ""))
+    return gpd.GeoDataFrame(pd.concat([left, new], ignore_index=True), crs=4326)
 
 
 def _versions_read(store: Store, run: Run) -> dict[str, LayerVersion]:

@@ -1,7 +1,7 @@
 """Each siting problem handed to its method: the city's case in, a decision with its proof out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,7 +221,21 @@ def _mix(work: _Work) -> Decision:
         watch=work.watch,
         seed=work.seed,
     )
+    if least is None:
+        plan = replace(plan, chosen=_thrifty(work, plan.chosen, place))
     return _decision(work, plan, case.unit)
+
+
+def _thrifty(work: _Work, chosen: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the choice without variants that cost and add nothing, the dearest looked at first."""
+    sites, sets = work.case.sites, work.sets
+    covered = sets.weight[sets.covered(chosen)].sum()
+    for column in chosen[np.argsort(-sites.cost[chosen], kind="stable")]:
+        today = np.flatnonzero(sites.existing & (place == place[column]))
+        without = np.union1d(chosen[chosen != column], today)
+        if sites.cost[column] > 0 and sets.weight[sets.covered(without)].sum() >= covered:
+            chosen = without
+    return chosen
 
 
 def _periods(work: _Work) -> Decision:
