@@ -10,7 +10,7 @@ from planner.siting import milp
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_cuts import cut_rows, violated
-from planner.siting.max_cover_search import search_on, state_of
+from planner.siting.max_cover_search import search_on, state_of, thinned
 from planner.siting.watch import Watch
 
 BOUNDING = "bounding what sites could cover"
@@ -19,8 +19,9 @@ BRANCHING = "branching between sites"
 SLACK = 1e-6
 #: Rounds of cuts end once three together take less than this part off the gap, or after so many.
 WORTH, ROUNDS = 0.03, 60
-#: Elementary steps of the search that starts from each relaxed point.
-STEPS = 20_000_000
+#: Elementary steps of the searches that start from each relaxed point, at most and per entry of the cover sets, and
+#: what they may fall behind their best at first, in parts of what a site covers on average.
+STEPS, STEPS_PER_ENTRY, SLACK = 200_000_000, 600, 0.02
 #: What solvers' tolerances may add up to, as a part of all weight.
 TOLERANCE = 1e-9
 
@@ -47,7 +48,7 @@ class _Proof:
         self, sets: CoverSets, core: Core, plan: NDArray[np.int64], value: float, watch: Watch, seed: int
     ) -> None:
         self.sets, self.core, self.plan, self.value = sets, core, plan, value
-        self.watch, self.seed, self.bound = watch, seed, core.most()
+        self.watch, self.rng, self.bound = watch, np.random.default_rng(seed), core.most()
         self.slip = TOLERANCE * float(sets.weight.sum())
         #: A better plan is better by this at least: whole weights add up to whole numbers.
         self.grain = 1.0 if (sets.weight == np.round(sets.weight)).all() else 0.0
@@ -68,7 +69,7 @@ class _Proof:
                 return
             self.prove_most(solved.value)
             y, z = solved.x[: core.sets.n_sites], solved.x[core.sets.n_sites : -1]
-            self.try_plan(self.near(y))
+            self.near(y)
             self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
             gaps.append(self.bound - self.value)
             if self.done or self.watch.over or (len(gaps) > 3 and gaps[-1] > (1 - WORTH) * gaps[-4]):
@@ -91,12 +92,20 @@ class _Proof:
         if value > self.value:
             self.plan, self.value = plan, value
 
-    def near(self, y: Floats) -> NDArray[np.int64]:
-        """Return a plan from the sites most open in a relaxed point, searched on from there."""
+    def near(self, y: Floats) -> None:
+        """Search on from the sites most open in a relaxed point, and from these together with the best plan's."""
         core = self.core
-        state = state_of(core.sets, np.argsort(-y, kind="stable")[: core.count], self.seed)
-        search_on(core.sets, state, min(STEPS, 100 * len(core.sets.site_row)))
-        return core.plan(state.best.astype(np.int64))
+        relaxed = np.argsort(-y, kind="stable")[: core.count]
+        known = np.flatnonzero(np.isin(core.site, self.plan))
+        both = thinned(core.sets, np.union1d(relaxed, known), core.count, self.rng)
+        steps = min(STEPS, STEPS_PER_ENTRY * len(core.sets.site_row)) // 2
+        for start in (relaxed, both):
+            state = state_of(core.sets, start, int(self.rng.integers(2**63)))
+            for part in range(2, -1, -1):
+                if not self.watch.over:
+                    slack = SLACK * state.best_value[0] / max(core.count, 1) * part / 2
+                    search_on(core.sets, state, steps // 3, slack)
+            self.try_plan(core.plan(np.sort(state.best.astype(np.int64))))
 
     def fix(self, y: Floats, reduced_cost: Floats, cuts: NDArray[np.int32]) -> None:
         """Shut and open the sites whose reduced costs leave no better plan otherwise; merge what is left."""
