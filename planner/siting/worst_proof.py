@@ -20,6 +20,8 @@ MANY = 100_000
 NODES, ASK_NODES = 100, 20_000
 #: Groups that more than this part of all columns reach make no small models.
 LOCAL = 0.5
+#: Shares are told the solver in thousandths: its tolerance of a millionth is too coarse for them.
+SCALE = 1000.0
 #: What solvers' tolerances may add up to, in shares.
 TOLERANCE = 1e-9
 #: A question left open is put again for a share this part of the way further up to the bound.
@@ -50,7 +52,7 @@ def best_worst(problem: ShareProblem, watch: Watch, seed: int) -> Plan:
         proof.branch()
     if not proof.done and not watch.over:
         proof.halve()
-    bound = proof.value if proof.done else proof.bound
+    bound = proof.value if proof.done else max(proof.bound, proof.value)
     return Plan(problem.in_whole(proof.chosen), proof.value, bound, maximised=True)
 
 
@@ -66,7 +68,12 @@ class _Proof:
     @property
     def done(self) -> bool:
         """Whether no better plan is left."""
-        return self.bound <= self.value + TOLERANCE
+        return self.bound <= self.value + self.fine
+
+    @property
+    def fine(self) -> float:
+        """A share so little more than the best one that it makes no odds."""
+        return max(OPTIMAL_GAP * abs(self.value) / 2, 4 * TOLERANCE)
 
     def try_plan(self, chosen: Columns) -> None:
         """Keep a plan if it is better."""
@@ -114,8 +121,7 @@ class _Proof:
         nodes, part = ASK_NODES, 0.5
         while not self.done and not self.watch.over:
             room = self.bound - self.value
-            fine = OPTIMAL_GAP * abs(self.value) / 2 + TOLERANCE
-            target = self.value + max(room * part, fine) if room > 2 * fine else self.bound
+            target = self.value + max(room * part, self.fine)
             self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
             before = self.value
             if self.beyond(target, nodes):
@@ -123,6 +129,8 @@ class _Proof:
                 part = 0.5
             elif self.value > before:
                 part = 0.5
+            elif target <= self.value + self.fine:
+                return  # the solver takes the best plan for a better one
             elif part < 0.9:
                 part += (1 - part) * UP
             else:
@@ -165,12 +173,12 @@ def share_model(problem: ShareProblem, *, whole: bool) -> milp.Model:
     m, n = sets.n_sites, sets.n_rows
     matrix = vstack([
         hstack([sets.row_matrix(), -eye_array(n), csr_array((n, 1))]),
-        hstack([csr_array((g, m)), problem.share, csr_array(np.full((g, 1), -1.0))]),
+        hstack([csr_array((g, m)), SCALE * problem.share, csr_array(np.full((g, 1), -SCALE))]),
         csr_array(np.concatenate([np.ones(m), np.zeros(n + 1)])[None, :]),
     ], format="csr")  # fmt: skip
     return milp.Model(
         cost=np.append(np.zeros(m + n), 1.0), lower=np.zeros(m + n + 1), upper=np.ones(m + n + 1),
-        matrix=csr_array(matrix), row_lower=np.concatenate([np.zeros(n), -problem.base, [0.0]]),
+        matrix=csr_array(matrix), row_lower=np.concatenate([np.zeros(n), -SCALE * problem.base, [0.0]]),
         row_upper=np.concatenate([np.full(n + g, np.inf), [float(problem.count)]]),
         integer=np.arange(m + n + 1) < (m if whole else 0), maximise=True,
     )  # fmt: skip
@@ -191,13 +199,13 @@ def ask_model(problem: ShareProblem, target: float, needs: list[Need]) -> milp.M
     together = csr_array(np.array([by_column[need.groups].sum(axis=0) for need in needs]).reshape(q, m))
     matrix = vstack([
         hstack([sets.row_matrix(), -eye_array(n)]),
-        hstack([csr_array((g, m)), problem.share]),
-        hstack([vstack([own, together]), csr_array((2 * q, n))]),
+        hstack([csr_array((g, m)), SCALE * problem.share]),
+        hstack([vstack([own, SCALE * together]), csr_array((2 * q, n))]),
         csr_array(np.concatenate([np.ones(m), np.zeros(n)])[None, :]),
     ], format="csr")  # fmt: skip
-    served = target - TOLERANCE - problem.base
+    served = SCALE * (target - TOLERANCE - problem.base)
     least = np.array([need.count for need in needs])
-    filled = np.array([lack[need.groups].sum() - 2 * TOLERANCE * len(need.groups) for need in needs])
+    filled = SCALE * np.array([lack[need.groups].sum() - 2 * TOLERANCE * len(need.groups) for need in needs])
     return milp.Model(
         cost=np.concatenate([np.ones(m), np.zeros(n)]), lower=np.zeros(m + n), upper=np.ones(m + n),
         matrix=csr_array(matrix), row_lower=np.concatenate([np.zeros(n), served, least, filled, [0.0]]),

@@ -1,0 +1,97 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from gis.errors import QuestionError
+from planner.siting.cover_sets import merge_cover_sets
+from planner.siting.frontier import coverage_frontier, equity_frontier
+from planner.siting.max_cover import maximise_cover
+from planner.siting.watch import Watch
+
+
+def drawn(rng, most_sites=7):
+    """Return (m, d) which site covers which demand, the weights of demand, zeros among them, and the merged sets."""
+    covers = rng.random((int(rng.integers(1, most_sites + 1)), int(rng.integers(1, 10)))) < rng.choice([0.15, 0.3, 0.5])
+    weight = rng.integers(0, 5, covers.shape[1]).astype(float)
+    ptr = np.concatenate([[0], np.cumsum(covers.sum(axis=1))]).astype(np.int64)
+    return covers, weight, merge_cover_sets(ptr, np.nonzero(covers)[1].astype(np.int32), weight)
+
+
+def some_fixed(rng, n_sites):
+    return np.sort(rng.choice(n_sites, int(rng.integers(0, min(n_sites, 3))), replace=False))
+
+
+def every_choice(n_sites, fixed, count):
+    """Return every choice of at most ``count`` sites beside the fixed ones."""
+    others = [j for j in range(n_sites) if j not in fixed]
+    for size in range(count + 1):
+        for more in itertools.combinations(others, size):
+            yield np.array([*fixed, *more], np.int64)
+
+
+def test_cover_against_cost_equals_trying_every_choice():
+    rng = np.random.default_rng(9)
+    for turn in range(200):
+        covers, weight, sets = drawn(rng)
+        m, fixed = len(covers), some_fixed(rng, len(covers))
+        cost = rng.integers(1, 4, m).astype(float) if turn % 2 else rng.random(m) + 0.1
+        most = float(rng.integers(0, 9)) if turn % 3 else np.inf
+        points = coverage_frontier(sets, cost, most=most, fixed=fixed, watch=Watch(), seed=1)
+
+        best: dict[float, float] = {}
+        for some in every_choice(m, fixed, m):
+            paid = round(cost[np.setdiff1d(some, fixed)].sum(), 9)
+            if paid <= most:
+                best[paid] = max(best.get(paid, 0.0), weight[covers[some].any(axis=0)].sum())
+        frontier, top = [], -1.0
+        for paid in sorted(best):
+            if best[paid] > top and (paid > 0 or len(fixed)):
+                frontier.append((paid, best[paid]))
+            top = max(top, best[paid])
+        assert [(round(point.cost, 9), point.value) for point in points] == frontier
+        assert all(point.optimal for point in points)
+
+
+def test_cover_against_the_worst_area_equals_trying_every_choice():
+    rng = np.random.default_rng(10)
+    for _ in range(100):
+        covers, _, sets = drawn(rng)
+        fixed, count = some_fixed(rng, len(covers)), int(rng.integers(0, 4))
+        parts = rng.integers(0, 3, (int(rng.integers(1, 4)), sets.n_rows)) / 30.0
+        points = equity_frontier(sets, parts, count, fixed=fixed, watch=Watch(), seed=1)
+        every = {
+            (round((parts @ sets.covered(some)).min(), 7), sets.weight[sets.covered(some)].sum())
+            for some in every_choice(len(covers), fixed, count)
+        }
+        frontier = sorted(
+            (p for p in every if not any(o != p and o[0] >= p[0] and o[1] >= p[1] for o in every)), key=lambda p: p[1]
+        )
+        assert [(round(point.worst_share, 7), point.value) for point in points] == frontier
+        assert all(point.optimal for point in points)
+
+
+def test_with_unit_costs_each_point_is_the_best_cover_of_its_count():
+    rng = np.random.default_rng(11)
+    covers = rng.random((30, 120)) < 0.08
+    ptr = np.concatenate([[0], np.cumsum(covers.sum(axis=1))]).astype(np.int64)
+    sets = merge_cover_sets(ptr, np.nonzero(covers)[1].astype(np.int32), rng.integers(1, 9, 120).astype(float))
+    none = np.zeros(0, np.int64)
+    points = coverage_frontier(sets, np.ones(30), fixed=none, watch=Watch(), seed=1)
+    assert [point.cost for point in points] == list(range(1, len(points) + 1))
+    assert points[-1].value == sets.weight.sum()
+    for point in points[::5]:
+        assert point.value == maximise_cover(sets, int(point.cost), fixed=none, watch=Watch(), seed=1).value
+
+
+def test_a_search_stopped_at_once_returns_one_point_at_least():
+    _, _, sets = drawn(np.random.default_rng(12))
+    none = np.zeros(0, np.int64)
+    assert coverage_frontier(sets, np.ones(sets.n_sites), fixed=none, watch=Watch(seconds=0.0), seed=1)
+    assert equity_frontier(sets, np.ones((1, sets.n_rows)), 1, fixed=none, watch=Watch(seconds=0.0), seed=1)
+
+
+def test_refuses_costs_of_nothing():
+    _, _, sets = drawn(np.random.default_rng(12))
+    with pytest.raises(QuestionError):
+        coverage_frontier(sets, np.zeros(sets.n_sites), fixed=np.zeros(0, np.int64), watch=Watch(), seed=1)
