@@ -61,6 +61,7 @@ def improved(problem: CoverProblem, start: Columns, watch: Watch, seed: int, *, 
     """
     shape, state = _shape(problem), _state(problem, seed)
     _open_all(start.astype(np.int32), shape, state)
+    _search(shape, state, 0)  # fills up greedily, also where the watch is over
     entries = len(problem.sets.site_row) + problem.sets.n_sites
     left = effort * min(STEPS_PER_ENTRY * entries, MOST_STEPS)
     while left > 0 and not watch.over:
