@@ -18,8 +18,8 @@ from planner.siting.capacitated_models import clusters_of, partition, split_site
 from planner.siting.capacitated_problem import Floats, Problem
 from planner.siting.watch import Watch
 
-#: Steps of the relaxation at the root and at every other node, and steps between two looks at the watch.
-ROOT_ROUNDS, NODE_ROUNDS, LOOK_ROUNDS = 1500, 200, 10
+#: Steps of the relaxation: a first few, at the root, at every other node, and between two looks at the watch.
+FIRST_ROUNDS, ROOT_ROUNDS, NODE_ROUNDS, LOOK_ROUNDS = 50, 1500, 200, 10
 #: Work of one look, in pairs: what a kernel does before the watch is asked again.
 LOOK_PAIRS = 20_000_000
 #: Random swaps of sites tried once the root is bounded.
@@ -59,8 +59,10 @@ def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.
         if bound >= cutoff(incumbent):
             return max(min(bound, incumbent.value), lowest(heap, incumbent))
         incumbent.tell(watch, "branch", bound)
-        if rounds == ROOT_ROUNDS:  # a short run first: what it rules out makes the rest quick
-            node, relaxed = tighten(node, price, NODE_ROUNDS, incumbent, watch)
+        if rounds == ROOT_ROUNDS:  # a short run and a good plan first: what they rule out makes the rest quick
+            node, relaxed = tighten(node, price, FIRST_ROUNDS, incumbent, watch)
+            incumbent.shake(rng, SHAKES, watch)
+            node, relaxed = _without_the_ruled_out(node, relaxed, cutoff(incumbent))
             price = relaxed.price
         node, relaxed = tighten(node, price, rounds, incumbent, watch)
         if rounds == ROOT_ROUNDS:
