@@ -21,11 +21,11 @@ from planner.siting.watch import Watch
 
 NONE = np.empty(0, np.int64)
 #: Elementary steps of the whole search: per entry of the cover sets, at most, and between two looks at the watch.
-STEPS_PER_ENTRY, MOST_STEPS, STRIDE = 6_000, 1_000_000_000, 10_000_000
+STEPS_PER_ENTRY, MOST_STEPS, STRIDE = 6_000, 1_500_000_000, 10_000_000
 #: Plans kept, and plans bred from them.
-PLANS, BRED = 4, 6
+PLANS, BRED = 8, 24
 #: What a search may fall behind its best at first, in parts of what a site covers on average.
-SLACK = 0.03
+SLACK = 0.05
 SEARCHING = "searching for better sites"
 
 
