@@ -52,7 +52,10 @@ def read_cases(path: Path, problem: str | None, counts: list[int], radius: float
         if "NODE_COORD_SECTION" in text:
             cases = _covering(path, text, counts, radius)
         else:
-            numbers = np.array(text.split(), dtype=np.float64)
+            try:
+                numbers = np.array(text.split(), dtype=np.float64)
+            except ValueError:
+                raise ValueError(f"{path}: no siting instance") from None
             cases = _capacitated(path, numbers) if _is_capacitated(numbers) else _graph(path, numbers)
     kept = [c for c in cases if problem in (None, c.problem)]
     if not kept:
