@@ -50,6 +50,8 @@ def partition(problem: Problem, clusters: Clusters, watch: Watch) -> tuple[tuple
     the bound is ``inf`` where there is none. Source: Lorena & Senne 2004, doi:10.1016/S0305-0548(03)00039-X.
     """
     d, n = len(problem.need), len(clusters.cost)
+    if problem.must and len(np.unique(problem.demand[clusters.pair])) < d:
+        return None, np.inf
     ones = np.ones(len(clusters.pair))
     holds = csr_array((ones, problem.demand[clusters.pair], clusters.ptr), shape=(n, d)).T
     at = csr_array((np.ones(n), (clusters.site, np.arange(n))), shape=(problem.n_sites, n))

@@ -19,7 +19,7 @@ from planner.siting.capacitated_problem import Floats, Problem
 from planner.siting.watch import Watch
 
 #: Steps of the relaxation: a first few, at the root, at every other node, and between two looks at the watch.
-FIRST_ROUNDS, ROOT_ROUNDS, NODE_ROUNDS, LOOK_ROUNDS = 50, 1500, 200, 10
+FIRST_ROUNDS, ROOT_ROUNDS, NODE_ROUNDS, LOOK_ROUNDS = 50, 1500, 100, 10
 #: Work of one look, in pairs: what a kernel does before the watch is asked again.
 LOOK_PAIRS = 20_000_000
 #: Random swaps of sites tried once the root is bounded.
@@ -27,7 +27,7 @@ SHAKES = 500
 #: Clusters and pairs up to which a node is handed to HiGHS.
 MOST_CLUSTERS, MOST_PAIRS = 3000, 20_000
 #: Ways of splitting a node that are tried, and the steps of the relaxation each trial takes.
-TRIAL_WAYS, TRIAL_ROUNDS = 10, 50
+TRIAL_WAYS, TRIAL_ROUNDS = 10, 30
 
 
 @dataclass(slots=True, eq=False)
@@ -54,10 +54,11 @@ def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.
     first = _relaxation(problem, price)
     incumbent.offer(np.flatnonzero(first.chosen))  # so that there is a plan, however short the time
     heap: list[tuple[float, int, Problem, Floats, int]] = [(first.bound, next(order), problem, price, ROOT_ROUNDS)]
+    proven_apart = np.inf  # the least bound of the nodes HiGHS solved
     while heap and not watch.over:
         bound, _, node, price, rounds = heapq.heappop(heap)
         if bound >= cutoff(incumbent):
-            return max(min(bound, incumbent.value), lowest(heap, incumbent))
+            return min(proven_apart, incumbent.value)
         incumbent.tell(watch, "branch", bound)
         if rounds == ROOT_ROUNDS:  # a short run and a good plan first: what they rule out makes the rest quick
             node, relaxed = tighten(node, price, FIRST_ROUNDS, incumbent, watch)
@@ -75,12 +76,13 @@ def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.
             continue
         solved, proven = finish(node, relaxed, incumbent, watch)
         if solved:
-            if proven < cutoff(incumbent):  # cut short: keep what is proven
-                heapq.heappush(heap, (max(relaxed.bound, proven), next(order), node, relaxed.price, NODE_ROUNDS))
+            proven = max(relaxed.bound, proven)
+            if proven < cutoff(incumbent):  # cut short, or done to the solver's tolerance: no more is proven of it
+                proven_apart = min(proven_apart, proven)
             continue
         for child, at in branches(node, relaxed, incumbent, watch):
             heapq.heappush(heap, (max(at.bound, relaxed.bound), next(order), child, at.price, NODE_ROUNDS))
-    return lowest(heap, incumbent)
+    return min(proven_apart, lowest(heap, incumbent))
 
 
 def lowest(heap: list[tuple[float, int, Problem, Floats, int]], incumbent: Incumbent) -> float:

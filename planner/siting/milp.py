@@ -70,6 +70,11 @@ def solve(
     if watch.over:
         return Solved(None, np.nan, np.inf if model.maximise else -np.inf, infeasible=False)
     highs.run()
+    if highs.getModelStatus() == highspy.HighsModelStatus.kSolveError:
+        # its presolve can end with a point that breaks rows; without it the same model is solved
+        highs.clearSolver()
+        highs.setOptionValue("presolve", "off")
+        highs.run()
     return _read(highs, model)
 
 
@@ -148,6 +153,8 @@ def _read(highs: highspy.Highs, model: Model) -> Solved:
     done = status == highspy.HighsModelStatus.kOptimal
     if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
         return Solved(None, np.nan, nothing, infeasible=True)
+    if status == highspy.HighsModelStatus.kSolveError:
+        return Solved(None, np.nan, nothing, infeasible=False)
     has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     solution = highs.getSolution()
     x = np.array(solution.col_value) if has_point else None
