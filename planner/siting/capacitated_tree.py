@@ -7,7 +7,7 @@ Source: Ceselli & Righini 2005, doi:10.1002/net.20059; Diaz & Fernandez 2006, do
 
 import heapq
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from planner.siting.capacitated_incumbent import Incumbent
 from planner.siting.capacitated_kernels import ascend, relax, rule_out
 from planner.siting.capacitated_models import clusters_of, partition, split_sites
-from planner.siting.capacitated_problem import Floats, Problem
+from planner.siting.capacitated_problem import Floats, Ints, Problem
 from planner.siting.watch import Watch
 
 #: Steps of the relaxation: a first few, at the root, at every other node, and between two looks at the watch.
@@ -53,6 +53,7 @@ def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.
     order, price = itertools.count(), first_prices(problem)
     first = _relaxation(problem, price)
     incumbent.offer(np.flatnonzero(first.chosen))  # so that there is a plan, however short the time
+    incumbent.offer(greedy_sites(problem, watch))
     heap: list[tuple[float, int, Problem, Floats, int]] = [(first.bound, next(order), problem, price, ROOT_ROUNDS)]
     proven_apart = np.inf  # the least bound of the nodes HiGHS solved
     while heap and not watch.over:
@@ -110,6 +111,23 @@ def first_prices(problem: Problem) -> Floats:
     far = count >= rank
     price[far] = np.minimum(price[far], problem.cost[order][(first + rank - 1)[far]])
     return price
+
+
+def greedy_sites(problem: Problem, watch: Watch) -> Ints:
+    """Return the open sites and ``places`` more, each serving what is left at the most saving."""
+    left = np.ones(len(problem.need))
+    chosen = problem.open.copy()
+    for new in range(1 + problem.places):
+        if watch.over:
+            break
+        alone = replace(
+            problem, open=problem.open & (new == 0), places=min(new, 1), need=problem.need * left,
+            without=problem.without * left, cost=problem.cost * left[problem.demand],
+        )  # fmt: skip
+        step = _relaxation(alone, alone.without)
+        left = np.clip(left * (1.0 - np.bincount(problem.demand, step.mean, len(left))), 0.0, 1.0)
+        chosen |= step.chosen
+    return np.flatnonzero(chosen)
 
 
 def tighten(

@@ -175,8 +175,8 @@ def test_a_search_out_of_time_without_a_plan_says_so() -> None:
 
 
 def test_the_same_seed_gives_the_same_sites() -> None:
-    cost, load = city(60, 5)
-    room = np.full(60, load.sum() / 6)
+    cost, load = city(40, 5)
+    room = np.full(40, load.sum() / 6)
     first, second = (least_total_within(near_lists(cost), load, room, 7, seed=4) for _ in range(2))
     assert first.plan.chosen.tolist() == second.plan.chosen.tolist()
     assert first.site.tolist() == second.site.tolist()
