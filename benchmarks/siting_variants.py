@@ -2,7 +2,7 @@
 
 python -m benchmarks.siting_variants [--only mix,backup,...] [--city] [--seconds 60]
 
-Without arguments: 500 candidates and 5,000 places of demand. ``--city``: 20,000 and 20,000, 15 new sites.
+Without arguments: 500 candidates and 5,000 places of demand. ``--city``: 20,000 and 20,000, 20 new sites.
 One line a case: value, bound, gap, CPU seconds on one thread, peak memory of the process so far.
 """
 
@@ -149,7 +149,7 @@ def main() -> None:
     asked = parser.parse_args()
     seconds = asked.seconds or (300.0 if asked.city else 60.0)
     if asked.city:
-        case = case_of(street_instance(60_000, 20_000, 20_000, cutoff_s=600.0), 600.0, 15, seconds)
+        case = case_of(street_instance(60_000, 20_000, 20_000, cutoff_s=600.0), 600.0, 20, seconds)
         table = cases(case, (20.0,), 15.0)
     else:
         case = case_of(street_instance(100_000, 500, 5_000, cutoff_s=1500.0), 1000.0, 50, seconds)

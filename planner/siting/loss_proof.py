@@ -14,6 +14,8 @@ from planner.siting.watch import Watch
 BRANCHING = "branching between sites"
 #: What the second cover is worth to the search that starts the proof, in turn; the best of the plans is kept.
 SECOND = (0.0, 0.1, 0.3, 0.5)
+#: Entries of the cover sets from which interior points solve the relaxation sooner than the simplex method.
+MANY = 100_000
 #: What solvers' tolerances may add up to, as a part of all weight.
 TOLERANCE = 1e-9
 
@@ -48,7 +50,8 @@ def best_left(sets: CoverSets, count: int, always: Columns, watch: Watch, seed: 
 
 def _worth(sets: CoverSets, count: int, always: Columns, value: float, watch: Watch) -> tuple[NDArray[np.bool_], float]:
     """Return which columns a better plan may use, and a bound, by the linear relaxation."""
-    solved = milp.solve(loss_model(sets, count, always, whole=False), watch)
+    options = {"solver": "ipm" if len(sets.site_row) > MANY else "simplex"}
+    solved = milp.solve(loss_model(sets, count, always, whole=False), watch, options=options)
     if solved.x is None or solved.reduced_cost is None:
         return np.ones(sets.n_sites, bool), float(sets.weight.sum())
     room = solved.bound - value + TOLERANCE * float(sets.weight.sum())
