@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.siting.p_median_branching import Branching
 from planner.siting.p_median_incumbent import Incumbent
 from planner.siting.p_median_lagrange import Part, ascend, settled, without
 from planner.siting.watch import Watch
@@ -26,8 +27,10 @@ ROOT_STEP, ROOT_PATIENCE = 1.5, 20
 NODE_ROUNDS, NODE_STEP, NODE_PATIENCE = 60, 1.0, 10
 #: Prices hardly move past this many times where they stand at the root; farther sites are left out of the lists.
 REACH = 1.5
-#: Nodes between two rounds of shaking.
+#: Splits between two rounds of shaking.
 NODES_BETWEEN = 100
+#: The local search starts from each of so many nodes, then from one in so many.
+TRY_ALL, TRY_ONE_IN = 200, 10
 
 
 class Node(NamedTuple):
@@ -47,7 +50,8 @@ class Tree:
     def __init__(self, part: Part, incumbent: Incumbent, watch: Watch) -> None:
         self._part, self._incumbent, self._watch = part, incumbent, watch
         self._open: list[Node] = []
-        self._age = 0
+        self._age = self._visits = 0
+        self._branching = Branching(len(part.free))
         self.bound = -np.inf
 
     def search(self) -> float:
@@ -91,7 +95,7 @@ class Tree:
     def _branch(self, root: Node | None) -> None:
         """Split the node of the least bound until none is left."""
         self._open = [] if root is None else [root]
-        visits = 0
+        splits = 0
         while self._open and not self._watch.over:
             node = heapq.heappop(self._open)
             self._raise(node.bound)
@@ -99,20 +103,20 @@ class Tree:
                 self._open = []
                 break
             site = np.array([node.branch], np.int32)
-            children = [
-                self._visit(np.append(node.opened, site), node.closed, node.price, node.bound),
-                self._visit(node.opened, np.append(node.closed, site), node.price, node.bound),
-            ]
-            for child in children:
+            sides = [(np.append(node.opened, site), node.closed), (node.opened, np.append(node.closed, site))]
+            for opened, (open_here, closed_here) in zip((1, 0), sides, strict=True):
+                child = self._visit(open_here, closed_here, node.price, node.bound)
+                reached = self._incumbent.target if child is None else child.bound
+                self._branching.note(node.branch, opened, reached - node.bound)
                 if child is not None:
                     heapq.heappush(self._open, child)
-            visits += 1
-            if visits % NODES_BETWEEN == 0:
+            splits += 1
+            if splits % NODES_BETWEEN == 0:
                 self._incumbent.wander(NODES_BETWEEN, self._watch)
         self._raise(self._open[0].bound if self._open else np.inf)
 
     def _visit(
-        self, opened: NDArray[np.int32], closed: NDArray[np.int32], price: NDArray[np.floating], floor: float
+        self, opened: NDArray[np.int32], closed: NDArray[np.int32], inherited: NDArray[np.floating], floor: float
     ) -> Node | None:
         """Bound the plans that open and close these sites; return None where none is better than the incumbent."""
         incumbent = self._incumbent
@@ -120,7 +124,7 @@ class Tree:
         part = without(self._part, is_open, is_closed)
         if not 0 <= part.to_open <= part.free.sum():
             return None
-        price = np.minimum(price.astype(np.float64), part.miss)
+        price: Floats = np.minimum(inherited.astype(np.float64), part.miss)
         share = np.zeros(len(part.free))
         bound = float(part.miss.sum())
         if 0 < part.to_open < part.free.sum():
@@ -135,11 +139,13 @@ class Tree:
             closed = np.append(closed, np.flatnonzero(more_closed).astype(np.int32))
         if not 0 <= part.to_open <= part.free.sum():
             return None
-        self._try(opened, part, share)
-        if part.to_open == 0 or part.to_open == part.free.sum():
-            return None  # one plan is left, and it has been tried
-        free = np.flatnonzero(part.free)
-        branch = int(free[np.argmin(np.abs(share[free] - 0.5))])
+        one_left = part.to_open in (0, part.free.sum())
+        self._visits += 1
+        if one_left or self._visits <= TRY_ALL or self._visits % TRY_ONE_IN == 0:
+            self._try(opened, part, share)
+        if one_left:
+            return None
+        branch = self._branching.choose(part, price, share, bound, incumbent.target)
         self._age += 1
         return Node(max(bound, floor), self._age, opened, closed, price.astype(np.float32), branch)
 
