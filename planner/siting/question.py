@@ -36,8 +36,8 @@ class SitingQuestion:
     candidates : where new points may stand: "layer" for the imported candidates. within : codes of areas they must lie
     in; everywhere if none. existing : "fixed" points stay; "closable" ones may be moved, as many points staying;
     "optional" ones count as candidates among the new.
-    level : the areas compared (equity, frontier against equity). district_least, district_most : changed points per district
-    (mix). scenarios : of SCENARIOS (robust). against : what the frontier trades coverage for.
+    level : the areas compared (equity, frontier against equity). district_least, district_most : changed points per
+    district (mix). scenarios : of SCENARIOS (robust). against : what the frontier trades coverage for.
     capacity : of a point that records none. second_share : weight of being reached by a second point (backup).
     seconds : time limit of the search. seed : of its random choices.
 
@@ -134,8 +134,8 @@ class SitingQuestion:
         asked = {
             name: getattr(self, name)
             for name in (
-                "problem", "count", "budget", "share", "candidates", "existing", "level", "district_least", "district_most",
-                "against", "capacity", "second_share", "seconds", "seed",
+                "problem", "count", "budget", "share", "candidates", "existing", "level", "district_least",
+                "district_most", "against", "capacity", "second_share", "seconds", "seed",
             )
         }  # fmt: skip
         listed = {name: list(getattr(self, name)) for name in ("counts", "functions", "within", "scenarios")}
