@@ -52,7 +52,7 @@ class Incumbent:
 
     def wander(self, rounds: int, watch: Watch) -> None:
         """Shake the best plan and descend, ``rounds`` times."""
-        if not 0 < len(self.sites) < len(self._state.slot):
+        if not 0 < len(self.sites) < len(self._state.slot) or not len(self._lists.miss):
             return
         open_these(self._lists, self._state, self.sites)
         best, best_total = self._state.open_site.copy(), self.total
