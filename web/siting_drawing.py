@@ -193,7 +193,7 @@ def gain_edges(gain: NDArray[np.float64]) -> NDArray[np.float64]:
     most = float(np.nanmax(gain, initial=0.0))
     if most <= 0:
         return np.arange(1.0, _CLASSES_OF_GAIN + 1)
-    power = 10.0 ** np.floor(np.log10(most / _CLASSES_OF_GAIN))
+    power = 10.0 ** np.floor(np.log10(max(most, np.finfo(float).tiny * 1e3) / _CLASSES_OF_GAIN))  # no step below floats
     step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power * _CLASSES_OF_GAIN >= most * (1 - 1e-9))
     return step * np.arange(1.0, _CLASSES_OF_GAIN + 1)
 
