@@ -42,16 +42,20 @@ class Part(NamedTuple):
 
 
 @njit(cache=True)
-def reduced_costs(part, price, reduced):  # type: ignore[no-untyped-def]
-    """Write into ``reduced`` (m,) what opening each site costs when demands pay ``price`` (d,) to be served."""
+def reduced_costs(part, price, reduced, end):  # type: ignore[no-untyped-def]
+    """Write into ``reduced`` (m,) what opening each site costs when demands pay ``price`` (d,) to be served.
+
+    ``end`` (d,) becomes the first place in each list that costs the price or more.
+    """
     for j in range(reduced.size):
         reduced[j] = 0.0
     for u in range(price.size):
         v = price[u]
-        for k in range(part.ptr[u], part.ptr[u + 1]):
-            if part.cost[k] >= v:
-                break
+        k, last = part.ptr[u], part.ptr[u + 1]
+        while k < last and part.cost[k] < v:
             reduced[part.site[k]] += part.cost[k] - v
+            k += 1
+        end[u] = k
 
 
 @njit(cache=True)
@@ -92,10 +96,10 @@ def ascend(part, price, share, upper, step, patience, rounds):  # type: ignore[n
     for j in range(m):
         n_free += part.free[j]
     reduced, among, opened = np.empty(m), np.empty(n_free), np.empty(m, np.bool_)
-    best, direction = price.copy(), np.zeros(d)
+    best, direction, end = price.copy(), np.zeros(d), np.empty(d, np.int64)
     bound, idle = -np.inf, 0
     for _ in range(rounds):
-        reduced_costs(part, price, reduced)
+        reduced_costs(part, price, reduced, end)
         value = _cheapest(part, reduced, among, opened)
         for u in range(d):
             value += price[u]
@@ -113,16 +117,12 @@ def ascend(part, price, share, upper, step, patience, rounds):  # type: ignore[n
         if idle >= patience:
             idle = 0
             step *= SHRINK
-            for u in range(d):
-                price[u] = best[u]
         norm = 0.0
         for u in range(d):
-            g = 1.0
-            for k in range(part.ptr[u], part.ptr[u + 1]):
-                if part.cost[k] >= price[u]:
-                    break
-                g -= opened[part.site[k]]
-            direction[u] = g + MEMORY * direction[u]
+            served = 0
+            for k in range(part.ptr[u], end[u]):
+                served += opened[part.site[k]]
+            direction[u] = 1 - served + MEMORY * direction[u]
             norm += direction[u] * direction[u]
         if norm == 0.0:
             break
@@ -142,7 +142,8 @@ def settled(part, price, upper, is_open, is_closed):  # type: ignore[no-untyped-
     """
     m = part.free.size
     reduced = np.empty(m)
-    reduced_costs(part, price, reduced)
+    end = np.empty(price.size, np.int64)
+    reduced_costs(part, price, reduced, end)
     n_free = 0
     for j in range(m):
         n_free += part.free[j]
