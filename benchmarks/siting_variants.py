@@ -28,12 +28,11 @@ from planner.siting.cover_sets import CoverSets, merge_cover_sets  # noqa: E402
 from planner.siting.equity import best_worst_area  # noqa: E402
 from planner.siting.frontier import FrontierPoint, coverage_frontier, equity_frontier  # noqa: E402
 from planner.siting.periods import best_periods  # noqa: E402
-from planner.siting.plan import Plan  # noqa: E402
+from planner.siting.plan import NO_SITES, Plan  # noqa: E402
 from planner.siting.robust import best_after_loss, best_worst_case  # noqa: E402
 from planner.siting.watch import Watch  # noqa: E402
 
 ROW = "{:<28} {:>14} {:>14} {:>9} {:>8} {:>8}"
-NONE = np.zeros(0, np.int64)
 #: Ways to act at a place: reach in seconds and cost.
 KEEP, UPGRADE, CONVERT, BUILD, BUILD_BIG = (1000.0, 0.0), (1500.0, 1.0), (800.0, 0.6), (1000.0, 2.0), (1500.0, 3.0)
 N_EXISTING, N_CONVERTIBLE, N_SCENARIOS = 40, 200, 10
@@ -97,7 +96,7 @@ def robust(case: Case) -> Plan:
     """Ten guesses of where demand lies, each weight times a random factor."""
     factor = np.random.default_rng(2).lognormal(0.0, 0.6, (N_SCENARIOS, case.sets.n_rows))
     return best_worst_case(
-        [case.sets] * N_SCENARIOS, case.count, scenario_weight=factor * case.sets.weight, fixed=NONE,
+        [case.sets] * N_SCENARIOS, case.count, scenario_weight=factor * case.sets.weight, fixed=NO_SITES,
         watch=case.watch(), seed=1,
     )  # fmt: skip
 
@@ -110,7 +109,7 @@ def traced(points: list[FrontierPoint]) -> Plan:
 
 
 def cases(case: Case, budgets: tuple[float, ...], most: float) -> dict[str, list[tuple[str, Callable[[], Plan]]]]:
-    given = {"fixed": NONE, "seed": 1}
+    given = {"fixed": NO_SITES, "seed": 1}
     periods = np.full(3, -(-case.count // 3))
     random_cost = np.random.default_rng(1).integers(1, 4, case.sets.n_sites).astype(float)
     shares = case.area_weight

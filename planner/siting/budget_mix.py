@@ -12,7 +12,7 @@ from planner.siting.cover_best import best_cover
 from planner.siting.cover_model import Columns, CoverProblem, cover_problem, place_rows
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.plan import Plan
-from planner.siting.watch import Watch
+from planner.siting.watch import FOREVER, Watch
 
 Ints = NDArray[np.int64]
 
@@ -121,7 +121,7 @@ def _least_cost(problem: CoverProblem) -> milp.Solved:
             matrix=csr_array(vstack([problem.limits, rows])), row_lower=np.append(problem.least, problem.must),
             row_upper=np.append(problem.most, np.ones(p)), integer=np.ones(m, bool),
         ),
-        Watch(),  # it has no rows of demand and takes no time to speak of
+        FOREVER,  # it has no rows of demand and takes no time to speak of
     )  # fmt: skip
 
 

@@ -12,11 +12,8 @@ from planner.siting.capacitated_problem import Floats, Ints, Problem
 from planner.siting.capacitated_tree import search
 from planner.siting.cover_sets import merge_cover_sets
 from planner.siting.near_lists import NearLists
-from planner.siting.plan import Plan
-from planner.siting.watch import Watch
-
-NONE: Ints = np.zeros(0, np.int64)
-FOREVER = Watch()
+from planner.siting.plan import NO_SITES, Plan
+from planner.siting.watch import FOREVER, Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +37,7 @@ def least_total_within(
     capacity: Floats,
     count: int,
     *,
-    fixed: Ints = NONE,
+    fixed: Ints = NO_SITES,
     whole: bool = True,
     cost_weight: Floats | None = None,
     watch: Watch = FOREVER,
@@ -92,7 +89,7 @@ def maximise_cover_within(
     capacity: Floats,
     count: int,
     *,
-    fixed: Ints = NONE,
+    fixed: Ints = NO_SITES,
     watch: Watch = FOREVER,
     seed: int = 0,
 ) -> Assigned:

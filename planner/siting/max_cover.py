@@ -16,10 +16,9 @@ from planner.siting.cover_sets import CoverSets
 from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_proof import prove
 from planner.siting.max_cover_search import greedy, search_on, state_of, thinned
-from planner.siting.plan import OPTIMAL_GAP, Plan
-from planner.siting.watch import Watch
+from planner.siting.plan import NO_SITES, OPTIMAL_GAP, Plan
+from planner.siting.watch import FOREVER, Watch
 
-NONE = np.empty(0, np.int64)
 #: Elementary steps of the whole search: per entry of the cover sets, at most, and between two looks at the watch.
 STEPS_PER_ENTRY, MOST_STEPS, STRIDE = 6_000, 1_500_000_000, 10_000_000
 #: Plans kept, and plans bred from them.
@@ -33,8 +32,8 @@ def maximise_cover(
     sets: CoverSets,
     count: int,
     *,
-    fixed: NDArray[np.int64] = NONE,
-    watch: Watch = Watch(),  # noqa: B008  # without a limit it has no state
+    fixed: NDArray[np.int64] = NO_SITES,
+    watch: Watch = FOREVER,
     seed: int = 0,
 ) -> Plan:
     """Choose at most ``count`` sites beside the ``fixed`` ones that cover the most weight.
@@ -51,7 +50,7 @@ def maximise_cover(
         raise QuestionError(f"新增点数不能为负：{count}", f"the count of further sites must be >= 0, got {count}")
 
     shut = np.zeros(sets.n_sites, bool)
-    whole = Core(sets, np.arange(sets.n_sites), count, 0.0, NONE, np.empty((0, 3), np.int32))
+    whole = Core(sets, np.arange(sets.n_sites), count, 0.0, NO_SITES, np.empty((0, 3), np.int32))
     core = whole.reduced(shut, always, count, whole.cuts)  # what the fixed sites leave, and sites no other dominates
     plan = core.plan(_searched(core, watch, seed))
     value, bound = float(sets.weight[sets.covered(plan)].sum()), core.most()

@@ -21,7 +21,7 @@ TRIPLES, CUTS, PER_ROW = 4_000_000, 8_000, 2
 #: Elementary steps of one search.
 WORK = 1_500_000_000
 #: Parts of a site or a row below this count as none.
-NONE = 1e-6
+UNUSED = 1e-6
 
 Triples = NDArray[np.int32]
 
@@ -51,7 +51,7 @@ def violated(sets: CoverSets, y: Floats, z: Floats) -> Triples:
     """
     excess = 1 - 2 * z + sets.row_matrix() @ y
     tight = np.flatnonzero(excess < 1 - LEAST)
-    in_use = y > NONE
+    in_use = y > UNUSED
     support = sets.part(np.isin(np.arange(sets.n_rows), tight), in_use)
     of = support.row_of[tight]
     if support.n_rows == 0:

@@ -12,17 +12,17 @@ from gis.errors import QuestionError
 from planner.siting import milp
 from planner.siting.cover_sets import CoverSets, merge_cover_sets, undominated_rows, undominated_sites
 from planner.siting.near_lists import NearLists
-from planner.siting.plan import Plan
-from planner.siting.watch import Watch
+from planner.siting.plan import NO_SITES, Plan
+from planner.siting.watch import FOREVER, Watch
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NONE: Ints = np.empty(0, np.int64)
-NEVER = Watch()
 DOING = "p-center"
 
 
-def least_longest(lists: NearLists, count: int, *, fixed: Ints = NONE, watch: Watch = NEVER, seed: int = 0) -> Plan:
+def least_longest(
+    lists: NearLists, count: int, *, fixed: Ints = NO_SITES, watch: Watch = FOREVER, seed: int = 0
+) -> Plan:
     """Open ``count`` sites so that the demand worst off has the least cost to its nearest open site.
 
     count : sites to open beside ``fixed``, columns that are open anyway; all there are where fewer are left. All

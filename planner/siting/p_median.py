@@ -11,17 +11,15 @@ from planner.siting.near_lists import NearLists
 from planner.siting.p_median_incumbent import Incumbent
 from planner.siting.p_median_lagrange import Part, without
 from planner.siting.p_median_tree import Tree
-from planner.siting.plan import Plan
-from planner.siting.watch import Watch
+from planner.siting.plan import NO_SITES, Plan
+from planner.siting.watch import FOREVER, Watch
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NONE: Ints = np.empty(0, np.int64)
-NEVER = Watch()
 
 
 def least_total(
-    lists: NearLists, weight: Floats, count: int, *, fixed: Ints = NONE, watch: Watch = NEVER, seed: int = 0
+    lists: NearLists, weight: Floats, count: int, *, fixed: Ints = NO_SITES, watch: Watch = FOREVER, seed: int = 0
 ) -> Plan:
     """Open ``count`` sites so that demand costs least in all, each unit at its nearest open site.
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 #: A plan is called optimal once no other can be better by more than this part of its value.
 OPTIMAL_GAP = 1e-6
+#: Where no column is fixed.
+NO_SITES: NDArray[np.int64] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,10 +18,9 @@ from gis.errors import QuestionError
 from planner.siting import milp
 from planner.siting.cover_sets import CoverSets, undominated_rows, undominated_sites
 from planner.siting.max_cover import checked_columns
-from planner.siting.plan import Plan
-from planner.siting.watch import Watch
+from planner.siting.plan import NO_SITES, Plan
+from planner.siting.watch import FOREVER, Watch
 
-NONE = np.empty(0, np.int64)
 PROVING = "proving that fewer sites do not do"
 #: Plans drawn at random before the proof.
 TRIES = 200
@@ -33,8 +32,8 @@ def cover_with_fewest(
     sets: CoverSets,
     *,
     share: float = 1.0,
-    fixed: NDArray[np.int64] = NONE,
-    watch: Watch = Watch(),  # noqa: B008  # without a limit it has no state
+    fixed: NDArray[np.int64] = NO_SITES,
+    watch: Watch = FOREVER,
     seed: int = 0,
 ) -> Plan:
     """Choose the fewest sites beside the ``fixed`` ones that cover at least ``share`` of the weight.
@@ -86,7 +85,7 @@ def _task(sets: CoverSets, share: float, always: NDArray[np.int64]) -> _Task:
         need = share * total - float(sets.weight[covered].sum())
         keep = undominated_sites(left)
         # sums of parts of the weight may fall short of the whole by rounding alone
-        return _Task(left.part(np.ones(left.n_rows, bool), keep), site[keep], NONE, max(need - 1e-9 * total, 0.0))
+        return _Task(left.part(np.ones(left.n_rows, bool), keep), site[keep], NO_SITES, max(need - 1e-9 * total, 0.0))
     return _reduced(left, site)
 
 

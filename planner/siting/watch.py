@@ -57,3 +57,7 @@ class Watch:
     def tell(self, doing: str, *, value: float = math.nan, bound: float = math.nan) -> None:
         """Tell whoever listens how the search stands."""
         self._hear(News(doing, value, bound))
+
+
+#: Without a limit, and nobody listening.
+FOREVER = Watch()

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, eye_array, hstack, vstack
 from planner.siting import milp
 from planner.siting.cover_model import Columns
 from planner.siting.plan import OPTIMAL_GAP, Plan
-from planner.siting.watch import Watch
+from planner.siting.watch import FOREVER, Watch
 from planner.siting.worst_share import ShareProblem, raised
 
 BOUNDING = "bounding the share of the worst served"
@@ -84,7 +84,7 @@ class _Proof:
     def relax(self) -> None:
         """Search, bound by the relaxation, and keep the columns with which a plan could be better."""
         problem, none = self.problem, np.zeros(0, np.int64)
-        self.try_plan(raised(problem, none, self.bound, Watch(), self.seed, effort=0.0))
+        self.try_plan(raised(problem, none, self.bound, FOREVER, self.seed, effort=0.0))
         self.try_plan(raised(problem, self.chosen, self.bound, self.watch, self.seed))
         if self.done or self.watch.over:
             return
