@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 
+from planner.siting import quantities
 from web import siting_words
 from web.fonts import Lettering, ems
 from web.labels import shortened
@@ -46,7 +47,7 @@ def _sites(column: Column, what: SitingDrawing, kept: float) -> None:
     """List the sites with what each adds, as many as fit above ``kept``; the rest is counted."""
     letters, unit = column.letters, what.site_unit
     sites = what.shown_sites().to_dict("records")
-    (does_zh, does_en), (zh, en) = siting_words.gain_verb(unit), siting_words.unit_words(unit)
+    (does_zh, does_en), (zh, en) = siting_words.gain_verb(unit), quantities.unit_words(unit)
     column.head((f"点位与各自{does_zh}（{zh}）", f"Sites, and what each {does_en} once the others stand ({en})"))
     if not sites:
         column.put(0, letters.label(("没有变动", "no changes")), colour=PALE)
@@ -91,13 +92,13 @@ def _left_out(column: Column, what: SitingDrawing) -> None:
         for text, below in zip(words if letters.can(words[0]) else words[1:], (0.6, 1.6), strict=False):
             column.axes.text(1.0, column.y - below * LINE, text, ha="right", va="center", color=PALE,
                              fontproperties=letters.font(6))  # fmt: skip
-    zh, en = siting_words.unit_words(unit)
+    zh, en = quantities.unit_words(unit)
     column.head((f"仍在 {what.limit} 分钟外（{zh}）", f"Still beyond {what.limit} min ({en})"))
     for row in rows:
         if column.y < LINE * 0.5:
             return
         column.put(0, shortened(letters.name(str(row["name"]), str(row["area_code"])), 15), size=_SIZE)
-        column.put(0.72 if never else 1.0, siting_words.figure(row["people"], unit), size=_SIZE, right=True, colour=INK)
+        column.put(0.72 if never else 1.0, quantities.figure(row["people"], unit), size=_SIZE, right=True, colour=INK)
         if never:
-            column.put(1.0, siting_words.figure(row["unreachable"], unit), size=_SIZE, right=True, colour=PALE)
+            column.put(1.0, quantities.figure(row["unreachable"], unit), size=_SIZE, right=True, colour=PALE)
         column.y -= LINE

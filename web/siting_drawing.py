@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame, Series
 
+from planner.siting import quantities
 from web import siting_words
 from web.drawing import Drawing, both, minutes, parts_of, time_class, time_classes
 from web.fonts import ems
@@ -143,7 +144,7 @@ class SitingDrawing(Drawing):
         """Return up to ``most`` areas with demand still beyond reach, worst first; what rounds to nothing is none."""
         unit = siting_words.demand_unit(self.parameters)
         rows = self.tables["left_out"].head(most).to_dict("records")
-        return [row for row in rows if siting_words.figure(row["people"], unit) != siting_words.figure(0.0, unit)]
+        return [row for row in rows if quantities.figure(row["people"], unit) != quantities.figure(0.0, unit)]
 
     def story(self) -> list[tuple[str, str]]:
         """Return the sentences that may be shown, (Chinese, English)."""
@@ -185,7 +186,7 @@ def place_of(site: Mapping[str, Any], most: float = np.inf) -> str:
 def added(site: Mapping[str, Any], unit: str) -> str:
     """Write what a site adds (with a sign) or saves once the others stand; "" where nobody measured it."""
     value, adds = site["adds_last"], siting_words.gain_verb(unit)[1] == "adds"
-    return siting_words.figure(value, unit, sign=adds) if np.isfinite(value) else ""
+    return quantities.figure(value, unit, sign=adds) if np.isfinite(value) else ""
 
 
 def gain_edges(gain: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from branca.element import MacroElement
 from folium.template import Template
 from numpy.typing import NDArray
 
+from planner.siting import quantities
 from web import siting_drawing, siting_words
 from web.drawing import both
 from web.map_parts import card_html, line_item, places_legend, script_json, shares_legend
@@ -262,7 +263,7 @@ def _sites_html(what: SitingDrawing) -> str:
             f"<b>{siting_drawing.added(site, unit)}</b></button></li>"
         )
     does_zh, does_en = siting_words.gain_verb(unit)
-    zh, en = siting_words.unit_words(unit)
+    zh, en = quantities.unit_words(unit)
     said = f"右列：其余已定后各自{does_zh}（{zh}） right: what each {does_en} once the others stand ({en})"
     return f'<h3>点位 Sites</h3><p class="en">{escape(said)}</p><ol>{"".join(items)}</ol>'
 
@@ -271,7 +272,7 @@ def _left_out_html(what: SitingDrawing, most: int = 8) -> str:
     unit = siting_words.demand_unit(what.parameters)
     beyond = "".join(
         f"<tr><td>{escape(str(row['name']))}</td>"
-        + "".join(f"<td>{siting_words.figure(row[name], unit)}</td>" for name in ("people", "unreachable"))
+        + "".join(f"<td>{quantities.figure(row[name], unit)}</td>" for name in ("people", "unreachable"))
         + "</tr>"
         for row in what.left_out(most)
     )
@@ -279,7 +280,7 @@ def _left_out_html(what: SitingDrawing, most: int = 8) -> str:
         return ""
     return (
         "<h3>仍未覆盖 Still beyond reach</h3><table>"
-        f"<tr><th>辖区 area</th><th>{both(siting_words.unit_words(unit))}</th>"
+        f"<tr><th>辖区 area</th><th>{both(quantities.unit_words(unit))}</th>"
         f"<th>候选点都不可达<br>no candidate reaches</th></tr>{beyond}</table>"
     )
 
@@ -291,7 +292,7 @@ def _frontier_html(what: SitingDrawing) -> str:
         return ""
     rows = "".join(
         f"<tr><td>{step['cost']:,g}</td><td>{step['count']:,.0f}</td>"
-        f"<td>{escape(siting_words.amount(step['value'], what.plan['unit'])[0])}</td>"
+        f"<td>{escape(quantities.amount(step['value'], what.plan['unit'])[0])}</td>"
         f"<td>{'是 yes' if step['optimal'] else escape(_at_most(step))}</td></tr>"
         for step in steps
     )
@@ -302,7 +303,7 @@ def _frontier_html(what: SitingDrawing) -> str:
 
 
 def _at_most(step: Mapping[str, Any]) -> str:
-    return f"差 ≤ {siting_words.percent_at_most(step['gap'])}" if math.isfinite(step["gap"]) else "—"
+    return f"差 ≤ {quantities.percent_at_most(step['gap'])}" if math.isfinite(step["gap"]) else "—"
 
 
 def legend_html(what: SitingDrawing, level: str, edges: NDArray[np.float64], classes: set[int], drawn: str) -> str:

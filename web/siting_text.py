@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from layers.run import Run
+from planner.siting import quantities
 from web import siting_words
 from web.drawing import both
 from web.siting_drawing import place_of
@@ -35,12 +36,12 @@ def siting_text(run: Run) -> str:
     if left:
         unit = siting_words.demand_unit(run.parameters)
         rows = [
-            [str(row["name"]), *(siting_words.figure(row[name], unit) for name in ("people", "unreachable"))]
+            [str(row["name"]), *(quantities.figure(row[name], unit) for name in ("people", "unreachable"))]
             for row in left
         ]
         headings = [
             "仍在时限外 still beyond",
-            both(siting_words.unit_words(unit)),
+            both(quantities.unit_words(unit)),
             "候选点都不可达 no candidate reaches",
         ]
         parts += ["", text_table(headings, rows)]
@@ -65,12 +66,12 @@ def _sites(sites: list[Mapping[str, Any]], unit: str) -> str:
         for site in sites
     ]
     headings = [name for name in rows[0] if any(row[name] for row in rows)]
-    said = f"增加与损失的单位 unit of what is added or lost: {both(siting_words.unit_words(unit))}"
+    said = f"增加与损失的单位 unit of what is added or lost: {both(quantities.unit_words(unit))}"
     return said + "\n" + text_table(headings, [[row[name] for name in headings] for row in rows], words_last=True)
 
 
 def _figure(value: float, unit: str) -> str:
-    return siting_words.figure(value, unit) if np.isfinite(value) else ""
+    return quantities.figure(value, unit) if np.isfinite(value) else ""
 
 
 def _frontier(steps: list[Mapping[str, Any]], unit: str) -> str:
@@ -79,7 +80,7 @@ def _frontier(steps: list[Mapping[str, Any]], unit: str) -> str:
         [
             f"{step['cost']:,g}",
             f"{step['count']:,.0f}",
-            siting_words.amount(step["value"], unit)[1],
+            quantities.amount(step["value"], unit)[1],
             "" if not np.isfinite(step["worst_share"]) else f"{step['worst_share']:.1%}",
             both(siting_words.gap(step)),
         ]

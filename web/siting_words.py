@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from planner.siting.quantities import amount, figure, percent_at_most, unit_words
 from web.drawing import LEVEL_NAMES, both, minutes
 
 PROBLEM_NAMES = {
@@ -58,63 +59,9 @@ def demand_unit(parameters: Row) -> str:
     return _UNIT_OF[_MEASURE_OF[kinds[0]]] if len(kinds) == 1 else "share"
 
 
-def amount(value: float, unit: str) -> tuple[str, str]:
-    """Write a value of a plan in its unit: 83,000 人, 83,000 people."""
-    number = figure(value, unit)
-    if not math.isfinite(value):
-        return number, number
-    if unit == "reports":
-        return f"{number} 起周均报告", f"{number} reports a week"
-    if unit == "share" or unit not in _UNIT_WORDS:
-        return number, number
-    zh, en = _UNIT_WORDS[unit]
-    return f"{number} {zh}", f"{number} {en if number != '1' else en.removesuffix('s')}"
-
-
 def measured(value: float, unit: str) -> str:
     """Write a value once, with its unit in both languages: 83,000 人 people."""
-    words = both(unit_words(unit)) if unit in _UNIT_WORDS or unit == "reports" else ""
-    return f"{figure(value, unit)} {words}".strip()
-
-
-def figure(value: float, unit: str, *, sign: bool = False) -> str:
-    """Write a value as a number alone: 12,300; streets in km, shares in percent, times in minutes, totals in hours."""
-    if not math.isfinite(value):
-        return "—"
-    plus = "+" if sign else ""
-    if unit == "share":
-        return f"{value:{plus}.1%}"
-    if unit == "s":
-        return f"{value / 60:{plus},.1f}"
-    if unit == "share_s":
-        return f"{value / 60:{plus},.2f}"
-    if unit == "metres_s":
-        return f"{value / 3_600_000:{plus},.1f}"
-    if unit.endswith("_s"):
-        return f"{value / 3600:{plus},.1f}"
-    if unit == "metres":
-        return f"{value / 1000:{plus},.1f}"
-    return f"{value:{plus},.1f}" if unit == "reports" else f"{value:{plus},.0f}"
-
-
-_UNIT_WORDS = {
-    "people": ("人", "people"),
-    "metres": ("公里街面", "km of street"),
-    "points": ("个点位", "points"),
-    "people_s": ("人·小时", "person-hours"),
-    "person_s": ("人·小时", "person-hours"),
-    "reports_s": ("起·小时", "report-hours"),
-    "metres_s": ("公里·小时", "km-hours"),
-    "share_s": ("分钟（平均）", "min on average"),
-    "s": ("分钟", "min"),
-}
-
-
-def unit_words(unit: str) -> tuple[str, str]:
-    """Name a unit, (Chinese, English)."""
-    return {"reports": ("周均报告", "reports a week"), "share": ("需求占比", "of all demand")}.get(unit) or _UNIT_WORDS[
-        unit
-    ]
+    return f"{figure(value, unit)} {both(unit_words(unit))}"
 
 
 def headline(plan: Row, totals: Row, parameters: Row) -> tuple[str, str]:
@@ -258,11 +205,3 @@ def proof(plan: Row) -> tuple[str, str]:
         f"已证明：别的选法至多再多 {at_most}{tail_zh}",
         f"proven: no other {choice} reaches more than {at_most} more{tail_en}",
     )
-
-
-def percent_at_most(part: float) -> str:
-    """Write a part as percent with two figures, rounded up: what is said to be at most stays true, and is never 0 %."""
-    percent = part * 100
-    decimals = max(0, 1 - math.floor(math.log10(percent))) if percent > 0 else 0
-    step = 10.0**-decimals
-    return f"{math.ceil(round(percent / step, 6)) * step:.{decimals}f} %"

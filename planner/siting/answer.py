@@ -35,7 +35,8 @@ def answer(case: Case, watch: Watch) -> dict[str, pd.DataFrame]:
     metres, times in seconds, NaN where a figure does not exist.
     """
     decision = decide(case, watch)
-    stopped = "proven" if decision.plan.optimal else "time" if not watch.cancelled else "cancelled"
+    ended = "cancelled" if watch.cancelled else "time" if watch.over else "unproven"
+    stopped = "proven" if decision.plan.optimal else ended
     watch.tell("explaining")
     sites = site_table(case, decision)
     watch.tell("before and after")

@@ -70,6 +70,7 @@ class _Work:
     def lists(self) -> NearLists:
         return near_lists(self.case.pairs(), beyond=self.case.question.limit_s)
 
+    @property
     def count(self) -> int:
         return (self.case.question.count or 0) + self.extra
 
@@ -106,7 +107,7 @@ def _decision(work: _Work, plan: Plan, unit: str, worth: Worth | None = None, wo
 
 
 def _mclp(work: _Work) -> Decision:
-    plan = maximise_cover(work.sets, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+    plan = maximise_cover(work.sets, work.count, fixed=work.fixed, watch=work.watch, seed=work.seed)
     return _decision(work, plan, work.case.unit)
 
 
@@ -148,7 +149,7 @@ def _where(work: _Work) -> tuple[str, str]:
 
 def _pmedian(work: _Work) -> Decision:
     lists, weight, unit = work.lists, work.case.weights, f"{work.case.unit}_s"
-    plan = least_total(lists, weight, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+    plan = least_total(lists, weight, work.count, fixed=work.fixed, watch=work.watch, seed=work.seed)
     return _decision(work, plan, unit, Timed(lists, weight), unit)
 
 
@@ -157,14 +158,14 @@ def _pcenter(work: _Work) -> Decision:
     lists = work.lists
     reached = np.diff(lists.ptr) > 0
     kept = NearLists(np.append(0, lists.ptr[1:][reached]), lists.site, lists.cost, lists.n_sites, lists.beyond)
-    plan = least_longest(kept, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+    plan = least_longest(kept, work.count, fixed=work.fixed, watch=work.watch, seed=work.seed)
     return _decision(work, plan, "s", Timed(kept, work.case.weights[reached], longest=True), "s")
 
 
 def _backup(work: _Work) -> Decision:
     share = work.case.question.second_share
     plan = maximise_backup(
-        work.sets, work.count(), second_share=share, fixed=work.fixed, watch=work.watch, seed=work.seed
+        work.sets, work.count, second_share=share, fixed=work.fixed, watch=work.watch, seed=work.seed
     )
     return _decision(work, plan, work.case.unit)
 
@@ -190,7 +191,7 @@ def _assigned(work: _Work, made: Assigned, unit: str, notes: tuple[Note, ...]) -
 def _capacitated(work: _Work) -> Decision:
     capacity, notes = _capacities(work)
     made = maximise_cover_within(
-        work.case.pairs(), work.case.weights, capacity, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed
+        work.case.pairs(), work.case.weights, capacity, work.count, fixed=work.fixed, watch=work.watch, seed=work.seed
     )
     return _assigned(work, made, work.case.unit, notes)
 
@@ -198,7 +199,7 @@ def _capacitated(work: _Work) -> Decision:
 def _cpmedian(work: _Work) -> Decision:
     capacity, notes = _capacities(work)
     made = least_total_within(
-        work.lists, work.case.weights, capacity, work.count(), fixed=work.fixed, whole=False, watch=work.watch,
+        work.lists, work.case.weights, capacity, work.count, fixed=work.fixed, whole=False, watch=work.watch,
         seed=work.seed,
     )  # fmt: skip
     return _assigned(work, made, f"{work.case.unit}_s", notes)
@@ -253,7 +254,7 @@ def _robust(work: _Work) -> Decision:
     if "loss" in asked:
         if len(asked) > 1:
             raise QuestionError("情景 loss 须单独使用", "the scenario loss stands alone")
-        plan = best_after_loss(work.sets, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+        plan = best_after_loss(work.sets, work.count, fixed=work.fixed, watch=work.watch, seed=work.seed)
         return _decision(work, plan, case.unit)
     pairs = {
         "day": lambda: case.pairs(hour=DAY_HOUR),
@@ -261,7 +262,7 @@ def _robust(work: _Work) -> Decision:
         "winter": lambda: case.pairs(pace=WINTER_PACE),
     }
     sets = [case.cover_sets(pairs[name]()) for name in asked]
-    plan = best_worst_case(sets, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+    plan = best_worst_case(sets, work.count, fixed=work.fixed, watch=work.watch, seed=work.seed)
     return _decision(work, plan, "share")
 
 
@@ -280,16 +281,16 @@ def _area_weights(work: _Work) -> NDArray[np.float64]:
 
 def _equity(work: _Work) -> Decision:
     weights = _area_weights(work)
-    plan = best_worst_area(work.sets, weights, work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed)
+    plan = best_worst_area(work.sets, weights, work.count, fixed=work.fixed, watch=work.watch, seed=work.seed)
     chosen, notes = _topped_up(work, plan.chosen)
     value = float((weights @ work.sets.covered(chosen)).min(initial=1.0))
-    plan = Plan(chosen, max(value, plan.value), plan.bound, maximised=True)
+    plan = Plan(chosen, value, max(plan.bound, value), maximised=True)
     return _decision(work, plan, "share", notes=notes)
 
 
 def _topped_up(work: _Work, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[Note, ...]]:
     """Return the plan with the points its worst case has no use for placed where most demand is left, and say so."""
-    spare = work.count() - (len(chosen) - len(work.fixed))
+    spare = work.count - (len(chosen) - len(work.fixed))
     if spare <= 0:
         return chosen, ()
     more = maximise_cover(work.sets, spare, fixed=chosen, watch=work.watch.within(TOP_UP_S), seed=work.seed)
@@ -306,7 +307,7 @@ def _frontier(work: _Work) -> Decision:
     question = work.case.question
     if question.against == "equity":
         points = equity_frontier(
-            work.sets, _area_weights(work), work.count(), fixed=work.fixed, watch=work.watch, seed=work.seed
+            work.sets, _area_weights(work), work.count, fixed=work.fixed, watch=work.watch, seed=work.seed
         )
     else:
         # a point that stands costs nothing more where it stays; where it competes it costs one, like a junction

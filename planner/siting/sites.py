@@ -1,6 +1,6 @@
 """The columns every siting problem chooses from: the points there are, then the candidates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -68,20 +68,7 @@ class Sites:
         return offered & (self.open_then if hour is None else self.open_week[:, hour])
 
 
-_COLUMNS = (
-    "code",
-    "name",
-    "place",
-    "state",
-    "cost",
-    "capacity",
-    "functions",
-    "hours",
-    "open_then",
-    "open_week",
-    "lon",
-    "lat",
-)
+_COLUMNS = tuple(field.name for field in fields(Sites) if field.name not in ("positions", "n_existing"))
 
 
 def joined(existing: Sites, candidates: Sites) -> Sites:
@@ -142,12 +129,12 @@ def _within(city: CoverageInputs, positions: Positions, codes: tuple[str, ...]) 
     inside = np.full(len(positions), not codes)
     area = areas_of(city.pieces, positions)
     for code in codes:
-        tier, at = area_named(city.tiers, code)
+        tier, at = _area_named(city.tiers, code)
         inside |= area[tier.level] == at
     return inside
 
 
-def area_named(tiers: tuple[AreaTier, ...], code: str) -> tuple[AreaTier, int]:
+def _area_named(tiers: tuple[AreaTier, ...], code: str) -> tuple[AreaTier, int]:
     """Return the tier and position of the area ``code`` (or of that name). Raises QuestionError if there is none."""
     padded = code.ljust(12, "0") if code.isdigit() else code
     for tier in tiers:

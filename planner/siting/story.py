@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from planner.siting.case import Case
+from planner.siting.quantities import amount, percent_at_most
 
 _PROBLEM = {
     "mclp": ("让更多需求在时限内可达", "reach the most demand in time"),
@@ -21,7 +22,6 @@ _PROBLEM = {
     "equity": ("最薄弱辖区最好", "serve the worst-off area best"),
     "frontier": ("权衡方案", "trade one aim against another"),
 }
-_KIND = {"people": ("人", "people"), "reports": ("件周均报告", "reports a week"), "metres": ("米街面", "m of street")}
 NAMED = 3
 
 
@@ -44,15 +44,16 @@ def _change(case: Case, facts: pd.Series, totals: pd.Series) -> tuple[str, str]:
     zh, en = _PROBLEM[case.question.problem]
     what = "people" if totals["people"] > 0 else "street_m"
     whole, before, after = totals[what], totals[f"{what}_before"], totals[f"{what}_after"]
-    unit_zh, unit_en = _KIND["people" if what == "people" else "metres"]
+    unit = "people" if what == "people" else "metres"
+    was, now = amount(before, unit), amount(after, unit)
     share = f"{before / whole:.1%} → {after / whole:.1%}" if whole > 0 else "–"
     closed_zh = f"、关闭 {facts['closed']} 个" if facts["closed"] else ""
     closed_en = f" and closes {facts['closed']}" if facts["closed"] else ""
     return (
-        f"目标：{zh}。方案开设或提升 {facts['opened']} 个点{closed_zh}，{minutes} 分钟内可达的{unit_zh}"
-        f"由 {before:,.0f} 增至 {after:,.0f}（{share}）。",
+        f"目标：{zh}。方案开设或提升 {facts['opened']} 个点{closed_zh}，{minutes} 分钟内"
+        f"由可达 {was[0]}变为 {now[0]}（{share}）。",
         f"Aim: {en}. The plan opens or improves {facts['opened']}{closed_en}; within {minutes} minutes "
-        f"{after:,.0f} {unit_en} are reached instead of {before:,.0f} ({share}).",
+        f"{now[1]} are reached instead of {was[1]} ({share}).",
     )
 
 
@@ -64,26 +65,8 @@ def _proof(facts: pd.Series) -> tuple[str, str]:
             "尚未得到界限：方案可行，离最优多远尚不清楚。",
             "No bound was reached: how far from the best is not known.",
         )
-    return (
-        f"已证明：任何其他方案至多好 {facts['gap']:.2%}。",
-        f"Proven: no other plan is better by more than {facts['gap']:.2%}.",
-    )
-
-
-def amount(value: float, unit: str) -> tuple[str, str]:
-    """Write a quantity in a plan's unit: 1,234 人; a total of times in hours."""
-    if unit == "s":
-        return f"{value / 60:.1f} 分钟", f"{value / 60:.1f} min"
-    if unit == "share":
-        return f"{value:.2%}", f"{value:.2%}"
-    if unit == "points":
-        return f"{value:,.0f} 个点", f"{value:,.0f} points"
-    if unit.endswith("_s"):
-        zh, en = _KIND.get(unit.removesuffix("_s"), ("", ""))
-        return f"{value / 3600:,.0f} {zh}·小时", f"{value / 3600:,.0f} {en}-hours"
-    zh, en = _KIND[unit]
-    number = f"{value:,.1f}" if unit == "reports" else f"{value:,.0f}"
-    return f"{number} {zh}", f"{number} {en}"
+    at_most = percent_at_most(facts["gap"])
+    return f"已证明：任何其他方案至多好 {at_most}。", f"Proven: no other plan is better by more than {at_most}."
 
 
 def _best_site(case: Case, facts: pd.Series, opened: pd.DataFrame) -> list[tuple[str, str]]:

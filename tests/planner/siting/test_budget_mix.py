@@ -7,14 +7,7 @@ from gis.errors import QuestionError
 from planner.siting.budget_mix import Variants, best_mix
 from planner.siting.cover_sets import merge_cover_sets
 from planner.siting.watch import Watch
-
-
-def drawn(rng, most_sites=7):
-    """Return (m, d) which site covers which demand, the weights of demand, zeros among them, and the merged sets."""
-    covers = rng.random((int(rng.integers(1, most_sites + 1)), int(rng.integers(1, 10)))) < rng.choice([0.15, 0.3, 0.5])
-    weight = rng.integers(0, 5, covers.shape[1]).astype(float)
-    ptr = np.concatenate([[0], np.cumsum(covers.sum(axis=1))]).astype(np.int64)
-    return covers, weight, merge_cover_sets(ptr, np.nonzero(covers)[1].astype(np.int32), weight)
+from tests.planner.siting.tiny_sets import drawn
 
 
 def test_equals_trying_every_mix_or_says_that_there_is_none():

@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 
@@ -8,26 +6,7 @@ from planner.siting.cover_sets import merge_cover_sets
 from planner.siting.frontier import coverage_frontier, equity_frontier
 from planner.siting.max_cover import maximise_cover
 from planner.siting.watch import Watch
-
-
-def drawn(rng, most_sites=7):
-    """Return (m, d) which site covers which demand, the weights of demand, zeros among them, and the merged sets."""
-    covers = rng.random((int(rng.integers(1, most_sites + 1)), int(rng.integers(1, 10)))) < rng.choice([0.15, 0.3, 0.5])
-    weight = rng.integers(0, 5, covers.shape[1]).astype(float)
-    ptr = np.concatenate([[0], np.cumsum(covers.sum(axis=1))]).astype(np.int64)
-    return covers, weight, merge_cover_sets(ptr, np.nonzero(covers)[1].astype(np.int32), weight)
-
-
-def some_fixed(rng, n_sites):
-    return np.sort(rng.choice(n_sites, int(rng.integers(0, min(n_sites, 3))), replace=False))
-
-
-def every_choice(n_sites, fixed, count):
-    """Return every choice of at most ``count`` sites beside the fixed ones."""
-    others = [j for j in range(n_sites) if j not in fixed]
-    for size in range(count + 1):
-        for more in itertools.combinations(others, size):
-            yield np.array([*fixed, *more], np.int64)
+from tests.planner.siting.tiny_sets import drawn, every_choice, some_fixed
 
 
 def test_cover_against_cost_equals_trying_every_choice():
