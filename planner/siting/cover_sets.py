@@ -74,9 +74,9 @@ def merge_cover_sets(site_ptr: NDArray[np.int64], site_demand: Ints, weight: Flo
     site_ptr : (m + 1,), site_demand : the demands each candidate covers, those of candidate j at
     ``site_ptr[j]:site_ptr[j + 1]``, each listed once or more. weight : (d,) finite, >= 0.
 
-    Every candidate has a random 64-bit key, every demand the exclusive or of the keys of its candidates, by which its
-    row is looked up; cover sets that meet there are compared site by site, so that the result is exact. Rows are
-    numbered by their first demand. Takes time and memory proportional to the input.
+    Every candidate has a random key of 128 bits, every demand the sum of the keys of its candidates, and demands of
+    equal sums are one row: two that differ are taken for equal with a chance below 1e-26 even among a million rows.
+    Rows are numbered by their first demand. Takes time and memory proportional to the input.
     Raises QuestionError on shapes that do not fit, demands out of range, or weights negative or not finite.
     """
     ptr = np.ascontiguousarray(site_ptr, np.int64)
@@ -89,11 +89,14 @@ def merge_cover_sets(site_ptr: NDArray[np.int64], site_demand: Ints, weight: Flo
         tidy = csr_array((tidy.indices >= 0, tidy.indices, tidy.indptr), shape=tidy.shape)
         tidy.sum_duplicates()
         ptr, demand = tidy.indptr.astype(np.int64), tidy.indices.astype(np.int32)
-    site_key = np.random.default_rng(len(need)).integers(0, 2**64, len(ptr) - 1, np.uint64)
-    row_of, row_ptr, row_site, total = _merged(ptr, demand, need, site_key)
-    if not (total > 0).all():
-        row_of, row_ptr, row_site, total = _peopled(row_of, row_ptr, row_site, total)
-    out_ptr, site_row = _transposed(row_ptr, row_site, len(ptr) - 1)
+    site_key = np.random.default_rng(len(need)).integers(0, 2**64, (len(ptr) - 1, 2), np.uint64)
+    row_of, first, total = _merged(ptr, demand, need, site_key)
+    weighs = total > 0
+    if not weighs.all():
+        at = np.append(np.where(weighs, np.cumsum(weighs) - 1, -1), -1).astype(np.int32)  # the last: of no row at all
+        row_of, first, total = at[row_of], first[weighs], total[weighs]
+    out_ptr, site_row = _restricted(ptr, demand, first)
+    row_ptr, row_site = _transposed(out_ptr, site_row, len(first))
     return CoverSets(out_ptr, site_row, row_ptr, row_site, row_of, total, max(float(need.sum() - total.sum()), 0.0))
 
 
@@ -129,17 +132,6 @@ def _check(ptr: NDArray[np.int64], demand: Ints, weight: Floats) -> None:
         raise QuestionError("需求须为不小于零的有限值", "demand must be finite and >= 0")
 
 
-def _peopled(
-    row_of: Ints, row_ptr: NDArray[np.int64], row_site: Ints, weight: Floats
-) -> tuple[Ints, NDArray[np.int64], Ints, Floats]:
-    """Leave out rows without weight."""
-    keep = weight > 0
-    at = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1).astype(np.int32)  # the last: of demand without a row
-    degree = np.diff(row_ptr)
-    ptr = np.concatenate([[0], np.cumsum(degree[keep])]).astype(np.int64)
-    return at[row_of], ptr, row_site[np.repeat(keep, degree)], weight[keep]
-
-
 @njit(cache=True)
 def _ascend(ptr, demand):  # type: ignore[no-untyped-def]
     """Return whether the demands of every site ascend strictly."""
@@ -152,91 +144,125 @@ def _ascend(ptr, demand):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _merged(ptr, demand, weight, site_key):  # type: ignore[no-untyped-def]
-    """Return (row_of, row_ptr, row_site, row weight), rows without weight included.
+    """Return (row of each demand, first demand of each row, weight of each row), rows without weight included.
 
-    Demand is taken in blocks whose keys and sites stay in the cache: a site's demands lie far apart.
+    Demand is taken in blocks whose keys stay in the cache: a site's demands lie far apart.
     """
-    n_demand = weight.size
-    row_of = np.empty(n_demand, np.int32)
-    next_at = ptr[:-1].copy()
-    key, local_ptr = np.empty(BLOCK, np.uint64), np.empty(BLOCK + 1, np.int64)
-    local = np.empty(BLOCK, np.int32)
-    room = 1024
+    row_of = np.empty(weight.size, np.int32)
+    at = ptr[:-1].copy()
+    key = np.empty((BLOCK, 2), np.uint64)
+    room, n = 1024, 0
     slot = np.full(4 * room, -1, np.int32)
-    row_key, total, row_ptr = np.empty(room, np.uint64), np.empty(room), np.zeros(room + 1, np.int64)
-    row_site = np.empty(8 * room, np.int32)
-    n = 0
-    for begin in range(0, n_demand, BLOCK):
-        end = min(begin + BLOCK, n_demand)
-        local = _transposed_block(ptr, demand, site_key, begin, end, next_at, key, local_ptr, local)
-        for d in range(begin, end):
-            low, high = local_ptr[d - begin], local_ptr[d - begin + 1]
-            if low == high:
-                row_of[d] = -1
-                continue
-            mask = np.uint64(slot.size - 1)
-            h = key[d - begin] & mask
-            while True:
-                g = slot[h]
-                if g < 0:
-                    break
-                if row_key[g] == key[d - begin] and row_ptr[g + 1] - row_ptr[g] == high - low:
-                    e = 0
-                    while e < high - low and row_site[row_ptr[g] + e] == local[low + e]:
-                        e += 1
-                    if e == high - low:
-                        break
-                h = (h + np.uint64(1)) & mask
-            if g < 0:
-                g = n
-                n += 1
-                row_key[g], total[g], slot[h] = key[d - begin], 0.0, g
-                row_site = _room(row_site, row_ptr[g] + high - low)
-                for e in range(high - low):
-                    row_site[row_ptr[g] + e] = local[low + e]
-                row_ptr[g + 1] = row_ptr[g] + high - low
-                if n == room:
-                    room *= 2
-                    row_key, total, row_ptr = _room(row_key, room), _room(total, room), _room(row_ptr, room + 1)
-                    slot = np.full(4 * room, -1, np.int32)
-                    for k in range(n):
-                        h = row_key[k] & np.uint64(slot.size - 1)
-                        while slot[h] >= 0:
-                            h = (h + np.uint64(1)) & np.uint64(slot.size - 1)
-                        slot[h] = k
-            row_of[d] = g
-            total[g] += weight[d]
-    return row_of, row_ptr[: n + 1].copy(), row_site[: row_ptr[n]].copy(), total[:n].copy()
+    row_key, first, total = np.empty(2 * room, np.uint64), np.empty(room, np.int32), np.zeros(room)
+    for begin in range(0, weight.size, BLOCK):
+        end = min(begin + BLOCK, weight.size)
+        _add_keys(ptr, demand, site_key, begin, end, at, key)
+        done = begin
+        while done < end:
+            done, n = _look_up(key, weight, begin, done, end, slot, n, row_key, first, total, row_of)
+            if n == room:
+                room *= 2
+                row_key, first, total = _room(row_key, 2 * room), _room(first, room), _room(total, room)
+                slot = _slots(row_key, n, 4 * room)
+    return row_of, first[:n].copy(), total[:n].copy()
 
 
 @njit(cache=True)
-def _transposed_block(ptr, demand, site_key, begin, end, next_at, key, local_ptr, local):  # type: ignore[no-untyped-def]
-    """List the sites of the demands of a block, ascending, with their keys; return the list, longer if it must be."""
+def _look_up(key, weight, begin, done, end, slot, n, row_key, first, total, row_of):  # type: ignore[no-untyped-def]
+    """Find the rows of the demands of a block from ``done`` on, until there is no room for more rows.
+
+    Returns (first demand not done, count of rows). Apart from what grows the arrays, or the loop takes twice as long.
+    """
+    mask = np.uint64(slot.size - 1)
+    for d in range(done, end):
+        a, b = key[d - begin, 0], key[d - begin, 1]
+        if a == 0 and b == 0:
+            row_of[d] = -1
+            continue
+        h = a & mask
+        while slot[h] >= 0 and (row_key[2 * slot[h]] != a or row_key[2 * slot[h] + 1] != b):
+            h = (h + np.uint64(1)) & mask
+        g = slot[h]
+        if g < 0:
+            if n == first.size:
+                return d, n
+            g = n
+            slot[h], row_key[2 * g], row_key[2 * g + 1], first[g], total[g] = g, a, b, d, 0.0
+            n += 1
+        row_of[d] = g
+        total[g] += weight[d]
+    return end, n
+
+
+@njit(cache=True)
+def _add_keys(ptr, demand, site_key, begin, end, at, key):  # type: ignore[no-untyped-def]
+    """Sum up the keys of the sites of each demand of a block; ``at`` moves on past it in every site's list."""
     for d in range(end - begin):
-        key[d] = 0
-        local_ptr[d + 1] = 0
-    local_ptr[0] = 0
-    for j in range(next_at.size):
-        e = next_at[j]
-        while e < ptr[j + 1] and demand[e] < end:
-            local_ptr[demand[e] - begin + 1] += 1
-            e += 1
-    for d in range(end - begin):
-        local_ptr[d + 1] += local_ptr[d]
-    local = _room(local, local_ptr[end - begin])
-    for j in range(next_at.size):
-        e = next_at[j]
-        while e < ptr[j + 1] and demand[e] < end:
+        key[d, 0] = np.uint64(0)
+        key[d, 1] = np.uint64(0)
+    for j in range(at.size):
+        e, last, a, b = at[j], ptr[j + 1], site_key[j, 0], site_key[j, 1]
+        while e < last and demand[e] < end:
             d = demand[e] - begin
-            key[d] ^= site_key[j]
-            local[local_ptr[d]] = j
-            local_ptr[d] += 1
+            key[d, 0] += a
+            key[d, 1] += b
             e += 1
-        next_at[j] = e
-    for d in range(end - begin, 0, -1):  # every pointer has moved on to the next
-        local_ptr[d] = local_ptr[d - 1]
-    local_ptr[0] = 0
-    return local
+        at[j] = e
+
+
+@njit(cache=True)
+def _slots(row_key, n, size):  # type: ignore[no-untyped-def]
+    """Return the table in which n rows are looked up by the low bits of their keys; -1 where a slot is free."""
+    slot = np.full(size, -1, np.int32)
+    mask = np.uint64(size - 1)
+    for g in range(n):
+        h = row_key[2 * g] & mask
+        while slot[h] >= 0:
+            h = (h + np.uint64(1)) & mask
+        slot[h] = g
+    return slot
+
+
+@njit(cache=True)
+def _restricted(ptr, demand, first):  # type: ignore[no-untyped-def]
+    """Return (ptr, row) : the rows each site covers, where row g stands for demand first[g]; both ascend."""
+    out_ptr = np.zeros(ptr.size, np.int64)
+    out = np.empty(1024, np.int32)
+    n = 0
+    for j in range(ptr.size - 1):
+        e, g = ptr[j], 0
+        while e < ptr[j + 1] and g < first.size:
+            if demand[e] < first[g]:
+                e = _reach(demand, e, ptr[j + 1], first[g])
+            elif first[g] < demand[e]:
+                g = _reach(first, g, first.size, demand[e])
+            else:
+                if n == out.size:
+                    out = _room(out, n + 1)
+                out[n] = g
+                n += 1
+                e += 1
+                g += 1
+        out_ptr[j + 1] = n
+    return out_ptr, out[:n].copy()
+
+
+@njit(cache=True)
+def _reach(values, low, high, wanted):  # type: ignore[no-untyped-def]
+    """Return the first place from ``low`` on, before ``high``, whose value is at least ``wanted``; they ascend."""
+    step = 1
+    while low + step < high and values[low + step] < wanted:
+        low += step
+        step *= 2
+    high = min(low + step, high)
+    low += 1  # what stood at low is less
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @njit(cache=True)

@@ -117,3 +117,19 @@ def test_dominance_of_rows_and_sites_agrees_with_subsets() -> None:
 def test_impossible_cover_sets_are_refused(ptr: list[int], demand: list[int], weight: list[float], said: str) -> None:
     with pytest.raises(QuestionError, match=said):
         merge_cover_sets(np.array(ptr), np.array(demand, np.int32), np.array(weight))
+
+
+def test_rows_past_any_room_made_beforehand_are_found() -> None:
+    """Many blocks of demand and several thousand rows: tables grow in the middle of a block."""
+    rng = np.random.default_rng(8)
+    pattern = rng.random((40, 9_000)) < 0.2
+    pattern[0, ~pattern.any(axis=0)] = True
+    cover = pattern[:, rng.integers(0, pattern.shape[1], 60_000)]
+    weight = rng.integers(0, 3, cover.shape[1]).astype(float)
+    sets = merged(cover, weight)
+    _, row_of = np.unique(cover.T, axis=0, return_inverse=True)
+    total = np.bincount(row_of.ravel(), weight)
+    assert sets.n_rows == (total > 0).sum() > 4_096
+    assert (np.sort(sets.weight) == np.sort(total[total > 0])).all()
+    placed = sets.row_of >= 0
+    assert (cover.T[placed] == (sets.row_matrix().toarray() > 0)[sets.row_of[placed]]).all()
