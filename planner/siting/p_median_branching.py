@@ -31,7 +31,7 @@ class Branching:
         self._sum[opened, site] += max(rise, 0.0)
         self._times[opened, site] += 1
 
-    def choose(self, part: Part, price: Floats, share: Floats, bound: float, target: float) -> int:
+    def choose(self, part: Part, price: Floats, share: Floats, bound: float, target: float, aim: float) -> int:
         """Return the free site to decide next at a node with this bound, of those nearest to half open."""
         free = np.flatnonzero(part.free)
         considered = free[np.argsort(np.abs(share[free] - 0.5), kind="stable")[:CONSIDERED]]
@@ -41,7 +41,7 @@ class Branching:
             product = 1.0
             for opened in (0, 1):
                 if self._times[opened, site] == 0:
-                    self.note(site, opened, _tried(part, price, site, opened, target) - bound)
+                    self.note(site, opened, _tried(part, price, site, opened, target, aim) - bound)
                 rise = self._sum[opened, site] / self._times[opened, site]
                 product *= min(max(rise, LEAST * missing), missing)
             if product > best:
@@ -49,7 +49,7 @@ class Branching:
         return chosen
 
 
-def _tried(part: Part, price: Floats, site: int, opened: int, target: float) -> float:
+def _tried(part: Part, price: Floats, site: int, opened: int, target: float, aim: float) -> float:
     """Return a bound, at most ``target``, on the plans that open or close a site."""
     none, decided = np.zeros(len(part.free), bool), np.zeros(len(part.free), bool)
     decided[site] = True
@@ -57,5 +57,5 @@ def _tried(part: Part, price: Floats, site: int, opened: int, target: float) -> 
     if not 0 < left.to_open < left.free.sum():
         return target
     share = np.zeros(len(part.free))
-    bound, _ = ascend(left, np.minimum(price, left.miss), share, target, STEP, PATIENCE, ROUNDS)
+    bound, _ = ascend(left, np.minimum(price, left.miss), share, target, aim, STEP, PATIENCE, ROUNDS)
     return min(float(bound), target)

@@ -85,9 +85,11 @@ def _cheapest(part, reduced, among, opened):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def ascend(part, price, share, upper, step, patience, rounds):  # type: ignore[no-untyped-def]
+def ascend(part, price, share, upper, aim, step, patience, rounds):  # type: ignore[no-untyped-def]
     """Raise the bound by subgradient steps from ``price`` until it meets ``upper`` or the steps are spent.
 
+    The steps aim at the value ``aim``, ``upper`` or more. Steps that aim at ``upper`` shrink on the way and hardly ever
+    get there, even where the best prices lead far beyond; steps that aim too high sway about the best prices.
     ``price`` (d,) ends as the best prices found; ``share`` (m,) follows how often each site is open.
     Returns (bound, step reached).
     """
@@ -126,7 +128,7 @@ def ascend(part, price, share, upper, step, patience, rounds):  # type: ignore[n
             norm += direction[u] * direction[u]
         if norm == 0.0:
             break
-        length = step * (upper - value) / norm
+        length = step * (aim - value) / norm
         for u in range(d):
             price[u] = min(max(price[u] + length * direction[u], 0.0), part.miss[u])
     for u in range(d):

@@ -53,6 +53,7 @@ class Tree:
         self._age = self._visits = 0
         self._branching = Branching(len(part.free))
         self.bound = -np.inf
+        self._short = 0.0  # by how much the root stayed below what there is to meet
 
     def search(self) -> float:
         """Search until nothing better is left or the watch is over; return the bound proven."""
@@ -80,7 +81,9 @@ class Tree:
         for _ in range(ROOT_ROUNDS // ROOT_BLOCK):
             if self._watch.over:
                 return None
-            bound, step = ascend(part, price, share, incumbent.target, step, ROOT_PATIENCE, ROOT_BLOCK)
+            bound, step = ascend(
+                part, price, share, incumbent.target, incumbent.target, step, ROOT_PATIENCE, ROOT_BLOCK
+            )
             self._raise(bound)
             self._try(np.empty(0, np.int32), part, share)
             if self.bound >= incumbent.target or step < 1e-3:
@@ -89,6 +92,7 @@ class Tree:
             incumbent.wander(WANDER_THEN, self._watch)
         if self._watch.over or self.bound >= incumbent.target:
             return None
+        self._short = incumbent.target - self.bound
         self._part = _within_reach(part, np.maximum(REACH * price, second))
         return price
 
@@ -128,7 +132,7 @@ class Tree:
         share = np.zeros(len(part.free))
         bound = float(part.miss.sum())
         if 0 < part.to_open < part.free.sum():
-            bound, _ = ascend(part, price, share, incumbent.target, NODE_STEP, NODE_PATIENCE, NODE_ROUNDS)
+            bound, _ = ascend(part, price, share, incumbent.target, self._aim, NODE_STEP, NODE_PATIENCE, NODE_ROUNDS)
             if bound >= incumbent.target:
                 return None
             more_open, more_closed = self._marks()
@@ -145,9 +149,14 @@ class Tree:
             self._try(opened, part, share)
         if one_left:
             return None
-        branch = self._branching.choose(part, price, share, bound, incumbent.target)
+        branch = self._branching.choose(part, price, share, bound, incumbent.target, self._aim)
         self._age += 1
         return Node(max(bound, floor), self._age, opened, closed, price.astype(np.float32), branch)
+
+    @property
+    def _aim(self) -> float:
+        """Where the prices of a node aim: as far beyond what they are to meet as the root stayed below it."""
+        return self._incumbent.target + self._short
 
     def _try(self, opened: NDArray[np.int32], part: Part, share: Floats) -> None:
         """Try the sites opened with those of the rest that were open most often."""
