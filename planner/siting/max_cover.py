@@ -6,8 +6,6 @@ Sources: Church & ReVelle 1974, doi:10.1007/BF01942293; merging and sizes as in 
 doi:10.1016/j.ejor.2018.12.021.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,12 +13,12 @@ from gis.errors import QuestionError
 from planner.siting.cover_sets import CoverSets
 from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_proof import prove
-from planner.siting.max_cover_search import greedy, search_on, state_of, thinned
+from planner.siting.max_cover_search import greedy, improved, thinned
 from planner.siting.plan import NO_SITES, OPTIMAL_GAP, Plan
 from planner.siting.watch import FOREVER, Watch
 
-#: Elementary steps of the whole search: per entry of the cover sets, at most, and between two looks at the watch.
-STEPS_PER_ENTRY, MOST_STEPS, STRIDE = 6_000, 1_500_000_000, 10_000_000
+#: Elementary steps of the whole search: per entry of the cover sets, and at most.
+STEPS_PER_ENTRY, MOST_STEPS = 1_500, 1_500_000_000
 #: Plans kept, and plans bred from them.
 PLANS, BRED = 8, 24
 #: What a search may fall behind its best at first, in parts of what a site covers on average.
@@ -96,6 +94,7 @@ def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
     plans: list[NDArray[np.int64]] = []
     values: list[float] = []
     best, most = first, core.most()
+    steps = min(STEPS_PER_ENTRY * (len(core.sets.site_row) + core.sets.n_sites), MOST_STEPS) // (PLANS + BRED)
     for k in range(PLANS + BRED):
         if k == 0:
             start = first
@@ -105,7 +104,7 @@ def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
         else:
             a, b = rng.choice(PLANS, 2, replace=False)
             start = thinned(core.sets, np.union1d(plans[a], plans[b]), core.count, rng)
-        plan, value = _improved(core, start, int(rng.integers(2**63)), watch)
+        plan, value = improved(core.sets, start, steps, SLACK, int(rng.integers(2**63)), watch)
         if not values or value > max(values):
             best = plan
         if k < PLANS:
@@ -118,16 +117,3 @@ def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
         if watch.over or core.base + max(values) >= most * (1 - OPTIMAL_GAP):
             break
     return best
-
-
-def _improved(core: Core, start: NDArray[np.int64], seed: int, watch: Watch) -> tuple[NDArray[np.int64], float]:
-    """Search on from a plan for its part of all steps, allowing ever less slack; return the best plan and its value."""
-    state = state_of(core.sets, start, seed)
-    steps = min(STEPS_PER_ENTRY * (len(core.sets.site_row) + core.sets.n_sites), MOST_STEPS) // (PLANS + BRED)
-    parts = max(math.ceil(steps / STRIDE), 2)
-    for part in range(parts):
-        if watch.over:
-            break
-        slack = SLACK * state.best_value[0] / max(core.count, 1) * (1 - (part + 1) / parts)
-        search_on(core.sets, state, steps // parts, slack)
-    return np.sort(state.best.astype(np.int64)), float(state.best_value[0])

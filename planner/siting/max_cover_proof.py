@@ -10,18 +10,26 @@ from planner.siting import milp
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_cuts import cut_rows, violated
-from planner.siting.max_cover_search import search_on, state_of, thinned
+from planner.siting.max_cover_search import improved, thinned
+from planner.siting.plan import NO_SITES
 from planner.siting.watch import Watch
 
 BOUNDING = "bounding what sites could cover"
 BRANCHING = "branching between sites"
 #: A cut is kept while the relaxed point leaves it no more slack than this.
-SLACK = 1e-6
+TIGHT = 0.02
 #: Rounds of cuts end once three together take less than this part off the gap, or after so many.
 WORTH, ROUNDS = 0.03, 60
-#: Elementary steps of the searches that start from each relaxed point, at most and per entry of the cover sets, and
-#: what they may fall behind their best at first, in parts of what a site covers on average.
-STEPS, STEPS_PER_ENTRY, SLACK = 200_000_000, 600, 0.02
+#: Sites a search near a relaxed point may choose from: those in use there, and in all so many times as many.
+FAVOURED = 2.2
+#: Elementary steps of one such search, at most and per entry of the cover sets, and what it may fall behind its best
+#: at first, in parts of what a site covers on average.
+STEPS, STEPS_PER_ENTRY, SLACK = 70_000_000, 700, 0.02
+#: Plans kept, how many at least are new in every round, how many are merged at once, how often and in how many nodes.
+PLANS, FRESH, MERGED, MERGES, NODES = 12, 4, 4, 24, 50
+#: Parts of a site below this count as none.
+UNUSED = 1e-6
+NO_CUTS = np.empty((0, 3), np.int32)
 #: What solvers' tolerances may add up to, as a part of all weight.
 TOLERANCE = 1e-9
 
@@ -51,6 +59,8 @@ class _Proof:
         self.watch, self.rng, self.bound = watch, np.random.default_rng(seed), core.most()
         self.slip = TOLERANCE * float(sets.weight.sum())
         #: A better plan is better by this at least: whole weights add up to whole numbers.
+        #: Good plans and what they cover, best first.
+        self.pool = [(value, plan)]
         self.grain = 1.0 if (sets.weight == np.round(sets.weight)).all() else 0.0
 
     @property
@@ -69,13 +79,13 @@ class _Proof:
                 return
             self.prove_most(solved.value)
             y, z = solved.x[: core.sets.n_sites], solved.x[core.sets.n_sites : -1]
-            self.near(y)
+            self.near(y, solved.reduced_cost[: core.sets.n_sites])
             self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
             gaps.append(self.bound - self.value)
             if self.done or self.watch.over or (len(gaps) > 3 and gaps[-1] > (1 - WORTH) * gaps[-4]):
                 return
             new = violated(core.sets, y, z)
-            tight = core.cuts[cut_rows(core.sets, core.cuts) @ solved.x[:-1] <= SLACK - 1]
+            tight = core.cuts[cut_rows(core.sets, core.cuts) @ solved.x[:-1] <= TIGHT - 1]
             self.fix(y, solved.reduced_cost[: core.sets.n_sites], np.concatenate([tight, new]))
             if len(new) == 0 and self.core.sets.n_sites == core.sets.n_sites:
                 return
@@ -87,25 +97,49 @@ class _Proof:
         self.bound = min(self.bound, max(bound, self.value))
 
     def try_plan(self, plan: NDArray[np.int64]) -> None:
-        """Keep a plan if it is better."""
+        """Keep a plan if it is better, and among the good ones if none of these covers as much."""
         value = float(self.sets.weight[self.sets.covered(plan)].sum())
         if value > self.value:
             self.plan, self.value = plan, value
+        if all(value != other for other, _ in self.pool):
+            self.pool = sorted([*self.pool, (value, plan)], key=lambda one: -one[0])[:PLANS]
 
-    def near(self, y: Floats) -> None:
-        """Search on from the sites most open in a relaxed point, and from these together with the best plan's."""
-        core = self.core
-        relaxed = np.argsort(-y, kind="stable")[: core.count]
-        known = np.flatnonzero(np.isin(core.site, self.plan))
-        both = thinned(core.sets, np.union1d(relaxed, known), core.count, self.rng)
-        steps = min(STEPS, STEPS_PER_ENTRY * len(core.sets.site_row)) // 2
-        for start in (relaxed, both):
-            state = state_of(core.sets, start, int(self.rng.integers(2**63)))
-            for part in range(2, -1, -1):
-                if not self.watch.over:
-                    slack = SLACK * state.best_value[0] / max(core.count, 1) * part / 2
-                    search_on(core.sets, state, steps // 3, slack)
-            self.try_plan(core.plan(np.sort(state.best.astype(np.int64))))
+    def near(self, y: Floats, reduced_cost: Floats) -> None:
+        """Search anew among the sites a relaxed point favours, then merge good plans, some at a time."""
+        known = np.isin(self.core.site, self.plan)
+        order = np.lexsort((-reduced_cost, y <= UNUSED, ~known))
+        shut = np.ones(len(y), bool)
+        shut[order[: max(int(FAVOURED * (y > UNUSED).sum()), self.core.count)]] = False
+        core = self.core.reduced(shut, NO_SITES, self.core.count, NO_CUTS)
+        relaxed = np.argsort(-y[np.isin(self.core.site, core.site)], kind="stable")[: core.count]
+        steps = min(STEPS, STEPS_PER_ENTRY * len(core.sets.site_row))
+        self.pool = self.pool[: PLANS - FRESH]
+        for _ in range(PLANS - len(self.pool)):
+            others = self.rng.choice(core.sets.n_sites, core.count, replace=False)
+            start = thinned(core.sets, np.union1d(relaxed, others), core.count, self.rng)
+            if self.watch.over:
+                return
+            seed = int(self.rng.integers(2**63))
+            self.try_plan(core.plan(improved(core.sets, start, steps, SLACK, seed, self.watch)[0]))
+        for _ in range(MERGES):
+            if self.watch.over or len(self.pool) == 1:
+                return
+            self.merge(core)
+
+    def merge(self, core: Core) -> None:
+        """Seek the best plan from the sites of some good plans: so few are left that it is mostly found.
+
+        So tours are merged (Cook & Seymour 2003, doi:10.1287/ijoc.15.3.233.16078).
+        """
+        some = np.sort(self.rng.choice(len(self.pool), min(MERGED, len(self.pool)), replace=False))
+        union = np.isin(core.site, np.concatenate([self.pool[k][1] for k in some]))
+        core = core.reduced(~union, NO_SITES, core.count, NO_CUTS)
+        quiet = Watch(cancelled=lambda: self.watch.over)  # a bound on these sites bounds nothing else
+        options = {"mip_abs_gap": 0.99 * self.grain, "mip_max_nodes": NODES, "mip_heuristic_effort": 0.02}
+        start = point_of(core, self.pool[some[0]][1])
+        solved = milp.solve(model_of(core, whole=True), quiet, start=start, options=options)
+        if solved.x is not None:
+            self.try_plan(core.plan(np.flatnonzero(solved.x[: core.sets.n_sites] > 0.5)))
 
     def fix(self, y: Floats, reduced_cost: Floats, cuts: NDArray[np.int32]) -> None:
         """Shut and open the sites whose reduced costs leave no better plan otherwise; merge what is left."""
@@ -117,12 +151,7 @@ class _Proof:
     def branch(self) -> None:
         """Let branch and bound end what is left."""
         core = self.core
-        at = np.searchsorted(core.site, np.setdiff1d(self.plan, core.opened))
-        start = None
-        if len(at) <= core.count and np.isin(self.plan, np.concatenate([core.opened, core.site])).all():
-            y = np.zeros(core.sets.n_sites)
-            y[at] = 1.0
-            start = np.concatenate([y, core.sets.covered(at), [1.0]])
+        start = point_of(core, self.plan)
         options = {"mip_abs_gap": 0.99 * self.grain, "mip_heuristic_effort": 0.02, "mip_detect_symmetry": False}
         solved = milp.solve(model_of(core, whole=True), self.watch, start=start, options=options, doing=BRANCHING)
         if solved.infeasible:
@@ -130,6 +159,16 @@ class _Proof:
         self.prove_most(solved.bound)
         if solved.x is not None:
             self.try_plan(core.plan(np.flatnonzero(solved.x[: core.sets.n_sites] > 0.5)))
+
+
+def point_of(core: Core, plan: NDArray[np.int64]) -> Floats | None:
+    """Return a plan as a point of the model of a core; None where it has sites the core has not."""
+    at = np.flatnonzero(np.isin(core.site, plan))
+    if len(at) > core.count or not np.isin(plan, np.concatenate([core.opened, core.site])).all():
+        return None
+    y = np.zeros(core.sets.n_sites)
+    y[at] = 1.0
+    return np.concatenate([y, core.sets.covered(at), [1.0]])
 
 
 def model_of(core: Core, *, whole: bool) -> milp.Model:

@@ -1,5 +1,6 @@
 """Good plans for maximal cover fast: greedy start, swaps with incremental gains, iterated by small local kicks."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from planner.siting.cover_sets import CoverSets, Floats
+from planner.siting.watch import Watch
 
 #: Sites whose best gain is remembered together.
 BLOCK = 64
@@ -14,6 +16,8 @@ BLOCK = 64
 KICK = 3
 #: A loss is stretched by up to this part when sites are given up.
 CHANCE = 0.3
+#: Elementary steps between two looks at the watch.
+STRIDE = 10_000_000
 
 
 class State(NamedTuple):
@@ -61,6 +65,23 @@ def thinned(sets: CoverSets, sites: NDArray[np.int64], count: int, rng: np.rando
     stretch = rng.uniform(1.0, 1.0 + CHANCE, len(sites))
     kept: NDArray[np.bool_] = _thin(sets.site_ptr, sets.site_row, sets.weight, sites.astype(np.int32), stretch, count)
     return sites[kept]
+
+
+def improved(
+    sets: CoverSets, start: NDArray[np.int64], steps: int, slack: float, seed: int, watch: Watch
+) -> tuple[NDArray[np.int64], float]:
+    """Search on from a plan for so many elementary steps; return (best plan, ascending, and its value).
+
+    slack : what the search may fall behind its best, in parts of what a site covers on average, ever less to nothing.
+    """
+    state = state_of(sets, start, seed)
+    parts = max(math.ceil(steps / STRIDE), 3)
+    for part in range(parts):
+        if watch.over:
+            break
+        behind = slack * state.best_value[0] / max(len(start), 1) * (1 - (part + 1) / parts)
+        search_on(sets, state, steps // parts, behind)
+    return np.sort(state.best.astype(np.int64)), float(state.best_value[0])
 
 
 def search_on(sets: CoverSets, state: State, work: int, slack: float = 0.0) -> None:
