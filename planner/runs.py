@@ -74,7 +74,6 @@ def run_siting(
         raise QuestionError("尚未导入候选点", "no candidates have been imported (lamplight import candidates FILE)")
     tell = progress or (lambda step: None)
     asked = Run("siting", question.parameters, _inputs(used), software=software())
-    watch = Watch(monotonic, seconds=question.seconds, cancelled=cancelled, hear=hear)
 
     def solve() -> Tables:
         loader = CityLoader(store, used, question.coverage, software(), tell)
@@ -82,7 +81,8 @@ def run_siting(
         existing, listed, forbidden, weeks = loader.siting(city, question)
         tell("siting")
         candidates, notes = candidate_sites(city, question, listed, forbidden)
-        tables = answer(case_of(city, question, joined(existing, candidates), weeks, notes), watch)
+        case = case_of(city, question, joined(existing, candidates), weeks, notes)
+        tables = answer(case, Watch(monotonic, seconds=question.seconds, cancelled=cancelled, hear=hear))
         tell("keeping")
         return tables
 
@@ -90,7 +90,7 @@ def run_siting(
         return store.run(asked.id)
     started = process_time()
     tables = solve()
-    if watch.cancelled:
+    if cancelled():
         asked = replace(asked, parameters={**asked.parameters, "cancelled": True})
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
 

@@ -15,7 +15,7 @@ from planner.siting.cover_improve import improved
 from planner.siting.cover_model import Columns, CoverProblem, cover_problem, model_of, times_covered
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.equity import area_parts
-from planner.siting.max_cover import checked_columns
+from planner.siting.max_cover import checked_columns, maximise_cover
 from planner.siting.plan import OPTIMAL_GAP, Plan
 from planner.siting.watch import Watch
 from planner.siting.worst_proof import fair_model
@@ -23,6 +23,10 @@ from planner.siting.worst_share import raised, share_problem
 
 #: Part of the usual search per point: each starts from its neighbour.
 EFFORT = 0.02
+#: Part of the time there is for the point of most cover.
+COVER_TIME = 0.5
+#: Entries of the cover sets beyond which no whole model is put to HiGHS: it would not heed the watch for minutes.
+MOST_ENTRIES = 300_000
 #: How much cheaper the next point must be, as a part of the cheapest site's cost, where costs are not whole.
 CHEAPER = 1e-5
 #: How much more of the worst area's share the next point must have, and what may be lacking, as rounding.
@@ -155,7 +159,8 @@ def equity_frontier(
     area_weight : (a, n), as in ``best_worst_area``. area_people : (a,) by which the Gini coefficient of the areas'
     shares weighs them, evenly where not given. By cover ascending, the worst share descending. From the most cover on,
     the least share asked for is raised until no plan has it (epsilon-constraint). Where the watch ends the search the
-    points found so far are returned, those of most cover first found, one at least.
+    points found so far are returned, those of most cover first found, one at least; of a large city's, the point of
+    most cover and the fairest that a search finds.
     Raises QuestionError as ``best_worst_area`` does.
     """
     always, parts = checked_columns(sets, fixed), area_parts(sets, area_weight)
@@ -170,16 +175,19 @@ def equity_frontier(
         worst, uneven = float(shares.min()), gini(shares, people)
         return FrontierPoint(float(len(open_) - len(always)), covered, bound, open_, worst, uneven)
 
+    most = maximise_cover(sets, count, fixed=always, watch=watch.within(watch.left_s * COVER_TIME), seed=seed)
+    points = [point(np.searchsorted(problem.column, np.setdiff1d(most.chosen, always)), most.bound)]
     fair = raised(problem, np.zeros(0, np.int64), problem.ceiling, watch, seed)
-    points: list[FrontierPoint] = []
-    least, bound = 0.0, base + float(problem.sets.weight.sum())
-    while not points or not watch.over:
-        solved = milp.solve(fair_model(problem, least), watch, gap=OPTIMAL_GAP / 4, doing="tracing the frontier")
-        if solved.infeasible:
-            break
-        bound = min(bound, base + solved.bound)
-        chosen = fair if solved.x is None else np.flatnonzero(solved.x[: problem.sets.n_sites] > 0.5)
-        if points and problem.worst(chosen) < least - SLACK:
+    least, bound = points[0].worst_share, most.bound  # as fair a plan may cover as much: asked for first
+    while not watch.over:
+        chosen = fair
+        if len(problem.sets.site_row) <= MOST_ENTRIES:
+            solved = milp.solve(fair_model(problem, least), watch, gap=OPTIMAL_GAP / 4, doing="tracing the frontier")
+            if solved.infeasible:
+                break
+            bound = min(bound, base + solved.bound)
+            chosen = fair if solved.x is None else np.flatnonzero(solved.x[: problem.sets.n_sites] > 0.5)
+        if problem.worst(chosen) < least - SLACK:
             break
         new = point(chosen, bound)
         while points and new.value >= points[-1].value:

@@ -8,12 +8,15 @@ from planner.siting import milp
 from planner.siting.cover_improve import improved
 from planner.siting.cover_model import Columns, at_most, cover_problem, times_covered
 from planner.siting.cover_sets import CoverSets, Floats
+from planner.siting.max_cover import maximise_cover
 from planner.siting.plan import OPTIMAL_GAP, Plan
 from planner.siting.watch import Watch
 
 BRANCHING = "branching between sites"
 #: What the second cover is worth to the search that starts the proof, in turn; the best of the plans is kept.
 SECOND = (0.0, 0.1, 0.3, 0.5)
+#: Part of the time there is for the most cover without a loss, which bounds what a loss can leave.
+COVER_TIME = 0.5
 #: Entries of the cover sets from which interior points solve the relaxation sooner than the simplex method.
 MANY = 100_000
 #: What solvers' tolerances may add up to, as a part of all weight.
@@ -30,12 +33,14 @@ def left_after_loss(sets: CoverSets, chosen: Columns) -> float:
 
 def best_left(sets: CoverSets, count: int, always: Columns, watch: Watch, seed: int) -> Plan:
     """Return the plan that leaves most covered after the worst loss; ``always`` are open beside ``count`` more."""
-    chosen = _searched(sets, count, always, watch, seed)
-    value, bound = left_after_loss(sets, chosen), float(sets.weight.sum())
-    if watch.over or value >= bound:
-        return Plan(chosen, value, max(bound, value), maximised=True)
+    most = maximise_cover(sets, count, fixed=always, watch=watch.within(watch.left_s * COVER_TIME), seed=seed)
+    chosen = max(_searched(sets, count, always, watch, seed), most.chosen, key=lambda some: left_after_loss(sets, some))
+    value, ceiling = left_after_loss(sets, chosen), most.bound  # no loss leaves more than there was
+    if watch.over or value >= ceiling:
+        return Plan(chosen, value, max(ceiling, value), maximised=True)
 
     free, bound = _worth(sets, count, always, value, watch)
+    bound = min(bound, ceiling)
     part, column = sets.part(np.ones(sets.n_rows, bool), free), np.flatnonzero(free)
     if not watch.over:
         start = _point(part, np.searchsorted(column, chosen)) if free[chosen].all() else None

@@ -110,7 +110,7 @@ def highs_of(
 
 
 def _listen(highs: highspy.Highs, watch: Watch, doing: str) -> None:
-    """Stop HiGHS when the watch is over, and tell the watch of every better point and bound."""
+    """Stop HiGHS when the watch is over, and tell the watch of every better point and bound if it is told what of."""
 
     told = (np.nan, np.nan)
 
@@ -122,7 +122,7 @@ def _listen(highs: highspy.Highs, watch: Watch, doing: str) -> None:
             value, bound = (
                 v if abs(v) < highspy.kHighsInf else np.nan for v in (out.mip_primal_bound, out.mip_dual_bound)
             )
-            if (value, bound) != told:
+            if doing and (value, bound) != told:
                 told = (value, bound)
                 watch.tell(doing, value=value, bound=bound)
 

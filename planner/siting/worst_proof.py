@@ -8,6 +8,7 @@ from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from planner.siting import milp
 from planner.siting.cover_model import Columns
+from planner.siting.max_cover import maximise_cover
 from planner.siting.plan import OPTIMAL_GAP, Plan
 from planner.siting.watch import FOREVER, Watch
 from planner.siting.worst_share import ShareProblem, raised
@@ -18,6 +19,10 @@ BRANCHING = "branching between sites"
 MANY = 100_000
 #: Nodes given to the whole model before single shares are asked for, and to the first such question.
 NODES, ASK_NODES = 100, 20_000
+#: How near the bound by counting is found, as a part of it.
+COUNTED = 0.01
+#: Groups up to which a game is played, its rounds for each, and its part of the time there is.
+FEW, PLAYS, PLAY_TIME = 12, 4, 0.5
 #: Groups that more than this part of all columns reach make no small models.
 LOCAL = 0.5
 #: Shares are told the solver in thousandths: its tolerance of a millionth is too coarse for them.
@@ -40,11 +45,13 @@ class Need:
 def best_worst(problem: ShareProblem, watch: Watch, seed: int) -> Plan:
     """Return the plan, in columns of the whole problem, whose least share is greatest, with its bound.
 
-    1. Bound by the linear relaxation. 2. Search by swaps. 3. Shut every column whose reduced cost says that a plan with
-    it cannot be better. 4. A short branch and bound. 5. Where that leaves a gap, halve it again and again: is there
-    a plan that serves every group to a share t? Each group, and each two groups that share columns, then need so many
-    columns of their own at least, found by small models; these numbers cut off what the relaxation takes in halves.
-    The bound is the least share proven out of reach.
+    1. Bound many groups by counting columns as though no two covered the same, and few by a game: one side sites
+    columns for the most of a weighted sum of shares, the other adds weight to whichever group is worst then
+    (fictitious play; Robinson 1951, doi:10.2307/1969530). 2. Search by swaps. 3. Bound by the linear relaxation; shut
+    every column whose reduced cost says that a plan with it cannot be better. 4. A short branch and bound. 5. Where
+    that leaves a gap, halve it again and again: is there a plan that serves every group to a share t? Each group, and
+    each two groups that share columns, then need so many columns of their own at least, found by small models; these
+    numbers cut off what the relaxation takes in halves. The bound is the least share proven out of reach.
     """
     proof = _Proof(problem, watch, seed)
     proof.relax()
@@ -81,11 +88,23 @@ class _Proof:
         if value > self.value:
             self.chosen, self.value = chosen, value
 
+    def try_of_core(self, chosen: Columns) -> None:
+        """Keep a plan of columns of the core if it is better."""
+        self.try_plan(np.searchsorted(self.problem.column, self.core.column[chosen]))
+
     def relax(self) -> None:
         """Search, bound by the relaxation, and keep the columns with which a plan could be better."""
-        problem, none = self.problem, np.zeros(0, np.int64)
-        self.try_plan(raised(problem, none, self.bound, FOREVER, self.seed, effort=0.0))
-        self.try_plan(raised(problem, self.chosen, self.bound, self.watch, self.seed))
+        problem = self.problem
+        self.try_plan(raised(problem, np.zeros(0, np.int64), self.bound, FOREVER, self.seed, effort=0.0))
+        if len(problem.base) > FEW:
+            self.count()
+        else:
+            self.play()
+        if self.done:
+            return
+        problem = self.core = problem.below(self.bound)
+        start = np.flatnonzero(np.isin(problem.column, self.problem.column[self.chosen]))
+        self.try_of_core(raised(problem, start, self.bound, self.watch, self.seed))
         if self.done or self.watch.over:
             return
         many = len(problem.sets.site_row) > MANY
@@ -98,7 +117,38 @@ class _Proof:
         self.bound = min(self.bound, solved.bound + TOLERANCE)
         m = problem.sets.n_sites
         free = (solved.x[:m] > 0.5) | (-solved.reduced_cost[:m] <= self.bound - self.value + TOLERANCE)
-        self.core = problem.within(free, none)
+        self.core = problem.within(free, np.zeros(0, np.int64))
+
+    def count(self) -> None:
+        """Find a share for which even columns of which no two cover the same are too few: models small in any city."""
+        by_column = csr_array(self.problem.share @ self.problem.sets.row_matrix())
+        low, target = self.value, self.value + self.fine
+        while self.bound - low > max(COUNTED * self.bound, self.fine) and not self.watch.over:
+            self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
+            model = alone_model(self.problem, by_column, target)
+            solved = milp.solve(model, self.watch, options={"mip_abs_gap": 0.99, "mip_max_nodes": NODES})
+            if solved.infeasible or solved.bound > self.problem.count + 1e-6:
+                self.bound = target
+            else:
+                low = target
+            target = (low + self.bound) / 2
+
+    def play(self) -> None:
+        """Bound the least share by that of weighted sums of shares, of which each best plan is a try."""
+        problem, g = self.problem, len(self.problem.base)
+        watch = self.watch.within(self.watch.left_s * PLAY_TIME)
+        times = np.zeros(g)
+        times[np.argmin(problem.shares(self.chosen))] = 1.0
+        for _ in range(PLAYS * g):
+            if self.done or watch.over:
+                break
+            odds = times / times.sum()
+            weight = np.asarray(odds @ problem.share)
+            sets = replace(problem.sets, weight=weight).part(weight > 0, np.ones(problem.sets.n_sites, bool))
+            plan = maximise_cover(sets, problem.count, watch=watch, seed=self.seed)
+            self.bound = min(self.bound, float(odds @ problem.base) + plan.bound + TOLERANCE)
+            self.try_plan(plan.chosen)
+            times[np.argmin(problem.shares(plan.chosen))] += 1.0
 
     def branch(self) -> None:
         """Give the whole model a few nodes."""
@@ -112,8 +162,7 @@ class _Proof:
         options = {"mip_max_nodes": nodes, **options}
         solved = milp.solve(model, self.watch, gap=OPTIMAL_GAP / 4, options=options, doing=BRANCHING)
         if solved.x is not None:
-            found = self.core.column[np.flatnonzero(solved.x[: self.core.sets.n_sites] > 0.5)]
-            self.try_plan(np.searchsorted(self.problem.column, found))
+            self.try_of_core(np.flatnonzero(solved.x[: self.core.sets.n_sites] > 0.5))
         return solved
 
     def halve(self) -> None:
@@ -181,6 +230,20 @@ def share_model(problem: ShareProblem, *, whole: bool) -> milp.Model:
         matrix=csr_array(matrix), row_lower=np.concatenate([np.zeros(n), -SCALE * problem.base, [0.0]]),
         row_upper=np.concatenate([np.full(n + g, np.inf), [float(problem.count)]]),
         integer=np.arange(m + n + 1) < (m if whole else 0), maximise=True,
+    )  # fmt: skip
+
+
+def alone_model(problem: ShareProblem, by_column: csr_array, target: float) -> milp.Model:
+    """Return the model over columns of the fewest whose shares, by_column (g, m), add up to ``target`` in each group.
+
+    A column counts for no more than what the group lacks.
+    """
+    lack = np.maximum(target - 2 * TOLERANCE - problem.base, 0.0)
+    m, part = problem.sets.n_sites, by_column.copy()
+    part.data = SCALE * np.minimum(part.data, np.repeat(lack, np.diff(part.indptr)))
+    return milp.Model(
+        cost=np.ones(m), lower=np.zeros(m), upper=np.ones(m), matrix=part, row_lower=SCALE * lack,
+        row_upper=np.full(len(lack), np.inf), integer=np.ones(m, bool),
     )  # fmt: skip
 
 

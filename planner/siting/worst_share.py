@@ -55,13 +55,27 @@ class ShareProblem:
         free = free.copy()
         free[opened] = False
         covered = self.sets.covered(opened)
-        sets = self.sets.part(~covered, free)
+        base = self.base + self.share @ covered.astype(float)
+        return self._part(np.ones(len(base), bool), ~covered, free, base, opened)
+
+    def below(self, limit: float) -> "ShareProblem":
+        """Return what matters to a least share under ``limit``: groups that have less, and columns that give to any."""
+        group = self.base < limit
+        row = np.asarray(self.share[group].sum(axis=0)) > 0
+        gives = (row @ self.sets.row_matrix()) > 0
+        return self._part(group, row, gives, self.base, np.zeros(0, np.int64))
+
+    def _part(
+        self, group: NDArray[np.bool_], row: NDArray[np.bool_], free: NDArray[np.bool_], base: Floats, opened: Columns
+    ) -> "ShareProblem":
+        """Return the problem of the groups, rows and columns marked; rows the same columns cover merge."""
+        sets = self.sets.part(row, free)
         kept = sets.row_of >= 0
         merge = csr_array(
             (np.ones(kept.sum()), (np.flatnonzero(kept), sets.row_of[kept])), shape=(len(kept), sets.n_rows)
         )
         return ShareProblem(
-            sets, csr_array(self.share @ merge), self.count, self.base + self.share @ covered.astype(float),
+            sets, csr_array(self.share[group] @ merge), self.count, base[group],
             np.concatenate([self.opened, self.column[opened]]), self.column[free],
         )  # fmt: skip
 
