@@ -24,7 +24,7 @@ WANDER_FIRST, WANDER_THEN = 300, 1500
 ROOT_ROUNDS, ROOT_BLOCK = 3000, 100
 ROOT_STEP, ROOT_PATIENCE = 1.5, 20
 #: Rounds at a node, from where its parent stood.
-NODE_ROUNDS, NODE_STEP, NODE_PATIENCE = 90, 1.0, 10
+NODE_ROUNDS, NODE_STEP, NODE_PATIENCE = 200, 1.0, 15
 #: Prices hardly move past this many times where they stand at the root; farther sites are left out of the lists.
 REACH = 1.5
 #: Splits between two rounds of shaking.
