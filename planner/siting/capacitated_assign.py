@@ -138,43 +138,40 @@ def ship(table, need, capacity, amount):  # type: ignore[no-untyped-def]
     least more there. A demand is sent on its cheapest way, and as no way back is ever cheaper, the result is optimal
     (Ahuja, Magnanti & Orlin 1993, Network Flows, section 9.7).
     """
-    k_all = table.shape[1]
+    d, k_all = table.shape
     room = np.full(k_all, np.inf)
     for k in range(k_all - 1):
         room[k] = capacity[k]
     step = np.full((k_all, k_all), np.inf)  # the least a unit of site a's costs more at b
     by = np.full((k_all, k_all), -1, np.int64)  # whose unit that is
-    reach = np.empty(k_all)
+    member, n_members = np.empty((k_all, d), np.int32), np.zeros(k_all, np.int64)  # whose demand each site has
+    place = np.full((d, k_all), -1, np.int32)  # where in the list of a site
+    reach, price = np.empty(k_all), np.zeros(k_all)
     before = np.empty(k_all, np.int64)
-    for i in range(need.size):
+    for i in range(d):
         left = need[i]
         while left > 0.0:
-            for k in range(k_all):
-                reach[k], before[k] = table[i, k], -1
-            end = cheapest_with_room(reach, before, room, step, by)
+            end = cheapest_with_room(i, table, price, room, step, reach, before)
             sent = min(left, room[end])
             k = end
             while before[k] >= 0:
                 sent = min(sent, amount[by[before[k], k], before[k]])
                 k = before[k]
+            room[end] -= sent
+            left -= sent
             k = end
             while before[k] >= 0:
                 a, who = before[k], by[before[k], k]
                 amount[who, a] -= sent
                 amount[who, k] += sent
+                join(who, k, table, member, n_members, place, step, by)
+                if amount[who, a] <= 0.0:
+                    leave(who, a, table, member, n_members, place, step, by)
                 k = a
             amount[i, k] += sent
-            room[end] -= sent
-            left -= sent
-            k = end
-            while True:
-                if k < k_all - 1:  # what is left out has room without end and is never passed on
-                    relink(k, table, need, amount, step, by)
-                if before[k] < 0:
-                    break
-                k = before[k]
+            join(i, k, table, member, n_members, place, step, by)
     total = 0.0
-    for i in range(need.size):
+    for i in range(d):
         for k in range(k_all):
             if amount[i, k] > 0.0:
                 total += amount[i, k] * table[i, k]
@@ -182,44 +179,61 @@ def ship(table, need, capacity, amount):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def cheapest_with_room(reach, before, room, step, by):  # type: ignore[no-untyped-def]
-    """Lower ``reach`` by passing demand on, as far as it goes; return the site with room that is cheapest to reach."""
-    k_all = reach.size
-    end = -1
+def cheapest_with_room(i, table, price, room, step, reach, before):  # type: ignore[no-untyped-def]
+    """Return the site with room that a unit of demand i is cheapest sent to, and by which full sites (``before``).
+
+    Dijkstra's method: with the ``price`` of room at each site added no way is of negative length. Prices rise so that
+    this holds again once demand is sent that way.
+    """
+    k_all = room.size
+    done = np.zeros(k_all, np.bool_)
     for k in range(k_all):
-        if room[k] > 0.0 and (end < 0 or reach[k] < reach[end]):
-            end = k
-    cheapest = True
-    for k in range(k_all):
-        if reach[k] < reach[end]:
-            cheapest = False
-    for _ in range(k_all):
-        if cheapest:
+        reach[k], before[k] = table[i, k] + price[k], -1
+    while True:
+        a = -1
+        for k in range(k_all):
+            if not done[k] and (a < 0 or reach[k] < reach[a]):
+                a = k
+        if room[a] > 0.0:
             break
-        cheapest = True
-        for a in range(k_all):
-            if reach[a] == np.inf or room[a] > 0.0:
-                continue
-            for b in range(k_all):
-                through = reach[a] + step[a, b]
-                if through + 1e-9 * (1.0 + abs(through)) < reach[b]:
-                    reach[b] = through
-                    before[b] = a
-                    cheapest = False
+        done[a] = True
+        for b in range(k_all):
+            if not done[b] and step[a, b] < np.inf:
+                through = reach[a] + max(step[a, b] + price[b] - price[a], 0.0)
+                if through < reach[b]:
+                    reach[b], before[b] = through, a
     for k in range(k_all):
-        if room[k] > 0.0 and reach[k] < reach[end]:
-            end = k
-    return end
+        if done[k]:
+            price[k] += reach[a] - reach[k]
+    return a
 
 
 @njit(cache=True)
-def relink(a, table, need, amount, step, by):  # type: ignore[no-untyped-def]
-    """Find anew what a unit of site a's demand costs more at each other site."""
+def join(i, a, table, member, n_members, place, step, by):  # type: ignore[no-untyped-def]
+    """List demand i at site a, and what its units cost more at other sites where that is the least."""
+    if place[i, a] >= 0 or a == table.shape[1] - 1:  # what is left out has room without end and is never passed on
+        return
+    place[i, a] = n_members[a]
+    member[a, n_members[a]] = i
+    n_members[a] += 1
     for b in range(table.shape[1]):
-        step[a, b], by[a, b] = np.inf, -1
-    for i in range(need.size):
-        if amount[i, a] > 0.0:
-            for b in range(table.shape[1]):
-                more = table[i, b] - table[i, a]
-                if b != a and more < step[a, b]:
-                    step[a, b], by[a, b] = more, i
+        more = table[i, b] - table[i, a]
+        if b != a and more < step[a, b]:
+            step[a, b], by[a, b] = more, i
+
+
+@njit(cache=True)
+def leave(i, a, table, member, n_members, place, step, by):  # type: ignore[no-untyped-def]
+    """Strike demand i off the list of site a, and find anew whose units cost least more where they were its."""
+    n_members[a] -= 1
+    last = member[a, n_members[a]]
+    member[a, place[i, a]] = last
+    place[last, a] = place[i, a]
+    place[i, a] = -1
+    for b in range(table.shape[1]):
+        if by[a, b] == i:
+            step[a, b], by[a, b] = np.inf, -1
+            for m in range(n_members[a]):
+                more = table[member[a, m], b] - table[member[a, m], a]
+                if more < step[a, b]:
+                    step[a, b], by[a, b] = more, member[a, m]

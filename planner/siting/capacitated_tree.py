@@ -75,6 +75,9 @@ def search(problem: Problem, incumbent: Incumbent, watch: Watch, rng: np.random.
         relaxed.bound = max(relaxed.bound, bound)
         if relaxed.bound >= cutoff(incumbent):
             continue
+        if watch.over:
+            heapq.heappush(heap, (relaxed.bound, next(order), node, relaxed.price, NODE_ROUNDS))
+            break
         solved, proven = finish(node, relaxed, incumbent, watch)
         if solved:
             proven = max(relaxed.bound, proven)
