@@ -50,10 +50,11 @@ def maximise_cover(
     shut = np.zeros(sets.n_sites, bool)
     whole = Core(sets, np.arange(sets.n_sites), count, 0.0, NO_SITES, np.empty((0, 3), np.int32))
     core = whole.reduced(shut, always, count, whole.cuts)  # what the fixed sites leave, and sites no other dominates
-    plan = core.plan(_searched(core, watch, seed))
+    plans = [core.plan(found) for found in _searched(core, watch, seed)]
+    plan = plans[0]
     value, bound = float(sets.weight[sets.covered(plan)].sum()), core.most()
     if value < bound * (1 - OPTIMAL_GAP):
-        plan, bound = prove(sets, core, plan, value, watch, seed)
+        plan, bound = prove(sets, core, plans, watch, seed)
     chosen = _useful(sets, always, plan)
     value = float(sets.weight[sets.covered(chosen)].sum())
     return Plan(chosen, value, max(bound, value), maximised=True)
@@ -84,8 +85,8 @@ def _useful(sets: CoverSets, always: NDArray[np.int64], plan: NDArray[np.int64])
     return np.array(kept, np.int64)
 
 
-def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
-    """Return the best ``core.count`` sites that searches from several plans, and from pairs of these, find.
+def _searched(core: Core, watch: Watch, seed: int) -> list[NDArray[np.int64]]:
+    """Return plans of ``core.count`` sites that searches from several plans, and from pairs of these, find; best first.
 
     A pair breeds a plan from the sites of both, thinned to the count; it takes the place of the worst it beats.
     """
@@ -93,7 +94,7 @@ def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
     first = greedy(core.sets, core.count)
     plans: list[NDArray[np.int64]] = []
     values: list[float] = []
-    best, most = first, core.most()
+    most = core.most()
     steps = min(STEPS_PER_ENTRY * (len(core.sets.site_row) + core.sets.n_sites), MOST_STEPS) // (PLANS + BRED)
     for k in range(PLANS + BRED):
         if k == 0:
@@ -105,8 +106,6 @@ def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
             a, b = rng.choice(PLANS, 2, replace=False)
             start = thinned(core.sets, np.union1d(plans[a], plans[b]), core.count, rng)
         plan, value = improved(core.sets, start, steps, SLACK, int(rng.integers(2**63)), watch)
-        if not values or value > max(values):
-            best = plan
         if k < PLANS:
             plans.append(plan)
             values.append(value)
@@ -116,4 +115,4 @@ def _searched(core: Core, watch: Watch, seed: int) -> NDArray[np.int64]:
         watch.tell(SEARCHING, value=core.base + max(values))
         if watch.over or core.base + max(values) >= most * (1 - OPTIMAL_GAP):
             break
-    return best
+    return [plans[k] for k in np.argsort([-value for value in values], kind="stable")]

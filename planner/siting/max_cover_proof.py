@@ -26,7 +26,7 @@ FAVOURED = 2.2
 #: at first, in parts of what a site covers on average.
 STEPS, STEPS_PER_ENTRY, SLACK = 70_000_000, 700, 0.02
 #: Plans kept, how many at least are new in every round, how many are merged at once, how often and in how many nodes.
-PLANS, FRESH, MERGED, MERGES, NODES = 12, 4, 4, 24, 50
+PLANS, FRESH, MERGED, MERGES, NODES = 16, 8, 4, 24, 50
 #: Parts of a site below this count as none.
 UNUSED = 1e-6
 NO_CUTS = np.empty((0, 3), np.int32)
@@ -35,14 +35,16 @@ TOLERANCE = 1e-9
 
 
 def prove(
-    sets: CoverSets, core: Core, plan: NDArray[np.int64], value: float, watch: Watch, seed: int
+    sets: CoverSets, core: Core, plans: list[NDArray[np.int64]], watch: Watch, seed: int
 ) -> tuple[NDArray[np.int64], float]:
     """Return (plan, bound): the best plan found on the way, and a proven bound on what any plan covers.
 
-    sets : the whole instance. core : what is to be decided of it. plan : columns of the whole instance, worth
-    ``value``, to start from.
+    sets : the whole instance. core : what is to be decided of it. plans : columns of the whole instance, one or more
+    plans to start from.
     """
-    proof = _Proof(sets, core, plan, value, watch, seed)
+    proof = _Proof(sets, core, plans[0], watch, seed)
+    for plan in plans:
+        proof.try_plan(plan)
     proof.cut()
     if not proof.done and not watch.over:
         proof.branch()
@@ -52,15 +54,14 @@ def prove(
 class _Proof:
     """A proof under way: the best plan, the best bound, and the core in which any better plan lies."""
 
-    def __init__(
-        self, sets: CoverSets, core: Core, plan: NDArray[np.int64], value: float, watch: Watch, seed: int
-    ) -> None:
-        self.sets, self.core, self.plan, self.value = sets, core, plan, value
+    def __init__(self, sets: CoverSets, core: Core, plan: NDArray[np.int64], watch: Watch, seed: int) -> None:
+        self.sets, self.core, self.plan = sets, core, plan
+        self.value = float(sets.weight[sets.covered(plan)].sum())
         self.watch, self.rng, self.bound = watch, np.random.default_rng(seed), core.most()
         self.slip = TOLERANCE * float(sets.weight.sum())
-        #: A better plan is better by this at least: whole weights add up to whole numbers.
         #: Good plans and what they cover, best first.
-        self.pool = [(value, plan)]
+        self.pool: list[tuple[float, NDArray[np.int64]]] = []
+        #: A better plan is better by this at least: whole weights add up to whole numbers.
         self.grain = 1.0 if (sets.weight == np.round(sets.weight)).all() else 0.0
 
     @property
@@ -105,7 +106,7 @@ class _Proof:
             self.pool = sorted([*self.pool, (value, plan)], key=lambda one: -one[0])[:PLANS]
 
     def near(self, y: Floats, reduced_cost: Floats) -> None:
-        """Search anew among the sites a relaxed point favours, then merge good plans, some at a time."""
+        """Search anew among the sites a relaxed point favours, then merge good plans; again while that finds better."""
         known = np.isin(self.core.site, self.plan)
         order = np.lexsort((-reduced_cost, y <= UNUSED, ~known))
         shut = np.ones(len(y), bool)
@@ -113,18 +114,18 @@ class _Proof:
         core = self.core.reduced(shut, NO_SITES, self.core.count, NO_CUTS)
         relaxed = np.argsort(-y[np.isin(self.core.site, core.site)], kind="stable")[: core.count]
         steps = min(STEPS, STEPS_PER_ENTRY * len(core.sets.site_row))
-        self.pool = self.pool[: PLANS - FRESH]
-        for _ in range(PLANS - len(self.pool)):
-            others = self.rng.choice(core.sets.n_sites, core.count, replace=False)
-            start = thinned(core.sets, np.union1d(relaxed, others), core.count, self.rng)
-            if self.watch.over:
-                return
-            seed = int(self.rng.integers(2**63))
-            self.try_plan(core.plan(improved(core.sets, start, steps, SLACK, seed, self.watch)[0]))
-        for _ in range(MERGES):
-            if self.watch.over or len(self.pool) == 1:
-                return
-            self.merge(core)
+        before = -math.inf
+        while self.value > before and not self.watch.over:
+            before = self.value
+            self.pool = self.pool[: PLANS - FRESH]
+            for _ in range(PLANS - len(self.pool)):
+                others = self.rng.choice(core.sets.n_sites, core.count, replace=False)
+                start = thinned(core.sets, np.union1d(relaxed, others), core.count, self.rng)
+                seed = int(self.rng.integers(2**63))
+                self.try_plan(core.plan(improved(core.sets, start, steps, SLACK, seed, self.watch)[0]))
+            for _ in range(MERGES if len(self.pool) > 1 else 0):
+                if not self.watch.over:
+                    self.merge(core)
 
     def merge(self, core: Core) -> None:
         """Seek the best plan from the sites of some good plans: so few are left that it is mostly found.
