@@ -22,6 +22,8 @@ from planner.siting.sites import Sites, areas_of
 UNITS = {"people": "people", "reports": "reports", "streets": "metres"}
 #: Pairs of column and demand beyond which candidates are thinned: about 2.5 GB on the way to a model.
 MOST_PAIRS = 60_000_000
+#: The same where demand is assigned within capacities: every step of that method goes through all pairs.
+MOST_ASSIGNED = 10_000_000
 #: Columns whose pairs are counted to foresee how many there will be.
 SAMPLED = 200
 
@@ -156,9 +158,10 @@ def _thinned(graph: SearchGraph, sites: Sites, demand: Placed, question: SitingQ
     step = max(1, len(sites) // SAMPLED)
     sample = np.arange(len(sites)) % step == 0
     pairs = time_matrix(graph, sites.take(sample).positions, demand.positions, question.limit_s).nnz * step
-    if pairs <= MOST_PAIRS:
+    most = MOST_ASSIGNED if question.problem in ("capacitated", "cpmedian") else MOST_PAIRS
+    if pairs <= most:
         return sites, []
-    every = int(np.ceil(pairs / MOST_PAIRS))
+    every = int(np.ceil(pairs / most))
     kept = sites.existing | (np.arange(len(sites)) % every == 0)
     left, given = int(kept.sum()) - sites.n_existing, len(sites) - sites.n_existing
     said = Note(
