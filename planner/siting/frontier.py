@@ -23,8 +23,8 @@ from planner.siting.worst_share import raised, share_problem
 
 #: Part of the usual search per point: each starts from its neighbour.
 EFFORT = 0.02
-#: Part of the time there is for the point of most cover.
-COVER_TIME = 0.5
+#: Parts of the time there is for the point of most cover, and for each after it.
+COVER_TIME, POINT_TIME = 0.5, 0.15
 #: Entries of the cover sets beyond which no whole model is put to HiGHS: it would not heed the watch for minutes.
 MOST_ENTRIES = 300_000
 #: How much cheaper the next point must be, as a part of the cheapest site's cost, where costs are not whole.
@@ -178,11 +178,14 @@ def equity_frontier(
     most = maximise_cover(sets, count, fixed=always, watch=watch.within(watch.left_s * COVER_TIME), seed=seed)
     points = [point(np.searchsorted(problem.column, np.setdiff1d(most.chosen, always)), most.bound)]
     fair = raised(problem, np.zeros(0, np.int64), problem.ceiling, watch, seed)
-    least, bound = points[0].worst_share, most.bound  # as fair a plan may cover as much: asked for first
+    least, bound = points[0].worst_share + STEP, most.bound
     while not watch.over:
         chosen = fair
         if len(problem.sets.site_row) <= MOST_ENTRIES:
-            solved = milp.solve(fair_model(problem, least), watch, gap=OPTIMAL_GAP / 4, doing="tracing the frontier")
+            solved = milp.solve(
+                fair_model(problem, least), watch.within(watch.left_s * POINT_TIME), gap=OPTIMAL_GAP / 4,
+                doing="tracing the frontier",
+            )  # fmt: skip
             if solved.infeasible:
                 break
             bound = min(bound, base + solved.bound)
