@@ -27,6 +27,8 @@ FAVOURED = 2.2
 STEPS, STEPS_PER_ENTRY, SLACK = 70_000_000, 700, 0.02
 #: Plans kept, how many at least are new in every round, how many are merged at once, how often and in how many nodes.
 PLANS, FRESH, MERGED, MERGES, NODES = 16, 8, 4, 24, 50
+#: Entries of the cover sets up to which nothing is searched near a relaxed point, and from which plans do not merge.
+FEW_ENTRIES, MANY_ENTRIES = 10_000, 60_000
 #: Parts of a site below this count as none.
 UNUSED = 1e-6
 NO_CUTS = np.empty((0, 3), np.int32)
@@ -80,7 +82,8 @@ class _Proof:
                 return
             self.prove_most(solved.value)
             y, z = solved.x[: core.sets.n_sites], solved.x[core.sets.n_sites : -1]
-            self.near(y, solved.reduced_cost[: core.sets.n_sites])
+            if len(core.sets.site_row) > FEW_ENTRIES:  # fewer are branched on before a search has begun
+                self.near(y, solved.reduced_cost[: core.sets.n_sites])
             self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
             gaps.append(self.bound - self.value)
             if self.done or self.watch.over or (len(gaps) > 3 and gaps[-1] > (1 - WORTH) * gaps[-4]):
@@ -135,6 +138,8 @@ class _Proof:
         some = np.sort(self.rng.choice(len(self.pool), min(MERGED, len(self.pool)), replace=False))
         union = np.isin(core.site, np.concatenate([self.pool[k][1] for k in some]))
         core = core.reduced(~union, NO_SITES, core.count, NO_CUTS)
+        if len(core.sets.site_row) > MANY_ENTRIES:
+            return
         quiet = Watch(cancelled=lambda: self.watch.over)  # a bound on these sites bounds nothing else
         options = {"mip_abs_gap": 0.99 * self.grain, "mip_max_nodes": NODES, "mip_heuristic_effort": 0.02}
         start = point_of(core, self.pool[some[0]][1])
