@@ -101,8 +101,8 @@ def highs_of(
     quiet = {"output_flag": False, "threads": 1, "mip_rel_gap": gap, "mip_abs_gap": 0.0, "random_seed": 0}
     for name, setting in {**quiet, **(options or {})}.items():
         highs.setOptionValue(name, setting)
-    if np.isfinite(watch.left_s):  # a backstop, in wall time: the watch, whose clock may be another, stops it first
-        highs.setOptionValue("time_limit", 2 * watch.left_s + 1.0)
+    if np.isfinite(watch.left_s):  # a backstop, in wall time: HiGHS does not ask everywhere whether it is to stop
+        highs.setOptionValue("time_limit", 1.25 * watch.left_s + 1.0)
     _listen(highs, watch, doing)
     if highs.passModel(_lp_of(model)) == highspy.HighsStatus.kError:
         raise QuestionError("求解器拒绝了该模型", "the solver refused the model")
