@@ -64,3 +64,21 @@ def test_refuses_parts_of_other_rows():
     _, _, sets = drawn(np.random.default_rng(5))
     with pytest.raises(QuestionError):
         best_worst_area(sets, np.ones((2, sets.n_rows + 1)), 1, fixed=np.zeros(0, int), watch=Watch(), seed=1)
+
+
+def test_many_areas_equal_trying_every_choice():
+    rng = np.random.default_rng(14)
+    for _ in range(100):
+        covers, _, sets = drawn(rng)
+        fixed, count = some_fixed(rng, len(covers)), int(rng.integers(0, 5))
+        parts = rng.integers(0, 4, (int(rng.integers(13, 17)), sets.n_rows)) / 30.0
+        plan = best_worst_area(sets, parts, count, fixed=fixed, watch=Watch(), seed=1)
+        best = max((parts @ sets.covered(some)).min() for some in every_choice(len(covers), fixed, count))
+        assert plan.optimal and plan.value == pytest.approx(best, abs=1e-9)
+
+
+def test_areas_that_nothing_can_reach_keep_the_worst_share_at_nought_and_it_is_proven():
+    """Sixteen areas far apart, a site each: three sites leave some without."""
+    sets = merge_cover_sets(np.arange(17), np.arange(16, dtype=np.int32), np.ones(16))
+    plan = best_worst_area(sets, np.eye(16), 3, fixed=np.zeros(0, int), watch=Watch(), seed=1)
+    assert plan.optimal and plan.value == 0.0

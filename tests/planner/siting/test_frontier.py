@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gis.errors import QuestionError
+from planner.siting import frontier
 from planner.siting.cover_sets import merge_cover_sets
 from planner.siting.frontier import coverage_frontier, equity_frontier
 from planner.siting.max_cover import maximise_cover
@@ -74,3 +75,24 @@ def test_refuses_costs_of_nothing():
     _, _, sets = drawn(np.random.default_rng(12))
     with pytest.raises(QuestionError):
         coverage_frontier(sets, np.zeros(sets.n_sites), fixed=np.zeros(0, np.int64), watch=Watch(), seed=1)
+
+
+def test_a_large_city_has_the_point_of_most_cover_and_a_fairer_one_with_true_bounds(monkeypatch):
+    monkeypatch.setattr(frontier, "MOST_ENTRIES", 0)
+    rng = np.random.default_rng(16)
+    fairer = 0
+    for _ in range(60):
+        covers, _, sets = drawn(rng)
+        fixed, count = some_fixed(rng, len(covers)), int(rng.integers(0, 4))
+        parts = rng.integers(0, 3, (3, sets.n_rows)) / 30.0
+        points = equity_frontier(sets, parts, count, fixed=fixed, watch=Watch(), seed=1)
+        most = max(float(sets.weight[sets.covered(some)].sum()) for some in every_choice(len(covers), fixed, count))
+        assert points[-1].value == most and points[-1].optimal
+        fairer += len(points) - 1
+        for point in points:
+            as_fair = [
+                float(sets.weight[sets.covered(some)].sum()) for some in every_choice(len(covers), fixed, count)
+                if (parts @ sets.covered(some)).min() >= point.worst_share - 1e-9
+            ]  # fmt: skip
+            assert point.value <= max(as_fair) <= point.bound + 1e-9
+    assert fairer

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gis.errors import QuestionError
+from planner.siting import max_cover, max_cover_proof
 from planner.siting.cover_sets import CoverSets, merge_cover_sets
 from planner.siting.max_cover import maximise_cover
 from planner.siting.max_cover_core import Core
@@ -117,6 +118,20 @@ def test_more_sites_never_cover_less_and_enough_cover_all() -> None:
     assert values == sorted(values)
     assert values[0] == 0.0
     assert values[-1] == pytest.approx(sets.weight.sum())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_searching_near_relaxed_points_and_merging_plans_changes_no_proven_value(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As large instances are searched, on towns that are proven either way; fewer rooms for searches, to be quick."""
+    sets = town(20 + seed)
+    plain = maximise_cover(sets, 15, seed=seed)
+    monkeypatch.setattr(max_cover_proof, "FEW_ENTRIES", 0)
+    monkeypatch.setattr(max_cover, "STEPS_PER_ENTRY", 1)
+    near = maximise_cover(sets, 15, seed=seed)
+    assert plain.optimal and near.optimal
+    assert near.value == plain.value == worth(sets, near.chosen)
 
 
 def test_the_same_seed_gives_the_same_sites() -> None:
