@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from gis.errors import QuestionError
 from planner.siting.capacitated import Assigned, least_total_within, maximise_cover_within
+from planner.siting.capacitated_assign import ship
 from planner.siting.near_lists import near_lists
 from planner.siting.watch import Watch
 
@@ -206,3 +207,27 @@ def test_news_of_covering_counts_what_is_served() -> None:
 def test_what_is_short_is_named(cost: list[list[float]], load: list[float], room: list[float], said: str) -> None:
     with pytest.raises(QuestionError, match=said):
         least_total_within(near_lists(np.array(cost)), np.array(load), np.array(room), 1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_split_demand_is_shipped_to_full_sites_at_the_least_cost(seed: int) -> None:
+    """Beside a linear program: sites too small for all, some out of reach of some, the last column left out."""
+    rng = np.random.default_rng(seed)
+    d, k = 150, 9
+    table = rng.random((d, k + 1)) * 100
+    table[rng.random((d, k + 1)) < 0.3] = np.inf
+    table[:, -1] = 150.0
+    need, room = rng.random(d) * 10, rng.random(k) * 120
+    room[0] = 0.0
+    amount = np.zeros((d, k + 1))
+    cost = ship(table, need, room, amount)
+
+    i, j = np.nonzero(np.isfinite(table))
+    n = np.arange(len(i))
+    lp = linprog(
+        table[i, j], A_eq=csr_array((np.ones(len(i)), (i, n))), b_eq=need,
+        A_ub=csr_array((np.ones(len(i)), (j, n)), shape=(k + 1, len(i)))[:k], b_ub=room,
+    )  # fmt: skip
+    assert cost == pytest.approx(lp.fun, rel=1e-9)
+    assert np.allclose(amount.sum(axis=1), need) and (amount.sum(axis=0)[:k] <= room * (1 + 1e-9)).all()
+    assert (amount >= 0).all() and not amount[~np.isfinite(table)].any()
