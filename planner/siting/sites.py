@@ -19,6 +19,9 @@ from planner.notes import Note
 from planner.siting.question import SitingQuestion
 
 EVERYTHING = frozenset(FUNCTIONS)
+Floats = NDArray[np.float64]
+#: A place without a name is named by a street at most this far off; metres in a degree of latitude.
+NEAR_M, M_PER_DEGREE = 300.0, 111_320.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,10 +168,10 @@ def _junctions(network: StreetNetwork) -> Sites:
     nodes, at = first[0], first[1] % max(len(open_), 1)
     segment = open_[at].astype(np.int32)
     offset_m = np.where(network.u[segment] == nodes, 0.0, network.length_m[segment])
-    names = _crossings(network, nodes)
+    lon, lat = network.lon[nodes], network.lat[nodes]
+    names = _named(_crossings(network, nodes), network, lon, lat)
     code = [f"J{i}" for i in network.node_id[nodes]]
-    positions = Positions(segment, offset_m, np.zeros(len(nodes)))
-    return _plain(code, names, network.lon[nodes], network.lat[nodes], positions)
+    return _plain(code, names, lon, lat, Positions(segment, offset_m, np.zeros(len(nodes))))
 
 
 def _crossings(network: StreetNetwork, nodes: NDArray[np.int32]) -> NDArray[np.object_]:
@@ -180,10 +183,24 @@ def _crossings(network: StreetNetwork, nodes: NDArray[np.int32]) -> NDArray[np.o
     return names
 
 
+def _named(names: NDArray[np.object_], network: StreetNetwork, lon: Floats, lat: Floats) -> NDArray[np.object_]:
+    """Return the names, places without one named by the nearest street that has one: 文昌路附近, near Main Street."""
+    names, named, nameless = names.copy(), np.flatnonzero(network.name != ""), np.flatnonzero(names == "")
+    if len(named) and len(nameless):
+        squeeze = np.array([np.cos(np.radians(lat.mean())), 1.0])  # a degree as long to the east as to the north
+        streets = shapely.STRtree(shapely.transform(network.geometry[named], lambda at: at * squeeze))
+        at = shapely.points(np.column_stack([lon, lat])[nameless] * squeeze)
+        of, street = streets.query_nearest(at, max_distance=NEAR_M / M_PER_DEGREE, all_matches=False)
+        for i, name in zip(nameless[of], network.name[named[street]], strict=True):
+            names[i] = f"near {name}" if name.isascii() else f"{name}附近"
+    return names
+
+
 def _midpoints(network: StreetNetwork) -> Sites:
     """Return the middle of every segment that can be walked."""
     open_ = np.flatnonzero(np.isfinite(travel_by(network, "walk").seconds_per_m)).astype(np.int32)
     middle = shapely.line_interpolate_point(network.geometry[open_], 0.5, normalized=True)
+    lon, lat = shapely.get_x(middle), shapely.get_y(middle)
+    names = _named(network.name[open_], network, lon, lat)
     code = [f"M{i}" for i in network.segment_id[open_]]
-    at = Positions(open_, network.length_m[open_] / 2, np.zeros(len(open_)))
-    return _plain(code, network.name[open_], shapely.get_x(middle), shapely.get_y(middle), at)
+    return _plain(code, names, lon, lat, Positions(open_, network.length_m[open_] / 2, np.zeros(len(open_))))

@@ -166,3 +166,14 @@ def test_a_cancelled_search_gives_its_best_plan_and_is_searched_again(sited: Sto
 def test_impossible_questions_are_refused_in_words(bad: dict[str, object], said: str) -> None:
     with pytest.raises(QuestionError, match=said):
         SitingQuestion(**bad)
+
+
+def test_places_without_a_name_are_named_by_a_street_near_by(tmp_path) -> None:
+    store = Store(str(tmp_path / "town.db"))
+    store.create()
+    streets = toy_town.streets().assign(name=["Main Street", "", "", "", "环路"])
+    toy_town.keep(store, {**toy_town.layers_of_town(), ("streets", ""): streets})
+    run = run_siting(store, ask("pmedian", count=4, candidates="midpoints"))
+    named = run.tables["sites"].set_index("code")["name"]
+    # the middle of the second street is 100 m from the ring; the others have no named street within 300 m
+    assert named.to_dict() == {"M1": "Main Street", "M2": "环路附近", "M3": "", "M4": ""}
