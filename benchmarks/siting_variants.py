@@ -27,6 +27,8 @@ from planner.siting.budget_mix import Variants, best_mix  # noqa: E402
 from planner.siting.cover_sets import CoverSets, merge_cover_sets  # noqa: E402
 from planner.siting.equity import best_worst_area  # noqa: E402
 from planner.siting.frontier import FrontierPoint, coverage_frontier, equity_frontier  # noqa: E402
+from planner.siting.near_lists import near_lists  # noqa: E402
+from planner.siting.p_median import least_total  # noqa: E402
 from planner.siting.periods import best_periods  # noqa: E402
 from planner.siting.plan import NO_SITES, Plan  # noqa: E402
 from planner.siting.robust import best_after_loss, best_worst_case  # noqa: E402
@@ -47,6 +49,7 @@ class Case:
     area_weight: np.ndarray
     area_people: np.ndarray
     count: int
+    cutoff_s: float
     seconds: float
 
     def watch(self) -> Watch:
@@ -64,7 +67,9 @@ def merged(reach: csr_array, weight: np.ndarray) -> CoverSets:
     return merge_cover_sets(reach.indptr.astype(np.int64), reach.indices.astype(np.int32), weight)
 
 
-def case_of(drawn: Instance, limit_s: float, count: int, seconds: float) -> Case:
+def case_of(size: tuple[int, int, int], cutoff_s: float, limit_s: float, count: int, seconds: float) -> Case:
+    """Draw an instance of (nodes, candidates, demands), whose times are known up to the cutoff."""
+    drawn = street_instance(*size, cutoff_s=cutoff_s)
     sets = merged(within(drawn.seconds, limit_s), drawn.weight)
     column, row = (
         np.minimum(((along - along.min()) / np.ptp(along) * parts).astype(int), parts - 1)
@@ -74,7 +79,12 @@ def case_of(drawn: Instance, limit_s: float, count: int, seconds: float) -> Case
     people = np.bincount(area, drawn.weight, 20)
     parts = np.zeros((20, sets.n_rows))
     np.add.at(parts, (area[kept], sets.row_of[kept]), drawn.weight[kept])
-    return Case(drawn, sets, parts / people[:, None], people, count, seconds)
+    return Case(drawn, sets, parts / people[:, None], people, count, cutoff_s, seconds)
+
+
+def pmedian(case: Case) -> Plan:
+    lists = near_lists(case.drawn.seconds, beyond=case.cutoff_s)
+    return least_total(lists, case.drawn.weight, case.count, watch=case.watch(), seed=1)
 
 
 def mix(case: Case, budget: float) -> Plan:
@@ -118,6 +128,7 @@ def cases(case: Case, budgets: tuple[float, ...], most: float) -> dict[str, list
         return traced(coverage_frontier(case.sets, cost, most=most, watch=case.watch(), **given))
 
     return {
+        "pmedian": [("p-median", lambda: pmedian(case))],
         "mix": [(f"mix, budget {b:g}", lambda b=b: mix(case, b)) for b in budgets],
         "backup": [("backup 0.3", lambda: maximise_backup(case.sets, case.count, watch=case.watch(), **given))],
         "periods": [
@@ -142,16 +153,18 @@ def cases(case: Case, budgets: tuple[float, ...], most: float) -> dict[str, list
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", help="comma list of mix, backup, periods, robust, loss, equity, frontier, fairness")
+    parser.add_argument(
+        "--only", help="comma list of pmedian, mix, backup, periods, robust, loss, equity, frontier, fairness"
+    )
     parser.add_argument("--city", action="store_true", help="20,000 candidates and 20,000 places of demand")
     parser.add_argument("--seconds", type=float, help="CPU seconds a case (60, or 300 with --city)")
     asked = parser.parse_args()
     seconds = asked.seconds or (300.0 if asked.city else 60.0)
     if asked.city:
-        case = case_of(street_instance(60_000, 20_000, 20_000, cutoff_s=600.0), 600.0, 20, seconds)
+        case = case_of((60_000, 20_000, 20_000), 600.0, 600.0, 20, seconds)
         table = cases(case, (20.0,), 15.0)
     else:
-        case = case_of(street_instance(100_000, 500, 5_000, cutoff_s=1500.0), 1000.0, 50, seconds)
+        case = case_of((100_000, 500, 5_000), np.inf, 1000.0, 50, seconds)
         table = cases(case, (20.0, 40.0, 80.0), np.inf)
     print(f"{machine()}; CPU seconds, one thread; {case.sets.n_sites:,} candidates, {case.sets.n_rows:,} rows")
     print(ROW.format("case", "value", "bound", "gap", "CPU s", "peak MB"))

@@ -35,7 +35,7 @@ def test_cover_against_cost_equals_trying_every_choice():
 
 def test_cover_against_the_worst_area_equals_trying_every_choice():
     rng = np.random.default_rng(10)
-    for _ in range(100):
+    for _ in range(200):
         covers, _, sets = drawn(rng)
         fixed, count = some_fixed(rng, len(covers)), int(rng.integers(0, 4))
         parts = rng.integers(0, 3, (int(rng.integers(1, 4)), sets.n_rows)) / 30.0
