@@ -125,7 +125,8 @@ class _Proof:
         low, target = self.value, self.value + self.fine
         while self.bound - low > max(COUNTED * self.bound, self.fine) and not self.watch.over:
             self.watch.tell(BOUNDING, value=self.value, bound=self.bound)
-            model = alone_model(self.problem, by_column, target)
+            whole = low == self.value  # for anything better at all; beyond that the relaxation tells as much, sooner
+            model = alone_model(self.problem, by_column, target, whole=whole)
             solved = milp.solve(model, self.watch, options={"mip_abs_gap": 0.99, "mip_max_nodes": NODES})
             if solved.infeasible or solved.bound > self.problem.count + 1e-6:
                 self.bound = target
@@ -233,7 +234,7 @@ def share_model(problem: ShareProblem, *, whole: bool) -> milp.Model:
     )  # fmt: skip
 
 
-def alone_model(problem: ShareProblem, by_column: csr_array, target: float) -> milp.Model:
+def alone_model(problem: ShareProblem, by_column: csr_array, target: float, *, whole: bool) -> milp.Model:
     """Return the model over columns of the fewest whose shares, by_column (g, m), add up to ``target`` in each group.
 
     A column counts for no more than what the group lacks.
@@ -243,7 +244,7 @@ def alone_model(problem: ShareProblem, by_column: csr_array, target: float) -> m
     part.data = SCALE * np.minimum(part.data, np.repeat(lack, np.diff(part.indptr)))
     return milp.Model(
         cost=np.ones(m), lower=np.zeros(m), upper=np.ones(m), matrix=part, row_lower=SCALE * lack,
-        row_upper=np.full(len(lack), np.inf), integer=np.ones(m, bool),
+        row_upper=np.full(len(lack), np.inf), integer=np.full(m, whole),
     )  # fmt: skip
 
 
