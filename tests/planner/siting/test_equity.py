@@ -9,12 +9,13 @@ from planner.siting.watch import Watch
 from tests.planner.siting.tiny_sets import drawn, every_choice, some_fixed
 
 
-def test_equals_trying_every_choice():
+@pytest.mark.parametrize("areas", [(1, 4), (13, 17)], ids=["few areas", "many areas"])
+def test_equals_trying_every_choice(areas):
     rng = np.random.default_rng(4)
     for _ in range(200):
         covers, _, sets = drawn(rng)
         fixed, count = some_fixed(rng, len(covers)), int(rng.integers(0, 4))
-        parts = rng.integers(0, 3, (int(rng.integers(1, 4)), sets.n_rows)) / 30.0
+        parts = rng.integers(0, 3, (int(rng.integers(*areas)), sets.n_rows)) / 30.0
         plan = best_worst_area(sets, parts, count, fixed=fixed, watch=Watch(), seed=1)
         best = max((parts @ sets.covered(some)).min() for some in every_choice(len(covers), fixed, count))
         assert plan.optimal and plan.value == pytest.approx(best, abs=1e-9)
@@ -64,17 +65,6 @@ def test_refuses_parts_of_other_rows():
     _, _, sets = drawn(np.random.default_rng(5))
     with pytest.raises(QuestionError):
         best_worst_area(sets, np.ones((2, sets.n_rows + 1)), 1, fixed=np.zeros(0, int), watch=Watch(), seed=1)
-
-
-def test_many_areas_equal_trying_every_choice():
-    rng = np.random.default_rng(14)
-    for _ in range(100):
-        covers, _, sets = drawn(rng)
-        fixed, count = some_fixed(rng, len(covers)), int(rng.integers(0, 5))
-        parts = rng.integers(0, 4, (int(rng.integers(13, 17)), sets.n_rows)) / 30.0
-        plan = best_worst_area(sets, parts, count, fixed=fixed, watch=Watch(), seed=1)
-        best = max((parts @ sets.covered(some)).min() for some in every_choice(len(covers), fixed, count))
-        assert plan.optimal and plan.value == pytest.approx(best, abs=1e-9)
 
 
 def test_areas_that_nothing_can_reach_keep_the_worst_share_at_nought_and_it_is_proven():
