@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, eye_array, hstack, vstack
 from planner.siting import milp
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.max_cover_core import Core
-from planner.siting.max_cover_cuts import cut_rows, violated
+from planner.siting.max_cover_cuts import UNUSED, cut_rows, violated
 from planner.siting.max_cover_search import improved, thinned
 from planner.siting.plan import NO_SITES
 from planner.siting.watch import Watch
@@ -29,8 +29,6 @@ STEPS, STEPS_PER_ENTRY, SLACK = 70_000_000, 700, 0.02
 PLANS, FRESH, MERGED, MERGES, NODES = 16, 8, 4, 24, 50
 #: Entries of the cover sets up to which nothing is searched near a relaxed point, and from which plans do not merge.
 FEW_ENTRIES, MANY_ENTRIES = 10_000, 60_000
-#: Parts of a site below this count as none.
-UNUSED = 1e-6
 NO_CUTS = np.empty((0, 3), np.int32)
 #: What solvers' tolerances may add up to, as a part of all weight.
 TOLERANCE = 1e-9
