@@ -14,7 +14,7 @@ from tqdm import tqdm
 from gis.errors import LamplightError
 
 if TYPE_CHECKING:
-    from planner.siting.watch import News
+    from planner.watch import News
 
 DEFAULT_STORE = "sqlite:///lamplight.sqlite"
 #: What a person reads beside the bar for each step; a test keeps all steps in it. Other steps are names of files.

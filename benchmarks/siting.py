@@ -31,7 +31,7 @@ from planner.siting.p_center import least_longest  # noqa: E402
 from planner.siting.p_median import least_total  # noqa: E402
 from planner.siting.plan import Plan  # noqa: E402
 from planner.siting.set_cover import cover_with_fewest  # noqa: E402
-from planner.siting.watch import Watch  # noqa: E402
+from planner.watch import Watch  # noqa: E402
 
 PROBLEMS = ("pmedian", "pcenter", "mclp", "lscp", "cpmp")
 ROW = "{:<16} {:<8} {:>16} {:>16} {:>9} {:>16} {:>8} {:>8}  {}"

@@ -26,7 +26,7 @@ from planner.siting.cover_sets import CoverSets, merge_cover_sets  # noqa: E402
 from planner.siting.max_cover import maximise_cover  # noqa: E402
 from planner.siting.plan import Plan  # noqa: E402
 from planner.siting.set_cover import cover_with_fewest, rows_left  # noqa: E402
-from planner.siting.watch import News, Watch  # noqa: E402
+from planner.watch import News, Watch  # noqa: E402
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 ROW = "{:<52} {:>12} {:>12} {:>9} {:>9} {:>8}"

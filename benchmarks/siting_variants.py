@@ -32,7 +32,7 @@ from planner.siting.p_median import least_total  # noqa: E402
 from planner.siting.periods import best_periods  # noqa: E402
 from planner.siting.plan import NO_SITES, Plan  # noqa: E402
 from planner.siting.robust import best_after_loss, best_worst_case  # noqa: E402
-from planner.siting.watch import Watch  # noqa: E402
+from planner.watch import Watch  # noqa: E402
 
 ROW = "{:<28} {:>14} {:>14} {:>9} {:>8} {:>8}"
 #: Ways to act at a place: reach in seconds and cost.

@@ -16,7 +16,7 @@ from planner.coverage import CoverageQuestion, measure_coverage
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.siting.question import SitingQuestion
 from planner.siting.sites import candidate_sites, joined
-from planner.siting.watch import News, Watch
+from planner.watch import News, Watch
 
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
 ONLY_SITING = frozenset({"candidates", "forbidden-areas"})

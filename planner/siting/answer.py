@@ -11,7 +11,7 @@ from planner.siting.explain import changes, left_out_table, site_table
 from planner.siting.frontier import FrontierPoint
 from planner.siting.methods import Decision, decide
 from planner.siting.story import story_table
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 #: Problems whose value says the same of the city as it is; others value more than what is covered or walked.
 _MEASURED_TODAY = frozenset({"mclp", "pmedian", "pcenter", "mix", "frontier"})

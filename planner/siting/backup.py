@@ -9,7 +9,7 @@ from planner.siting.cover_model import at_most, cover_problem
 from planner.siting.cover_sets import CoverSets
 from planner.siting.max_cover import checked_columns
 from planner.siting.plan import Plan
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 
 def maximise_backup(

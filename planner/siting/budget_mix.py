@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from gis.errors import QuestionError
-from planner.siting import milp
+from planner import milp
 from planner.siting.cover_best import best_cover
 from planner.siting.cover_model import Columns, CoverProblem, cover_problem, place_rows
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.plan import Plan
-from planner.siting.watch import FOREVER, Watch
+from planner.watch import FOREVER, Watch
 
 Ints = NDArray[np.int64]
 

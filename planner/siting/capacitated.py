@@ -13,7 +13,7 @@ from planner.siting.capacitated_tree import search
 from planner.siting.cover_sets import merge_cover_sets
 from planner.siting.near_lists import NearLists
 from planner.siting.plan import NO_SITES, Plan
-from planner.siting.watch import FOREVER, Watch
+from planner.watch import FOREVER, Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

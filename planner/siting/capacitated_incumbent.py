@@ -4,7 +4,7 @@ import numpy as np
 
 from planner.siting.capacitated_assign import improve_whole, move_sites, place_whole, regrets, ship, table_at
 from planner.siting.capacitated_problem import Floats, Ints, Problem
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 #: Rounds of moving sites and assigning anew.
 MOST_MOVES = 20

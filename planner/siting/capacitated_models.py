@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import block_array, csr_array, eye_array, vstack
 
+from planner.milp import Model, solve
 from planner.siting.capacitated_kernels import clusters_within
 from planner.siting.capacitated_problem import Floats, Ints, Problem
-from planner.siting.milp import Model, solve
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from planner.siting.capacitated_incumbent import Incumbent
 from planner.siting.capacitated_kernels import ascend, relax, rule_out
 from planner.siting.capacitated_models import clusters_of, partition, split_sites
 from planner.siting.capacitated_problem import Floats, Ints, Problem
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 #: Steps of the relaxation: a first few, at the root, at every other node, and between two looks at the watch.
 FIRST_ROUNDS, ROOT_ROUNDS, NODE_ROUNDS, LOOK_ROUNDS = 50, 1500, 100, 10

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from planner.siting import milp
+from planner import milp
 from planner.siting.cover_improve import improved
 from planner.siting.cover_model import Columns, CoverProblem, model_of, point_of
 from planner.siting.plan import OPTIMAL_GAP, Plan
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 BOUNDING = "bounding what sites could cover"
 BRANCHING = "branching between sites"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from planner.area_statistics import sum_by
 from planner.siting.cover_model import Columns, CoverProblem
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 SEARCHING = "searching good plans"
 #: Elementary steps of a search, per entry of the cover sets and in all, and between two looks at the watch.

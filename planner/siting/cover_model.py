@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
+from planner import milp
 from planner.area_statistics import sum_by
-from planner.siting import milp
 from planner.siting.cover_sets import CoverSets, Floats
 
 Columns = NDArray[np.int64]

@@ -8,9 +8,9 @@ from gis.errors import QuestionError
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.max_cover import checked_columns
 from planner.siting.plan import Plan
-from planner.siting.watch import Watch
 from planner.siting.worst_proof import best_worst
 from planner.siting.worst_share import share_problem
+from planner.watch import Watch
 
 
 def best_worst_area(

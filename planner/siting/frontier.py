@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from gis.errors import QuestionError
+from planner import milp
 from planner.inequality import gini
-from planner.siting import milp
 from planner.siting.cover_best import best_cover
 from planner.siting.cover_improve import improved
 from planner.siting.cover_model import Columns, CoverProblem, cover_problem, model_of, times_covered
@@ -17,9 +17,9 @@ from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.equity import area_parts
 from planner.siting.max_cover import checked_columns, maximise_cover
 from planner.siting.plan import OPTIMAL_GAP, Plan
-from planner.siting.watch import Watch
 from planner.siting.worst_proof import fair_model
 from planner.siting.worst_share import raised, share_problem
+from planner.watch import Watch
 
 #: Part of the usual search per point: each starts from its neighbour.
 EFFORT = 0.02

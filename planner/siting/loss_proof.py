@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 
-from planner.siting import milp
+from planner import milp
 from planner.siting.cover_improve import improved
 from planner.siting.cover_model import Columns, at_most, cover_problem, times_covered
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.max_cover import maximise_cover
 from planner.siting.plan import OPTIMAL_GAP, Plan
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 BRANCHING = "branching between sites"
 #: What the second cover is worth to the search that starts the proof, in turn; the best of the plans is kept.

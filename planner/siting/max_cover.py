@@ -15,7 +15,7 @@ from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_proof import prove
 from planner.siting.max_cover_search import greedy, improved, thinned
 from planner.siting.plan import NO_SITES, OPTIMAL_GAP, Plan
-from planner.siting.watch import FOREVER, Watch
+from planner.watch import FOREVER, Watch
 
 #: Elementary steps of the whole search: per entry of the cover sets, and at most.
 STEPS_PER_ENTRY, MOST_STEPS = 1_500, 1_500_000_000

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
-from planner.siting import milp
+from planner import milp
 from planner.siting.cover_sets import CoverSets, Floats
 from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_cuts import UNUSED, cut_rows, violated
 from planner.siting.max_cover_search import improved, thinned
 from planner.siting.plan import NO_SITES
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 BOUNDING = "bounding what sites could cover"
 BRANCHING = "branching between sites"

@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from planner.siting.cover_sets import CoverSets, Floats
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 #: Sites whose best gain is remembered together.
 BLOCK = 64

@@ -25,8 +25,8 @@ from planner.siting.periods import best_periods
 from planner.siting.plan import Plan
 from planner.siting.robust import best_after_loss, best_worst_case
 from planner.siting.set_cover import cover_with_fewest
-from planner.siting.watch import Watch
 from planner.siting.worth import Covered, Timed, Worth
+from planner.watch import Watch
 
 #: Hours of the week that stand for day and night (Monday 10:00, Saturday 02:00); how much slower ice makes people.
 DAY_HOUR, NIGHT_HOUR, WINTER_PACE = 10, 5 * 24 + 2, 1.25

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from gis.errors import QuestionError
-from planner.siting import milp
+from planner import milp
 from planner.siting.cover_sets import CoverSets, merge_cover_sets, undominated_rows, undominated_sites
 from planner.siting.near_lists import NearLists
 from planner.siting.plan import NO_SITES, Plan
-from planner.siting.watch import FOREVER, Watch
+from planner.watch import FOREVER, Watch
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

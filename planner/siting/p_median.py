@@ -12,7 +12,7 @@ from planner.siting.p_median_incumbent import Incumbent
 from planner.siting.p_median_lagrange import Part, without
 from planner.siting.p_median_tree import Tree
 from planner.siting.plan import NO_SITES, Plan
-from planner.siting.watch import FOREVER, Watch
+from planner.watch import FOREVER, Watch
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

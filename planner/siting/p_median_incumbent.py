@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from planner.siting.p_median_interchange import closed_state, descend, fill, lists_of, open_these, total, wander
 from planner.siting.p_median_lagrange import Part
 from planner.siting.plan import OPTIMAL_GAP
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from planner.siting.p_median_branching import Branching
 from planner.siting.p_median_incumbent import Incumbent
 from planner.siting.p_median_lagrange import Part, ascend, settled, without
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -13,7 +13,7 @@ from planner.siting.cover_model import cover_problem
 from planner.siting.cover_sets import CoverSets, Floats, merge_cover_sets
 from planner.siting.max_cover import checked_columns, maximise_cover
 from planner.siting.plan import Plan
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 #: Part of the time for the periods by themselves, before all together.
 ALONE = 0.5

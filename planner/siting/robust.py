@@ -11,9 +11,9 @@ from planner.siting.cover_sets import CoverSets, Floats, merge_cover_sets
 from planner.siting.loss_proof import best_left
 from planner.siting.max_cover import checked_columns
 from planner.siting.plan import Plan
-from planner.siting.watch import Watch
 from planner.siting.worst_proof import best_worst
 from planner.siting.worst_share import share_problem
+from planner.watch import Watch
 
 
 def best_worst_case(

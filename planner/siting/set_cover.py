@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from gis.errors import QuestionError
-from planner.siting import milp
+from planner import milp
 from planner.siting.cover_sets import CoverSets, undominated_rows, undominated_sites
 from planner.siting.max_cover import checked_columns
 from planner.siting.max_cover_search import improved, thinned
 from planner.siting.plan import NO_SITES, Plan
-from planner.siting.watch import FOREVER, Watch
+from planner.watch import FOREVER, Watch
 
 PROVING = "proving that fewer sites do not do"
 #: Plans drawn at random before the proof.

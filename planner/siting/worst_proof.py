@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
-from planner.siting import milp
+from planner import milp
 from planner.siting.cover_model import Columns
 from planner.siting.max_cover import maximise_cover
 from planner.siting.plan import OPTIMAL_GAP, Plan
-from planner.siting.watch import FOREVER, Watch
 from planner.siting.worst_share import ShareProblem, raised
+from planner.watch import FOREVER, Watch
 
 BOUNDING = "bounding the share of the worst served"
 BRANCHING = "branching between sites"

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from planner.siting.cover_model import Columns
 from planner.siting.cover_sets import CoverSets, Floats
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 SEARCHING = "searching good plans"
 #: Elementary steps of a search, per entry of the cover sets and site to choose, and in all, and between two looks.

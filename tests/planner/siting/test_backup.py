@@ -3,7 +3,7 @@ import pytest
 
 from gis.errors import QuestionError
 from planner.siting.backup import maximise_backup
-from planner.siting.watch import Watch
+from planner.watch import Watch
 from tests.planner.siting.tiny_sets import drawn, every_choice, some_fixed
 
 

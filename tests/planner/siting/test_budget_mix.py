@@ -6,7 +6,7 @@ import pytest
 from gis.errors import QuestionError
 from planner.siting.budget_mix import Variants, best_mix
 from planner.siting.cover_sets import merge_cover_sets
-from planner.siting.watch import Watch
+from planner.watch import Watch
 from tests.planner.siting.tiny_sets import drawn
 
 

@@ -13,7 +13,7 @@ from gis.errors import QuestionError
 from planner.siting.capacitated import Assigned, least_total_within, maximise_cover_within
 from planner.siting.capacitated_assign import ship
 from planner.siting.near_lists import near_lists
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 Floats = NDArray[np.float64]
 CASES = 200

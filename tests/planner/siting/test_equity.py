@@ -5,7 +5,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from gis.errors import QuestionError
 from planner.siting.cover_sets import merge_cover_sets
 from planner.siting.equity import best_worst_area
-from planner.siting.watch import Watch
+from planner.watch import Watch
 from tests.planner.siting.tiny_sets import drawn, every_choice, some_fixed
 
 

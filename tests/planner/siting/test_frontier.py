@@ -6,7 +6,7 @@ from planner.siting import frontier
 from planner.siting.cover_sets import merge_cover_sets
 from planner.siting.frontier import coverage_frontier, equity_frontier
 from planner.siting.max_cover import maximise_cover
-from planner.siting.watch import Watch
+from planner.watch import Watch
 from tests.planner.siting.tiny_sets import drawn, every_choice, some_fixed
 
 

@@ -11,7 +11,7 @@ from planner.siting.cover_sets import CoverSets, merge_cover_sets
 from planner.siting.max_cover import maximise_cover
 from planner.siting.max_cover_core import Core
 from planner.siting.max_cover_cuts import cut_rows
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 NONE = np.empty(0, np.int64)
 

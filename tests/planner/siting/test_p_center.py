@@ -11,7 +11,7 @@ from benchmarks.siting_files import read_cases
 from gis.errors import QuestionError
 from planner.siting.near_lists import near_lists
 from planner.siting.p_center import least_longest
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from benchmarks.siting_files import read_cases
 from gis.errors import QuestionError
 from planner.siting.near_lists import NearLists, near_lists
 from planner.siting.p_median import least_total
-from planner.siting.watch import News, Watch
+from planner.watch import News, Watch
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ import pytest
 
 from gis.errors import QuestionError
 from planner.siting.periods import best_periods
-from planner.siting.watch import Watch
+from planner.watch import Watch
 from tests.planner.siting.tiny_sets import drawn, some_fixed
 
 

@@ -8,7 +8,7 @@ import pytest
 from gis.errors import QuestionError
 from planner.siting.cover_sets import CoverSets, merge_cover_sets
 from planner.siting.set_cover import cover_with_fewest, rows_left
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 
 def merged(cover: np.ndarray, weight: np.ndarray) -> CoverSets:

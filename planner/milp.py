@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, sparray
 
 from gis.errors import QuestionError
-from planner.siting.watch import Watch
+from planner.watch import Watch
 
 Floats = NDArray[np.float64]
 _INTERRUPTS = ("kCallbackMipInterrupt", "kCallbackSimplexInterrupt", "kCallbackIpmInterrupt")
