@@ -1,0 +1,1 @@
+"""Who walks which streets tonight: patrol routes over street segments."""
