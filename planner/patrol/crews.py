@@ -27,7 +27,7 @@ class CrewList:
     """r crews of one night.
 
     id : (r,) "C01", ...; persons : (r,) names; role, mode : (r,) words. home : (r,) code of the grid cell or area.
-    station : (r,) position in the city's points where the shift begins and ends.
+    station : (r,) position in the city's points where the shift begins and ends; x, y : (r,) its metres.
     from_s, until_s, longest_s, break_s, break_from_s : (r,) as ``planner.patrol.problem.Crews``, in seconds since the
     evening's midnight. certificates : (r,) frozensets, of all members together.
     """
@@ -38,6 +38,8 @@ class CrewList:
     mode: Objects
     home: Objects
     station: NDArray[np.int64]
+    x: Floats
+    y: Floats
     from_s: Floats
     until_s: Floats
     longest_s: Floats
@@ -53,8 +55,8 @@ class CrewList:
         return CrewList(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-_SECONDS = ("from_s", "until_s", "longest_s", "break_s", "break_from_s")
-_KINDS: dict[str, type] = {"station": np.int64, **dict.fromkeys(_SECONDS, np.float64)}
+_NUMBERS = ("x", "y", "from_s", "until_s", "longest_s", "break_s", "break_from_s")
+_KINDS: dict[str, type] = {"station": np.int64, **dict.fromkeys(_NUMBERS, np.float64)}
 
 
 def crews_of(
@@ -91,6 +93,8 @@ def crews_of(
     width = max(2, len(str(len(able))))
     table = pd.DataFrame(able, columns=[field.name for field in fields(CrewList)])
     table["id"] = [f"C{i + 1:0{width}d}" for i in range(len(able))]
+    of = table["station"].to_numpy(np.int64)
+    table["x"], table["y"] = at[0][of], at[1][of]
     return CrewList(*(table[name].to_numpy(_KINDS.get(name, object)) for name in table.columns)), notes
 
 

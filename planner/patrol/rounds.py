@@ -1,0 +1,121 @@
+"""A whole night planned: its parts solved side by side, in rounds whose boundaries differ."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.patrol.night import Night
+from planner.patrol.problem import Ints
+from planner.patrol.search import search
+from planner.patrol.territories import Part, crew_parts, station_parts
+from planner.watch import Watch
+
+Numbers = NDArray[np.int64]
+Routes = tuple[Ints, ...]
+
+#: Rounds of parts, and the angle between the cuts of one round and the next.
+ROUNDS, TURN = 4, 0.7
+#: Share of all moves given to the first round; the others share the rest.
+FIRST_SHARE = 0.5
+#: Moves that one core makes in a second, at least: so that a night planned with time to spare depends on no clock.
+MOVES_PER_S = 2500
+#: Later rounds begin from the routes there are and not from scratch, so with little heat.
+LATER_HEAT = 0.1
+#: How many times dearer everything left out is when gaps are filled at the end.
+FILL_TIMES = 1e3
+#: Seconds between two looks at the watch while parts are solved elsewhere.
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """A part to be solved: start, its routes so far (None for none); moves, seed and heat of the search."""
+
+    night: Night
+    start: Routes | None
+    moves: int
+    seed: int
+    heat: float
+
+
+class Team(Protocol):
+    """Where parts are solved: ``cores`` at a time, by ``solve`` with a watch of ``seconds``."""
+
+    cores: int
+
+    def submit(self, job: Job, seconds: float) -> Future[Routes]:
+        """Begin to solve a part, and return its routes to come."""
+
+
+def solve(job: Job, watch: Watch) -> Routes:
+    """Return the routes of a part: searched, then every gap filled that anything left out fits into."""
+    problem = job.night.problem()
+    found = search(problem, watch, seed=job.seed, iterations=job.moves, start=job.start, heat=job.heat)
+    dearer = replace(problem, services=replace(problem.services, left_out=problem.services.left_out * FILL_TIMES))
+    return search(dearer, Watch(), seed=job.seed, iterations=0, start=found.routes).routes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """Routes of a night: services of each crew in order; whether the clock or the user ended the search early."""
+
+    routes: tuple[Numbers, ...]
+    cut_short: bool
+
+
+def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: int) -> Planned:
+    """Plan ``night`` in rounds: parts by stations first, then parts that cross the boundaries of the round before.
+
+    seconds : for the search, on the team's cores. The number of moves follows from these, not from the clock: the same
+    seed gives the same plan unless the watch cuts it short.
+    """
+    routes: list[Numbers] = [np.empty(0, np.int64) for _ in range(len(night.crews))]
+    rng = np.random.default_rng(seed)
+    parts = station_parts(night)
+    rounds = 1 if len(parts) == 1 else ROUNDS
+    for k in range(rounds):
+        if watch.over and k > 0:
+            break
+        if k > 0:
+            parts = crew_parts(night, routes, TURN * k)
+        share = 1.0 if rounds == 1 else FIRST_SHARE if k == 0 else (1.0 - FIRST_SHARE) / (rounds - 1)
+        in_all = max(sum(len(part.services) for part in parts), 1)
+        core_s = [seconds * team.cores * share * len(part.services) / in_all for part in parts]
+        jobs = [
+            Job(
+                night.take(part.services, part.crews), _within(part, routes) if k else None,
+                round(MOVES_PER_S * s), int(rng.integers(2**31)), LATER_HEAT if k else 1.0,
+            )
+            for part, s in zip(parts, core_s, strict=True)
+        ]  # fmt: skip
+        for part, found in zip(parts, _solved(jobs, core_s, watch, team, f"{k + 1}/{rounds}"), strict=True):
+            for crew, route in zip(part.crews, found, strict=True):
+                routes[crew] = part.services[route]
+    return Planned(tuple(routes), watch.over)
+
+
+def _within(part: Part, routes: Sequence[Numbers]) -> Routes:
+    """Return the routes of a part's crews in the part's own numbers."""
+    return tuple(np.searchsorted(part.services, routes[crew]).astype(np.int32) for crew in part.crews)
+
+
+def _solved(jobs: list[Job], core_s: list[float], watch: Watch, team: Team, doing: str) -> list[Routes]:
+    """Return the routes of each part; where time is up, those it began with, or what a first filling gives."""
+    waiting: dict[Future[Routes], int] = {}
+    for done, i in enumerate(sorted(range(len(jobs)), key=lambda i: (-len(jobs[i].night), i))):
+        job = jobs[i]
+        if watch.over:
+            job = replace(job, moves=0)
+        watch.tell(f"{doing} · {done + 1}/{len(jobs)}")
+        waiting[team.submit(job, min(core_s[i], watch.left_s))] = i
+    solved: dict[int, Routes] = {}
+    while waiting:
+        ready, _ = wait(waiting, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+        for future in ready:
+            solved[waiting.pop(future)] = future.result()
+        watch.tell(f"{doing} · {len(solved)}/{len(jobs)}")
+    return [solved[i] for i in range(len(jobs))]
