@@ -10,6 +10,7 @@ from gis.errors import QuestionError
 from gis.modes import travel_by
 from gis.reach import time_matrix
 from gis.search_graph import SearchGraph
+from planner.areas_around import areas_of
 from planner.coverage_access import dwellings_of, places_along
 from planner.coverage_inputs import CoverageInputs, Placed, select, together
 from planner.coverage_reach import graph_of
@@ -17,7 +18,7 @@ from planner.demand import AreaTier, SpreadPeople, spread_totals
 from planner.notes import Note
 from planner.siting.cover_sets import CoverSets, merge_cover_sets
 from planner.siting.question import SitingQuestion
-from planner.siting.sites import Sites, areas_of
+from planner.siting.sites import Sites
 
 UNITS = {"people": "people", "reports": "reports", "streets": "metres"}
 #: Pairs of column and demand beyond which candidates are thinned: about 2.5 GB on the way to a model.

@@ -8,7 +8,6 @@ from layers.records import FUNCTIONS
 from planner.area_statistics import sum_by
 from planner.siting.case import Case
 from planner.siting.methods import Decision
-from planner.siting.sites import areas_of
 from planner.siting.worth import Covered
 
 #: Demand of each area is drawn this many times between so many parts less and more.
