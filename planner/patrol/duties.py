@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gis.network import Positions, StreetNetwork
+from layers.codes import AREA_DIGITS, level_of
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -72,7 +73,7 @@ def duties_of(
     """Return the duties of a city and how many records name a place that is not on its streets.
 
     walkable : (m,) segments a walker may pass. records : the layer patrol-duties; at : where its points are.
-    area_of : for the code of each area named, or of each level, (m,) the code of the area around each segment.
+    area_of : per level, (m,) the code of the area around each segment, "" outside all.
     found : (f,) segments of the discovery reports of the last ``REPORT_DAYS`` days.
 
     A record of a segment outweighs one of an area, and any record the rule for streets without one.
@@ -122,7 +123,8 @@ def _rows(
         else:
             lost += 1
     for code, shared in areas:
-        inside = np.flatnonzero(walkable & (area_of[code] == code)) if code in area_of else np.empty(0, np.int64)
+        level = "grid_cell" if len(code) > AREA_DIGITS else str(level_of(code))
+        inside = np.flatnonzero(walkable & (area_of[level] == code)) if level in area_of else np.empty(0, np.int64)
         lost += not len(inside)
         for s in inside.tolist():
             row = {**shared, "id": f"{shared['id']}-{network.segment_id[s]}", "name": network.name[s]}

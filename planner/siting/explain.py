@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from layers.records import FUNCTIONS
 from planner.area_statistics import sum_by
+from planner.areas_around import areas_of
 from planner.siting.case import Case
 from planner.siting.methods import Decision
 from planner.siting.worth import Covered

@@ -1,0 +1,129 @@
+"""A city's records as one night's or week's patrol needs them, and the night laid out of them."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gis.errors import QuestionError
+from gis.modes import travel_by
+from gis.network import Positions
+from planner.areas_around import areas_of, lie_within
+from planner.coverage_inputs import CoverageInputs
+from planner.notes import Note
+from planner.patrol.calendar import due_nights
+from planner.patrol.crews import CrewList, crews_of, station_positions
+from planner.patrol.duties import REPORT_DAYS, Duties, duties_of
+from planner.patrol.night import SERVICE_KMH, Night, night_of
+from planner.patrol.question import PatrolQuestion
+
+Floats = NDArray[np.float64]
+Objects = NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatrolRecords:
+    """A city and what it says of patrols.
+
+    duties : the layer patrol-duties; duty_at : where its points are. roster : the layer. found_at : days of the
+    discovery reports of ``city.reports``. point_x, point_y : metres of ``city.points``; point_name, point_lon,
+    point_lat : of the same.
+    """
+
+    city: CoverageInputs
+    duties: pd.DataFrame
+    duty_at: Positions
+    roster: pd.DataFrame
+    found_at: pd.Series
+    point_x: Floats
+    point_y: Floats
+    point_lon: Floats
+    point_lat: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calendar:
+    """All duties of a question and the nights they are due.
+
+    cell : (d,) code of the grid cell (community where there are none) around each. x, y : (d,) metres. due : (d, 7).
+    """
+
+    duties: Duties
+    cell: Objects
+    x: Floats
+    y: Floats
+    due: NDArray[np.bool_]
+    notes: tuple[Note, ...]
+
+
+def calendar_of(records: PatrolRecords, question: PatrolQuestion) -> Calendar:
+    """Return the duties within the question's areas and when they are due.
+
+    Raises QuestionError on an unknown area, or where no street is left to patrol.
+    """
+    city, network = records.city, records.city.network
+    half_m = network.length_m / 2
+    middles = Positions(np.arange(network.n_segments, dtype=np.int32), half_m, np.zeros(network.n_segments))
+    around = areas_of(city.pieces, middles)
+    area_of: dict[str, Objects] = {
+        tier.level: np.where(around[tier.level] >= 0, tier.code[around[tier.level]], "") for tier in city.tiers
+    }
+    days = pd.to_datetime(records.found_at)
+    recent = (days <= pd.Timestamp(question.date)) & (
+        days > pd.Timestamp(question.date) - pd.Timedelta(days=REPORT_DAYS)
+    )
+    walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
+    found = city.reports.positions.segment[recent.to_numpy(bool)]
+    duties, lost = duties_of(network, walkable, records.duties, records.duty_at, area_of, found)
+    spots = Positions(duties.segment, np.where(duties.check, duties.offset_m, half_m[duties.segment]), duties.gap_m)
+    duties = duties.take(lie_within(city, spots, question.within)) if question.within else duties
+    if not len(duties):
+        raise QuestionError("没有可巡查的街面", "there is no street to patrol")
+    on = duties.segment
+    x, y = ((at[network.u[on]] + at[network.v[on]]) / 2 for at in (network.x, network.y))
+    finest = next((t.level for t in reversed(city.tiers) if t.level in ("grid_cell", "community")), None)
+    cell = np.full(len(duties), "", object) if finest is None else area_of[finest][on]
+    work_s = np.where(duties.check, duties.dwell_s, network.length_m[on] * 3.6 / SERVICE_KMH["walk"])
+    notes = [] if not lost else [Note("duties-lost", f"{lost} 项巡查要求不在街面上，未计入",
+                                      f"{lost} duties lie on no street and were left out")]  # fmt: skip
+    return Calendar(duties, cell, x, y, due_nights(duties.times_a_week, work_s, x, y), tuple(notes))
+
+
+def crews_on(records: PatrolRecords, date: dt.date, question: PatrolQuestion) -> tuple[CrewList, list[Note]]:
+    """Return the crews of one night. Raises QuestionError where there are none."""
+    network = records.city.network
+    middles = Positions(
+        np.arange(network.n_segments, dtype=np.int32), network.length_m / 2, np.zeros(network.n_segments)
+    )
+    around = areas_of(records.city.pieces, middles)
+    x, y = ((at[network.u] + at[network.v]) / 2 for at in (network.x, network.y))
+    centre: dict[str, tuple[float, float]] = {}
+    for tier in records.city.tiers:
+        of = around[tier.level]
+        inside = of >= 0
+        count = np.bincount(of[inside], minlength=len(tier.code))
+        mean = [np.bincount(of[inside], at[inside], len(tier.code)) / np.maximum(count, 1) for at in (x, y)]
+        centre |= {
+            str(code): (float(mean[0][i]), float(mean[1][i])) for i, code in enumerate(tier.code) if count[i] > 0
+        }
+    crews, notes = crews_of(
+        records.roster, date, question.hours, records.city.points, centre, (records.point_x, records.point_y)
+    )
+    if not len(crews):
+        raise QuestionError(
+            f"{date} 名册上没有可出巡的网格员（lamplight import roster 文件，或 --workers 文件）",
+            f"no grid worker is on duty on {date} (lamplight import roster FILE, or --workers FILE)",
+        )
+    return crews, notes
+
+
+def lay_out(
+    records: PatrolRecords, calendar: Calendar, crews: CrewList, kept: NDArray[np.bool_], usual: Objects
+) -> Night:
+    """Return the night of the ``kept`` duties; usual : (d,) names of who usually walks each, "" for none."""
+    return night_of(
+        records.city.network, calendar.duties.take(kept), crews, station_positions(records.city.points, crews),
+        calendar.cell[kept], (calendar.x[kept], calendar.y[kept]), usual[kept],
+    )  # fmt: skip
