@@ -1,0 +1,195 @@
+"""Tracks brought onto the streets they followed: map matching by a hidden Markov model (Newson & Krumm 2009)."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.crs import to_metric
+from gis.errors import QuestionError
+from gis.modes import EBIKE_KMH, WALK_KMH, travel_by
+from gis.nearby import StreetGrid, street_grid
+from gis.network import Positions, StreetNetwork
+from gis.reach_ways import ways_between
+from gis.search_graph import SearchGraph, search_graph
+from planner.patrol.tracks.matching_kernels import Arcs, Rules, condense, hold_place, likeliest
+from planner.patrol.tracks.path_kernels import without_spikes
+from planner.patrol.tracks.points import Floats, Tracks
+
+#: Segments held possible for one look; more than these within reach of a point are never far nearer.
+MOST_CANDIDATES = 14
+_USUAL_KMH = {"walk": WALK_KMH, "ebike": EBIKE_KMH, "drive": 30.0}
+
+
+@dataclass(frozen=True, slots=True)
+class MatchModel:
+    """How far points lie from the street walked, and how ways are judged.
+
+    noise_m : standard deviation of a point's error, each way. street_m : what is left of it however many points are
+    averaged: streets are drawn along their middle, and errors of one minute are alike. beta_m : mean of the
+    difference between a way and the straight line. gap_s : a longer silence breaks a track in parts.
+    detour_m : a way may be twice the straight line and this much longer. spike_m : moves out and back of less are
+    noise. Raises QuestionError on numbers that are not positive.
+    """
+
+    noise_m: float = 10.0
+    street_m: float = 3.0
+    beta_m: float = 6.0
+    gap_s: float = 180.0
+    detour_m: float = 80.0
+    spike_m: float = 25.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.noise_m, self.street_m, self.beta_m, self.gap_s, self.detour_m, self.spike_m)
+        if not all(np.isfinite(n) and n > 0 for n in numbers):
+            raise QuestionError("轨迹匹配参数须为正数", "the numbers of the matching model must be positive")
+
+    @property
+    def radius_m(self) -> float:
+        """Streets farther from a look than this are not held possible."""
+        return 4.0 * self.noise_m + 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """What n tracks walked, as p pieces of segments in the order walked.
+
+    track (p,), chain (p,) : whose piece, and of which unbroken way (numbered over all tracks); segment (p,);
+    from_m, to_m (p,) metres from the segment's u end, ``from_m > to_m`` walked towards u; begin_s, end_s (p,).
+    look_track, look_s, look_segment, look_offset_m, look_gap_m (l,) : the looks (points averaged over some seconds),
+    their place and their distance from it; segment -1 and NaN where unmatched. look_chain (l,) : -1 where unmatched.
+    look_x, look_y (l,) metres.
+    """
+
+    track: NDArray[np.int64]
+    chain: NDArray[np.int64]
+    segment: NDArray[np.int32]
+    from_m: Floats
+    to_m: Floats
+    begin_s: Floats
+    end_s: Floats
+    look_track: NDArray[np.int64]
+    look_s: Floats
+    look_x: Floats
+    look_y: Floats
+    look_segment: NDArray[np.int32]
+    look_offset_m: Floats
+    look_gap_m: Floats
+    look_chain: NDArray[np.int64]
+
+    @property
+    def metres(self) -> Floats:
+        """Length of each piece (p,)."""
+        return np.abs(self.to_m - self.from_m)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchGround:
+    """A network made ready for one mode: its streets in a grid, and its arcs in metres."""
+
+    network: StreetNetwork
+    mode: str
+    grid: StreetGrid
+    graph: SearchGraph
+    arcs: Arcs
+
+
+def match_ground(network: StreetNetwork, mode: str) -> MatchGround:
+    """Make ``network`` ready for matching tracks of ``mode`` ("walk", "ebike", "drive")."""
+    travel = travel_by(network, mode)
+    open_ = travel.forward | travel.backward
+    graph = search_graph(network, travel, toward=False)
+    # ways are compared by their metres, whatever the pace
+    graph = replace(
+        graph,
+        seconds=network.length_m[graph.arc_segment],
+        seconds_per_m=np.where(open_, 1.0, np.inf),
+        approach_s_per_m=0.0,
+    )
+    arcs = Arcs(
+        graph.indptr, graph.head, graph.seconds, network.u, network.v, network.length_m, travel.forward,
+        travel.backward,
+    )  # fmt: skip
+    return MatchGround(network, mode, street_grid(network, open_), graph, arcs)
+
+
+def match(ground: MatchGround, tracks: Tracks, *, model: MatchModel | None = None) -> Matched:
+    """Find the streets each track followed.
+
+    Points are averaged over windows in which the mode moves two standard deviations of the noise (the paper drops
+    points closer than that; their mean says more), the looks are placed on segments by Viterbi's recursion over their
+    distance from the segment and the difference between the shortest way and the straight line, and the ways between
+    looks are joined, moves out and back within the noise taken out. Times must not go backwards within a track.
+
+    Raises QuestionError where they do. Source: Newson & Krumm 2009, doi:10.1145/1653771.1653818.
+    """
+    model = model or MatchModel()
+    inside = np.ones(len(tracks.lon), bool)
+    inside[tracks.indptr[:-1][np.diff(tracks.indptr) > 0]] = False
+    if (np.diff(tracks.time_s, prepend=0.0) < 0)[inside].any():
+        raise QuestionError("轨迹点的时间须依次向后", "the times of a track must not go backwards")
+
+    x, y = to_metric(tracks.lon, tracks.lat, ground.network.crs)
+    window_s = 2.0 * model.noise_m / (_USUAL_KMH[ground.mode] / 3.6)
+    looks, look_x, look_y, look_s, many, _ = condense(x, y, tracks.time_s, tracks.indptr, window_s, model.gap_s)
+    variance = model.noise_m**2 / many + model.street_m**2
+    rules = Rules(model.radius_m, model.beta_m, model.gap_s, model.detour_m, 2.0 * model.noise_m)
+    segment, offset_m, gap_m, before = likeliest(
+        looks, look_x, look_y, look_s, variance, ground.grid, ground.arcs, rules, MOST_CANDIDATES
+    )
+    hold_place(segment, offset_m, before, rules.still_m, ground.arcs)
+    chain = _chains(segment, before)
+    look_track = np.repeat(np.arange(len(tracks)), np.diff(looks))
+    pieces = _pieces(ground, model, segment, offset_m, look_s, before, chain)
+    return Matched(
+        _tracks_of(pieces[0], chain, look_track), *pieces, look_track, look_s, look_x, look_y, segment, offset_m,
+        gap_m, chain,
+    )  # fmt: skip
+
+
+def _chains(segment: NDArray[np.int32], before: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the unbroken ways (l,), -1 for looks without a place; looks of a way follow one another."""
+    placed = segment >= 0
+    return np.where(placed, np.cumsum(placed & (before < 0)) - 1, -1)
+
+
+def _tracks_of(
+    piece_chain: NDArray[np.int64], chain: NDArray[np.int64], look_track: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    placed = np.flatnonzero(chain >= 0)
+    _, first = np.unique(chain[placed], return_index=True)
+    return look_track[placed[first]][piece_chain]
+
+
+def _pieces(
+    ground: MatchGround,
+    model: MatchModel,
+    segment: NDArray[np.int32],
+    offset_m: Floats,
+    time_s: Floats,
+    before: NDArray[np.int64],
+    chain: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats, Floats, Floats, Floats]:
+    """Return (chain, segment, from_m, to_m, begin_s, end_s) of the ways between looks, joined and tidied."""
+    to = np.flatnonzero(before >= 0)
+    since = before[to]
+    nil = np.zeros(len(to))
+    ways = ways_between(
+        ground.graph,
+        Positions(segment[since], offset_m[since], nil),
+        Positions(segment[to], offset_m[to], nil),
+    )
+    metres = np.abs(ways.to_m - ways.from_m)
+    way = np.repeat(np.arange(len(to)), np.diff(ways.indptr))
+    done = np.cumsum(metres) - np.concatenate([[0.0], np.cumsum(metres)])[ways.indptr[way]]
+    total = np.bincount(way, metres, len(to))[way]
+    took_s = (time_s[to] - time_s[since])[way]
+    end_s = time_s[since][way] + took_s * done / total
+    begin_s = time_s[since][way] + took_s * (done - metres) / total
+    # a way may begin without moving: its time is spent where the next stretch begins
+    of = chain[to][way]
+    rows = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=int(chain.max(initial=-1)) + 1))]).astype(np.int64)
+    rows, on, from_m, to_m, begin_s, end_s = without_spikes(
+        rows, ways.segment, ways.from_m, ways.to_m, begin_s, end_s, model.spike_m
+    )
+    return np.repeat(np.arange(len(rows) - 1), np.diff(rows)), on, from_m, to_m, begin_s, end_s
