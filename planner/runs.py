@@ -19,7 +19,8 @@ from planner.siting.sites import candidate_sites, joined
 from planner.watch import News, Watch
 
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
-ONLY_SITING = frozenset({"candidates", "forbidden-areas"})
+#: Layers that coverage does not read.
+NOT_COVERAGE = frozenset({"candidates", "forbidden-areas", "patrol-duties"})
 STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
 SITING_STEPS = ("streets", "areas", "points", "population", "reports", "siting", "keeping")
 
@@ -154,5 +155,5 @@ def _versions(
     if ("streets", "") not in used:
         raise StoreError("尚未导入街道，无法计算覆盖", "no streets have been imported: there is nothing to measure")
     unread = {"all": set(), "service-points": {"rescue-stations"}, "rescue-stations": {"service-points"}}
-    left_out = unread[question.places] | (set() if question.on else {"roster"}) | (ONLY_SITING - set(also))
+    left_out = unread[question.places] | (set() if question.on else {"roster"}) | (NOT_COVERAGE - set(also))
     return {key: version for key, version in used.items() if key[0] not in left_out}
