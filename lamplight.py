@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from gis.errors import QuestionError, RecordError
-from terminal import DEFAULT_STORE, Interrupt, Minutes, Numbers, OneLineGroup, Progress, Shares, store_options
+from terminal import (
+    DEFAULT_STORE, Interrupt, Minutes, Numbers, OneLineGroup, Progress, Shares, day, list_files, say, store_options,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from layers.imports import ImportReport
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 # test keeps them equal to the modules that own them.
 LAYERS = (
     "streets", "areas", "grid-cells", "service-points", "rescue-stations", "candidates", "forbidden-areas",
-    "population", "reports", "roster",
+    "population", "reports", "roster", "patrol-duties",
 )  # fmt: skip
 LEVELS = ("city", "district", "subdistrict", "community")
 FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
@@ -42,15 +44,6 @@ SIZES = ("town", "city", "metro")
 WALK_KMH = 4.5
 #: New points the demo plans for, within ten minutes on foot.
 DEMO_SITES = 10
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"日期应为 2026-01-31 的写法 / expected a date like 2026-01-31, got {text!r}"
-        ) from None
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -79,12 +72,12 @@ def init(
     store.create()
     settings = {
         "city_name": name, "timezone": timezone, "attribution": attribution,
-        "data_date": str(_day(data_date or None) or ""), "approval_number": approval_number,
+        "data_date": str(day(data_date or None) or ""), "approval_number": approval_number,
     }  # fmt: skip
     for setting, value in settings.items():
         if value:
             store.set_setting(setting, value)
-    _say({"store": store.address, **settings}, as_json, f"已建库 / the store is ready: {store.address}")
+    say({"store": store.address, **settings}, as_json, f"已建库 / the store is ready: {store.address}")
 
 
 @main.command("import", short_help="导入图层 Import a file as a new version of a layer.")
@@ -121,7 +114,7 @@ def import_(
         _place(store)
     if rejects is not None:
         write_rejects(report.rejects, rejects)
-    _say(_report_json(report), as_json, _report_text(report, rejects))
+    say(_report_json(report), as_json, _report_text(report, rejects))
     if not report.versions:
         raise RecordError("没有一行可用，数据未变", "no row was accepted: nothing changed")
 
@@ -177,7 +170,7 @@ def coverage(
     question = CoverageQuestion(
         thresholds_s=minutes, function=function, at=None if at is None else parse_hour_of_week(at), mode=mode,
         walk_kmh=walk_kmh, places=places, planned=planned, spread=spread, snap_limit_m=snap_m,
-        on=_day(on), plan=None if plan is None else store.run(plan).id,
+        on=day(on), plan=None if plan is None else store.run(plan).id,
     )  # fmt: skip
     with Progress(STEPS) as progress:
         run = run_coverage(store, question, versions=_chosen(store, versions), progress=progress)
@@ -284,7 +277,7 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
         db = f"sqlite:///{out / f'linjiang-{size}.sqlite'}"
     store = Store(db)
     _fill_demo(store, size, seed, out / f"linjiang-{size}")
-    always = CoverageQuestion(on=_day(store.setting("data_date")))
+    always = CoverageQuestion(on=day(store.setting("data_date")))
     night = replace(always, at=parse_hour_of_week("Sun 02:00"))
     next_points = SitingQuestion("mclp", CoverageQuestion(thresholds_s=(600,)), count=DEMO_SITES)
     answers = []
@@ -304,14 +297,14 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
         "comparison": change.id,
         "files": [str(path) for _, written in answers for path in written],
     }
-    _say(summary, as_json, coverage_text(day, level="subdistrict"))
+    say(summary, as_json, coverage_text(day, level="subdistrict"))
     if not as_json:
         click.echo("\n周日凌晨两点少覆盖多少 / what is lost on Sunday at 02:00")
         click.echo(comparison_text(change, level="district"))
         click.echo(f"\n接下来 {DEMO_SITES} 个点设在哪里 / where the next {DEMO_SITES} points should stand")
         click.echo(siting_text(sited))
         for _, written in answers:
-            _list_files(written)
+            list_files(written)
         click.echo(f"数据库 / store: {store.address}")
 
 
@@ -369,7 +362,7 @@ def compare(before: str | None, after: str | None, level: str, db: str, as_json:
     run = run_comparison(store, before, after)
     areas = run.tables["areas"]
     rows = json.loads(areas[areas["level"] == level].to_json(orient="records"))
-    _say({"run": run.id, **run.parameters, "areas": rows}, as_json, comparison_text(run, level=level))
+    say({"run": run.id, **run.parameters, "areas": rows}, as_json, comparison_text(run, level=level))
 
 
 @main.command("runs", short_help="历次分析 List the analyses kept, or show one.")
@@ -389,7 +382,7 @@ def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> N
              "software": run.software, "parameters": dict(run.parameters), "inputs": dict(run.inputs)}
             for run in kept
         ]  # fmt: skip
-        _say({"runs": listed}, as_json, run_list(kept))
+        say({"runs": listed}, as_json, run_list(kept))
         return
     _show(store, store.run(run_id), out, None, as_json)
 
@@ -411,7 +404,7 @@ def list_layers(prune: bool, db: str, as_json: bool) -> None:
          "content_sha256": v.content_sha256}
         for v in kept
     ]  # fmt: skip
-    _say({"layers": listed, "removed": [v.id for v in removed]}, as_json, version_list(kept, removed))
+    say({"layers": listed, "removed": [v.id for v in removed]}, as_json, version_list(kept, removed))
 
 
 @main.command(short_help="导出图层 Write a layer to a file.")
@@ -429,7 +422,7 @@ def export(layer: str, file: Path, level: str | None, version_id: int | None, db
         raise QuestionError("导出辖区须用 --level 指明层级", "areas need --level to say which tier")
     table = Store(db).load(layer, level or "", version=version_id)
     write_table(table, file, layer=layer)
-    _say({"file": str(file), "rows": len(table)}, as_json, f"{len(table)} 行 / rows -> {file}")
+    say({"file": str(file), "rows": len(table)}, as_json, f"{len(table)} 行 / rows -> {file}")
 
 
 def _place(store: "Store") -> None:
@@ -495,10 +488,10 @@ def _show(store: "Store", run: "Run", out: Path | None, level: str | None, as_js
     written = [] if out is None else _write(store, run, out, level)
     covers = run.kind == "coverage"
     if as_json:
-        _say(coverage_json(run, level=level) if covers else siting_json(run, level=level), True, "")
+        say(coverage_json(run, level=level) if covers else siting_json(run, level=level), True, "")
     else:
         click.echo(coverage_text(run, level=level) if covers else siting_text(run))
-        _list_files(written)
+        list_files(written)
 
 
 def _chosen(store: "Store", versions: tuple[int, ...]) -> dict[tuple[str, str], int]:
@@ -508,11 +501,6 @@ def _chosen(store: "Store", versions: tuple[int, ...]) -> dict[tuple[str, str], 
     if unknown:
         raise QuestionError(f"没有版本 {unknown[0]}", f"there is no version {unknown[0]} (see: lamplight layers)")
     return {(kept[number].layer, kept[number].part): number for number in versions}
-
-
-def _list_files(paths: Sequence[Path]) -> None:
-    if paths:
-        click.echo("文件 / files: " + " ".join(str(path) for path in paths))
 
 
 def _report_json(report: "ImportReport") -> dict[str, Any]:
@@ -542,10 +530,6 @@ def _report_text(report: "ImportReport", rejects: Path | None) -> str:
     lines += [f"  注意 look: {note.zh} / {note.en}" for note in report.warnings]
     lines += [f"  · {note.zh} / {note.en}" for note in report.notes]
     return "\n".join(lines)
-
-
-def _say(values: dict[str, Any], as_json: bool, text: str) -> None:
-    click.echo(json.dumps(values, ensure_ascii=False, indent=2) if as_json else text)
 
 
 def _pairs(columns: tuple[str, ...]) -> dict[str, str]:

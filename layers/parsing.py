@@ -15,9 +15,10 @@ from layers.hours import OpeningHours
 from layers.records import Field, normalise_word
 
 _FLAG_WORDS = {
-    **dict.fromkeys(("是", "true", "t", "yes", "y", "1", "1.0", "√", "不公开", "保密"), True),
+    **dict.fromkeys(("是", "true", "t", "yes", "y", "1", "1.0", "√", "不公开", "保密", "必巡"), True),
     **dict.fromkeys(("否", "false", "f", "no", "n", "0", "0.0", "×", "公开"), False),
 }
+_LATEST_MIN = 24 * 60
 _WITH_ZONE = re.compile(r"\d{1,2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$")
 #: Spreadsheets count days from here; these numbers span 1954 to 2064.
 _EXCEL_ORIGIN, _EXCEL_DAYS = pd.Timestamp("1899-12-30"), (20_000, 60_000)
@@ -102,6 +103,30 @@ def _code(text: str, field: Field) -> str:
     return code
 
 
+def _words(text: str, _: Field) -> str:
+    parts = (part.strip() for part in re.split(r"[,，、;；|\n]+", text))
+    return ",".join(dict.fromkeys(filter(None, parts)))
+
+
+def _time(text: str, _: Field) -> str:
+    """Read 21:00, 21：00, 21点, 21点半 or a spreadsheet's 21:00:00."""
+    plain = re.sub(r"[点时]", ":", unicodedata.normalize("NFKC", text).replace(" ", "").replace("半", "30"))
+    match = re.fullmatch(r"(\d{1,2}):(\d{2})?(?:分|:00)?", plain)
+    minute = int(match[1]) * 60 + int(match[2] or 0) if match else -1
+    if match is None or not 0 <= minute <= _LATEST_MIN or int(match[2] or 0) > 59:
+        raise RecordError(f"不是时刻：{text}（例：21:00）", f"not a time of day: {text!r} (expected e.g. 21:00)")
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _shift(text: str, field: Field) -> str:
+    """Read 20:00-24:00, 22:00至次日2:00; the end may be of the next day, but not the start itself."""
+    start, _, end = re.sub(r"[至到~～–—－]+", "-", text.replace("次日", "")).partition("-")
+    first, last = _time(start, field), _time(end, field)
+    if first == last or first == "24:00":
+        raise RecordError(f"班次无效：{text}", f"not a shift: {text!r} (expected e.g. 20:00-24:00)")
+    return f"{first}-{last}"
+
+
 _READERS: dict[str, Callable[[str, Field], Any]] = {
     "text": lambda text, _: text,
     "flag": _flag,
@@ -109,8 +134,11 @@ _READERS: dict[str, Callable[[str, Field], Any]] = {
     "choices": _choices,
     "code": _code,
     "hours": lambda text, _: OpeningHours.parse(text).text,
+    "words": _words,
+    "time": _time,
+    "shift": _shift,
 }
-_REASON_OF_KIND = {"code": "bad_code", "hours": "bad_hours"}
+_REASON_OF_KIND = {"code": "bad_code", "hours": "bad_hours", "time": "bad_time", "shift": "bad_shift"}
 
 
 def _numbers(field: Field, column: pd.Series, factor: float) -> Parsed:
@@ -119,6 +147,9 @@ def _numbers(field: Field, column: pd.Series, factor: float) -> Parsed:
         blank = column.isna().to_numpy()
     else:
         texts = column.map(lambda v: unicodedata.normalize("NFKC", text_of(v)).replace(",", "").replace(" ", ""))
+        if field.choices:
+            numbers = field.choices
+            texts = texts.map(lambda text: numbers.get(normalise_word(text), text))
         blank = (texts == "").to_numpy()
         values = pd.to_numeric(texts.where(~blank), errors="coerce").astype("float64")
     wrong = ~blank & ~np.isfinite(values.to_numpy())

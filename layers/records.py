@@ -11,8 +11,12 @@ from types import MappingProxyType
 from gis.errors import RecordError
 from layers.codes import LEVELS
 
-#: Kinds of fields. A "choice" is one word of a vocabulary, "choices" a comma list of them in the vocabulary's order.
-KINDS = ("text", "integer", "number", "date", "datetime", "flag", "choice", "choices", "code", "hours")
+#: Kinds of fields. A "choice" is one word of a vocabulary, "choices" a comma list of them in the vocabulary's order;
+#: "words" are a comma list of any; a "time" is "21:00" of any day, a "shift" "22:00-02:00", both up to 24:00.
+KINDS = (
+    "text", "integer", "number", "date", "datetime", "flag", "choice", "choices", "code", "hours", "words", "time",
+    "shift",
+)  # fmt: skip
 
 FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
 ALL_FUNCTIONS = ",".join(FUNCTIONS)
@@ -54,6 +58,26 @@ _ROLE_WORDS = {
     "assistant": ("协管员", "救助协管员", "社区救助协管员", "社区协管员"),
     "grid_worker": ("网格员", "网格长", "grid worker"),
 }
+_TRAVEL_WORDS = {
+    "walk": ("步行", "徒步", "走路", "on foot"),
+    "ebike": ("电动车", "电动自行车", "电瓶车", "骑行", "e-bike"),
+    "drive": ("车辆", "汽车", "机动车", "驾车", "巡逻车", "car", "vehicle"),
+}
+_DAY_WORDS = {
+    short: (f"周{zh}", f"星期{zh}", f"礼拜{zh}", long, *(("周天", "星期天") if short == "Sun" else ()))
+    for short, zh, long in (
+        ("Mon", "一", "Monday"), ("Tue", "二", "Tuesday"), ("Wed", "三", "Wednesday"), ("Thu", "四", "Thursday"),
+        ("Fri", "五", "Friday"), ("Sat", "六", "Saturday"), ("Sun", "日", "Sunday"),
+    )
+}  # fmt: skip
+_SIDE_WORDS = {"either": ("单侧", "任一侧", "一侧", "one"), "both": ("双侧", "两侧")}
+_TIMES_A_WEEK_WORDS: dict[str, tuple[str, ...]] = {
+    str(n): (f"每周{zh}次", f"每周{n}次", f"一周{zh}次", f"一周{n}次", f"{n}次/周", f"{n} times a week")
+    for n, zh in enumerate("一二三四五六七", 1)
+}
+_TIMES_A_WEEK_WORDS["1"] += ("每周", "weekly", "once a week")
+_TIMES_A_WEEK_WORDS["2"] += ("每周两次", "一周两次", "twice a week")
+_TIMES_A_WEEK_WORDS["7"] += ("每晚", "每夜", "每日", "每天", "nightly", "daily", "every night")
 
 
 def _vocabulary(words: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
@@ -72,9 +96,10 @@ class Field:
     """One column of a layer.
 
     name, zh : its identifier and its Chinese heading; aliases : other headings it goes by.
-    kind : one of KINDS; choices : for "choice" and "choices", every accepted spelling -> word.
+    kind : one of KINDS; choices : for "choice" and "choices", every accepted spelling -> word; for "integer", words
+        that stand for a number -> the number as text.
     required : whether a row without it is rejected; default : what stands where a value is absent.
-    lowest : the least allowed number; digits : how many a "code" may have (12, 15).
+    lowest, highest : the least and greatest allowed number; digits : how many a "code" may have (12, 15).
     """
 
     name: str
@@ -85,12 +110,18 @@ class Field:
     default: object = ""
     choices: Mapping[str, str] | None = None
     lowest: float | None = None
+    highest: float | None = None
     digits: tuple[int, ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
         """The vocabulary of a "choice" or "choices" field, in its own order."""
         return tuple(dict.fromkeys((self.choices or {}).values()))
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether an absent value is kept as none at all, and not as a default."""
+        return not self.required and self.default is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +258,33 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
                   required=True, default=None),
             Field("until_date", "date", "离任日期", ("until", "end", "to", "end_date", "截止日期", "结束日期"),
                   default=None),
+            Field("mode", "choice", "出行方式", ("交通方式", "travel_mode"), default="walk",
+                  choices=_vocabulary(_TRAVEL_WORDS)),
+            Field("shift", "shift", "班次", ("班次时间", "值班时间", "上班时间")),
+            Field("break_min", "number", "休息分钟", ("休息时长", "break"), default=None, lowest=0),
+            Field("max_min", "number", "最长分钟", ("最长工时", "工时上限", "max"), default=None, lowest=1),
+            Field("station", "text", "驻点编号", ("驻点", "所属站点", "station_code")),
+            Field("pair", "text", "搭档组", ("搭档", "小组", "team")),
+            Field("certificates", "words", "资质", ("证书", "持证", "certificate")),
+            Field("days_off", "choices", "休息日", ("轮休", "休息", "off"), choices=_vocabulary(_DAY_WORDS)),
         ), "none"),
+        LayerSchema("patrol-duties", "巡查要求", (
+            Field("duty_id", "text", "要求编号", ("id", "编号")),
+            Field("segment_id", "integer", "路段编号", ("segment", "路段", "edge_id"), default=None),
+            Field("area_code", "code", "区划代码", _AREA_CODE_ALIASES, default=None, digits=(12, 15)),
+            Field("name", "text", "名称", ("mc", "点位名称", "路名")),
+            Field("times_a_week", "integer", "每周次数", ("频次", "巡查频次", "次数", "frequency"), default=7,
+                  choices=_vocabulary(_TIMES_A_WEEK_WORDS), lowest=1, highest=7),
+            Field("priority", "number", "优先级", ("权重", "weight"), default=1.0, lowest=0),
+            Field("must", "flag", "必巡", ("是否必巡", "必须"), default=False),
+            Field("sides", "choice", "单侧双侧", ("侧", "巡查侧", "side"), default="either",
+                  choices=_vocabulary(_SIDE_WORDS)),
+            Field("service_kmh", "number", "巡查速度", ("速度", "speed"), default=None, lowest=0.1),
+            Field("opens", "time", "时段起", ("开始时间", "from")),
+            Field("closes", "time", "时段止", ("结束时间", "until", "to")),
+            Field("dwell_min", "number", "停留分钟", ("停留", "停留时间", "dwell"), default=None, lowest=0),
+            Field("certificate", "text", "所需资质", ("资质", "certificates")),
+        ), "point or none", ("duty_id",), id_prefix="D"),
     )
 })  # fmt: skip
 

@@ -67,7 +67,7 @@ def _column(field: Field, table: pd.DataFrame) -> pd.Series:
             raise RecordError(f"缺少必填列：{field.zh}（{field.name}）", f"required column {field.name!r} is missing")
         return _typed(field, pd.Series([field.default] * len(table), dtype=object))
     column = table[field.name].reset_index(drop=True)
-    if field.default is not None and field.kind != "number":
+    if field.default is not None and not (field.required and field.kind == "number"):
         column = column.astype(object).where(column.notna(), field.default)
     return _typed(field, column)
 
@@ -76,7 +76,7 @@ def _typed(field: Field, column: pd.Series) -> pd.Series:
     if field.kind == "number":
         return pd.to_numeric(column).astype("float64")
     if field.kind == "integer":
-        return column.astype("int64")
+        return column.astype("Int64" if field.may_be_null else "int64")
     if field.kind == "flag":
         return column.astype(bool)
     if field.kind == "datetime":
@@ -118,7 +118,8 @@ def _column_bytes(field: Field, column: pd.Series) -> bytes:
         values = column.to_numpy(np.float64)
         return np.where(np.isnan(values), np.nan, values + 0.0).tobytes()  # one NaN, one zero
     if field.kind in {"integer", "flag"}:
-        return column.to_numpy(np.int64).tobytes()
+        absent = column.isna().to_numpy() if field.may_be_null else np.empty(0, bool)
+        return column.fillna(0).to_numpy(np.int64).tobytes() + absent.tobytes()
     if field.kind == "datetime":
         return column.to_numpy("datetime64[us]").astype(np.int64).tobytes()
     return "\x1f".join("\x00" if value is None else str(value) for value in column.tolist()).encode()
@@ -138,7 +139,7 @@ def driver_rows(
 
 
 def _driver_values(field: Field, column: pd.Series, dialect: str) -> list[Any]:
-    if field.kind == "number":
+    if field.kind in {"integer", "number"}:
         return list(column.astype(object).where(column.notna(), None))
     if dialect == "sqlite":
         if field.kind == "datetime":

@@ -35,8 +35,8 @@ METADATA = MetaData(
 )
 GEOMETRY_KINDS = {"line": "LINESTRING", "polygon": "MULTIPOLYGON", "point": "POINT", "point or none": "POINT"}
 _SQL_TYPES: dict[str, type[TypeEngine[Any]]] = {
-    "text": Text, "choice": Text, "choices": Text, "hours": Text, "code": Text, "integer": BigInteger, "number": Float,
-    "date": Date, "datetime": DateTime, "flag": Boolean,
+    "text": Text, "choice": Text, "choices": Text, "hours": Text, "code": Text, "words": Text, "time": Text,
+    "shift": Text, "integer": BigInteger, "number": Float, "date": Date, "datetime": DateTime, "flag": Boolean,
 }  # fmt: skip
 #: SQLite counts rows only in a column of type INTEGER.
 _BIG_ID = BigInteger().with_variant(Integer, "sqlite")
@@ -95,7 +95,7 @@ DERIVED = Table(
 
 
 def _column(field: Field) -> Column[Any]:
-    return Column(field.name, _SQL_TYPES[field.kind](), nullable=not field.required and field.default is None)
+    return Column(field.name, _SQL_TYPES[field.kind](), nullable=field.may_be_null)
 
 
 def _layer_table(schema: LayerSchema) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import geopandas as gpd
@@ -37,9 +38,17 @@ class Surroundings:
         except (ZoneInfoNotFoundError, ValueError):
             raise RecordError(f"未知时区：{timezone}", f"unknown time zone {timezone!r}") from None
         codes = {code for table in self.areas.values() for code in table["code"]}
-        if ("grid-cells", "") in self.current and layer in {"roster", "population"}:
+        if ("grid-cells", "") in self.current and layer in {"roster", "population", "patrol-duties"}:
             codes |= set(self.store.load("grid-cells")["code"])
-        return Context(local, timezone, self._boundary(layer, part), frozenset(codes), columns)
+        segments = self._ids("streets", "segment_id") if layer == "patrol-duties" else frozenset()
+        points: frozenset[str] = frozenset()
+        if layer == "roster":
+            points = self._ids("service-points", "code") | self._ids("rescue-stations", "code")
+        boundary = self._boundary(layer, part)
+        return Context(local, timezone, boundary, frozenset(codes), segments, points, columns)
+
+    def _ids(self, layer: str, field: str) -> frozenset[Any]:
+        return frozenset(self.store.load(layer, fields=[field])[field]) if (layer, "") in self.current else frozenset()
 
     def _boundary(self, layer: str, part: str) -> BaseGeometry | None:
         """Return the city's boundary, or that of its districts together; a tier is not judged by itself."""

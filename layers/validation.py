@@ -35,7 +35,8 @@ class Context:
     """What validation knows beside the rows.
 
     now : local time of the city, naive; timezone : its name. boundary : of the city, WGS84, None if not imported yet.
-    known_codes : codes of the areas and grid cells imported so far.
+    known_codes : codes of the areas and grid cells imported so far. known_segments : ids of the streets, for duties;
+    known_points : codes of service points and rescue stations, for the roster.
     columns : field -> column of the file, where the user says so.
     """
 
@@ -43,6 +44,8 @@ class Context:
     timezone: str = "Asia/Shanghai"
     boundary: BaseGeometry | None = None
     known_codes: frozenset[str] = frozenset()
+    known_segments: frozenset[int] = frozenset()
+    known_points: frozenset[str] = frozenset()
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -143,7 +146,9 @@ def _field_values(
     if spec.required:
         verdicts.reject(parsed.blank, "missing_value", **names)
     if spec.lowest is not None:
-        verdicts.reject(_below(parsed, spec.lowest), "negative", column, lowest=spec.lowest, **names)
+        verdicts.reject(_numbers(parsed) < spec.lowest, "negative", column, lowest=spec.lowest, **names)
+    if spec.highest is not None:
+        verdicts.reject(_numbers(parsed) > spec.highest, "too_large", column, highest=spec.highest, **names)
     if spec.name == "functions":
         verdicts.nameless_functions = parsed.blank
     return _filled(spec, parsed)
@@ -159,9 +164,8 @@ def _warn_of_functions(verdicts: _Verdicts, warnings: list[LamplightNote]) -> No
         )
 
 
-def _below(parsed: Parsed, lowest: float) -> Mask:
-    values = pd.to_numeric(parsed.values, errors="coerce").to_numpy(np.float64)
-    return np.asarray(np.isfinite(values) & (values < lowest))
+def _numbers(parsed: Parsed) -> NDArray[np.float64]:
+    return pd.to_numeric(parsed.values, errors="coerce").to_numpy(np.float64)
 
 
 def _filled(spec: Field, parsed: Parsed) -> pd.Series:
@@ -181,16 +185,20 @@ def _shapes(
     context: Context,
     warnings: list[LamplightNote],
 ) -> NDArray[np.object_]:
-    """Check geometries; a population row may do without one if it has an area's code."""
+    """Check geometries; a row of population or of duties may do without one if it says otherwise where it is."""
     given = table["geometry"] if "geometry" in table else pd.Series([None] * len(table), dtype=object)
+    if schema.name == "patrol-duties":  # where a segment runs is for the streets to say
+        given = given.reset_index(drop=True).astype(object).where(records["segment_id"].isna(), None)
     checked = check_shapes(schema.geometry, np.asarray(given, object))
     expected_zh, expected = EXPECTED[schema.geometry]
     verdicts.reject(checked.off_globe, "bad_coordinates")
     verdicts.reject(checked.wrong_kind, "wrong_geometry", expected=expected, expected_zh=expected_zh)
     verdicts.reject(checked.invalid, "invalid_geometry")
     shapes = checked.shapes
-    if schema.geometry == "point or none":
+    if schema.name == "population":
         shapes = _place_or_area(records, shapes, verdicts)
+    elif schema.name == "patrol-duties":
+        _segment_place_or_area(records, shapes, verdicts)
     else:
         verdicts.reject(checked.absent, "no_coordinates" if schema.geometry == "point" else "no_geometry")
     if schema.geometry != "line":  # streets beyond the boundary are the way round
@@ -219,6 +227,13 @@ def _place_or_area(records: pd.DataFrame, shapes: NDArray[np.object_], verdicts:
     shapes[coarse] = None
     records["area_code"] = code.where(shapely.is_missing(shapes), None)
     return shapes
+
+
+def _segment_place_or_area(records: pd.DataFrame, shapes: NDArray[np.object_], verdicts: _Verdicts) -> None:
+    """Make each duty one of three: a segment, a check at a place, or an area's streets; the finer statement stands."""
+    placed = records["segment_id"].notna().to_numpy() | ~shapely.is_missing(shapes)
+    verdicts.reject(~placed & records["area_code"].isna().to_numpy(), "no_duty_place")
+    records["area_code"] = records["area_code"].where(~placed, None)
 
 
 def _check_dates(schema: LayerSchema, records: pd.DataFrame, verdicts: _Verdicts, context: Context) -> None:
@@ -254,6 +269,23 @@ def _check_codes(
         _warn_of_parents(records["code"][verdicts.standing], context, warnings)
     elif "area_code" in records:
         _warn_of_areas(records[verdicts.standing], context, warnings)
+    if schema.name == "patrol-duties":
+        named = records["segment_id"][verdicts.standing].dropna()
+        _warn_of_unknown(named[~named.isin(context.known_segments)], "路段", "a street segment", warnings)
+    if schema.name == "roster":
+        named = records["station"][verdicts.standing & (records["station"] != "").to_numpy()]
+        _warn_of_unknown(named[~named.isin(context.known_points)], "驻点", "a station", warnings)
+
+
+def _warn_of_unknown(unknown: pd.Series, zh: str, en: str, warnings: list[LamplightNote]) -> None:
+    if len(unknown):
+        first = text_of(unknown.iloc[0])
+        warnings.append(
+            LamplightNote(
+                f"{len(unknown)} 行的{zh}不在已导入的数据中，如 {first}",
+                f"{len(unknown)} rows name {en} that is not imported, such as {first}",
+            )
+        )
 
 
 def _warn_of_parents(codes: pd.Series, context: Context, warnings: list[LamplightNote]) -> None:
@@ -294,9 +326,9 @@ def _warn_of_areas(records: pd.DataFrame, context: Context, warnings: list[Lampl
 
 
 def _check_duplicates(schema: LayerSchema, records: pd.DataFrame, verdicts: _Verdicts) -> None:
-    """Leave out a row identical to one before it (reports, roster), and a code that stood before; the first stays."""
+    """Leave out a row identical to one before it, where rows need no name, and a code that stood before."""
     standing = verdicts.standing
-    if schema.name in {"reports", "roster"}:
+    if schema.name in {"reports", "roster", "patrol-duties"}:
         comparable = records.copy()
         if "geometry" in comparable:
             comparable["geometry"] = shapely.to_wkb(np.asarray(comparable["geometry"], object))

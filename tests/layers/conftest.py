@@ -135,7 +135,33 @@ TABLES: dict[tuple[str, str], Callable[[], gpd.GeoDataFrame]] = {
             "phone": ["1", ""],
             "from_date": [date(2025, 1, 1), date(2025, 2, 1)],
             "until_date": [None, date(2025, 12, 31)],
+            "mode": ["walk", "ebike"],
+            "shift": ["", "22:00-02:00"],
+            "break_min": [float("nan"), 20.0],
+            "max_min": [float("nan"), 220.0],
+            "station": ["", "A"],
+            "pair": ["", "甲"],
+            "certificates": ["", "急救,手语"],
+            "days_off": ["", "Mon,Tue"],
         }
+    ),
+    ("patrol-duties", ""): lambda: frame(
+        {
+            "duty_id": ["D3", "D1", "D2"],
+            "segment_id": [None, 3, None],
+            "area_code": [None, None, "320102002000"],
+            "name": ["桥洞", "", ""],
+            "times_a_week": [7, 3, 1],
+            "priority": [5.0, 1.0, 0.5],
+            "must": [True, False, False],
+            "sides": ["either", "both", "either"],
+            "service_kmh": [float("nan"), 3.0, float("nan")],
+            "opens": ["21:00", "", ""],
+            "closes": ["24:00", "", "02:00"],
+            "dwell_min": [10.0, float("nan"), float("nan")],
+            "certificate": ["急救", "", ""],
+        },
+        [shapely.Point(WEST, SOUTH), None, None],
     ),
 }
 NOON = datetime(2026, 3, 1, 12, 0)
