@@ -1,9 +1,7 @@
 """The command line: one verb a question; parses, calls, prints."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +10,19 @@ from zoneinfo import ZoneInfo
 import click
 
 from gis.errors import QuestionError, RecordError
+from patrol_verbs import patrol, show_patrol
 from terminal import (
-    DEFAULT_STORE, Interrupt, Minutes, Numbers, OneLineGroup, Progress, Shares, day, list_files, say, store_options,
+    DEFAULT_STORE,
+    Interrupt,
+    Minutes,
+    Numbers,
+    OneLineGroup,
+    Progress,
+    Shares,
+    day,
+    list_files,
+    say,
+    store_options,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -289,15 +298,15 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
             with Progress(STEPS) as progress:
                 run = run_coverage(store, question, progress=progress)
         answers.append((run, _write(store, run, folder, None)))
-    (day, _), (sunday, _), (sited, _) = answers
-    change = run_comparison(store, day.id, sunday.id)
+    (always_run, _), (sunday, _), (sited, _) = answers
+    change = run_comparison(store, always_run.id, sunday.id)
     summary = {
         "store": store.address,
         "runs": [run.id for run, _ in answers],
         "comparison": change.id,
         "files": [str(path) for _, written in answers for path in written],
     }
-    say(summary, as_json, coverage_text(day, level="subdistrict"))
+    say(summary, as_json, coverage_text(always_run, level="subdistrict"))
     if not as_json:
         click.echo("\n周日凌晨两点少覆盖多少 / what is lost on Sunday at 02:00")
         click.echo(comparison_text(change, level="district"))
@@ -480,10 +489,13 @@ def _show(store: "Store", run: "Run", out: Path | None, level: str | None, as_js
     from web.siting_text import siting_text
     from web.text_tables import coverage_text
 
+    if run.kind == "patrol":
+        show_patrol(store, run, out, as_json)
+        return
     if run.kind not in ("coverage", "siting"):
         raise QuestionError(
-            f"分析 {run.id} 不是覆盖分析或选址方案",
-            f"run {run.id} is a {run.kind}, neither coverage nor a plan of sites",
+            f"分析 {run.id} 不是覆盖分析、选址方案或巡查计划",
+            f"run {run.id} is a {run.kind}: neither coverage nor a plan of sites or patrols",
         )
     written = [] if out is None else _write(store, run, out, level)
     covers = run.kind == "coverage"
@@ -544,6 +556,9 @@ def _known_timezone(name: str) -> None:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise click.BadParameter(f"未知时区 / unknown time zone {name!r}", param_hint="--timezone") from None
+
+
+main.add_command(patrol)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """How the command line speaks: refusals on one line, bars that tell the step, words turned into parameters."""
 
+import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from math import isfinite
+from pathlib import Path
 from threading import Event, Thread, current_thread, main_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,7 @@ STEP_WORDS = {
     "roster": "人员名册 roster",
     "candidates": "候选点 candidates",
     "siting": "选址（Ctrl-C 保留当前最好方案） siting (Ctrl-C keeps the best plan so far)",
+    "patrol": "排巡查路线（Ctrl-C 保留当前最好方案） patrol routes (Ctrl-C keeps the best so far)",
     "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
     "keeping": "保存结果 keeping the result",
 }
@@ -65,6 +69,27 @@ def fail(zh: str, en: str, code: int) -> None:
     text = " / ".join(part for part in (zh, en) if part)
     click.echo(f"lamplight: {' '.join(text.split())}", err=True)
     sys.exit(code)
+
+
+def say(values: dict[str, Any], as_json: bool, text: str) -> None:
+    """Print one JSON object for machines, or the text."""
+    click.echo(json.dumps(values, ensure_ascii=False, indent=2) if as_json else text)
+
+
+def list_files(paths: Sequence[Path]) -> None:
+    """Name the files written, if any."""
+    if paths:
+        click.echo("文件 / files: " + " ".join(str(path) for path in paths))
+
+
+def day(text: str | None) -> date | None:
+    """Return a date such as 2026-01-31, None for None. Raises BadParameter on anything else."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"日期应为 2026-01-31 的写法 / expected a date like 2026-01-31, got {text!r}"
+        ) from None
 
 
 class Progress:

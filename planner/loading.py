@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from gis.crs import to_metric
 from gis.errors import QuestionError
 from gis.hilbert import hilbert_key
 from gis.modes import travel_by
@@ -27,6 +28,7 @@ from planner.coverage_inputs import HOURS_A_WEEK, HelpPoints, Placed, select
 from planner.coverage_question import PLANNED_STATES
 from planner.demand import AreaTier
 from planner.notes import Note
+from planner.patrol.records import PatrolRecords
 from planner.siting.question import SitingQuestion
 from planner.siting.sites import Sites
 
@@ -216,6 +218,23 @@ class CityLoader:
         found = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"]).dt.normalize()
         days = (found.max() - found.min()).days + 1.0 if len(found) else DAYS_A_WEEK
         return existing, listed, forbidden, days / DAYS_A_WEEK
+
+    def patrol(self, city: CoverageInputs) -> PatrolRecords:
+        """Return what the records say of patrols, beside the city."""
+        network = city.network
+        usable = np.isfinite(travel_by(network, "walk").seconds_per_m)
+        duties = self._table("patrol-duties")
+        here = duties["geometry"].notna().to_numpy(bool)
+        placed = self._arrays("patrol-duties", network, usable, {})
+        nowhere = Positions(np.full(len(here), -1, np.int32), np.full(len(here), np.nan), np.full(len(here), np.inf))
+        for name in ("segment", "offset_m", "gap_m"):
+            getattr(nowhere, name)[here] = placed[name]
+        both = [self._table(layer) for layer in ("service-points", "rescue-stations")]
+        lon, lat = (np.concatenate(of) for of in zip(*map(_lonlat, both), strict=True))
+        x, y = to_metric(lon, lat, network.crs)
+        found_at = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"])
+        roster = self._table("roster")
+        return PatrolRecords(city, duties, nowhere, roster, found_at, np.asarray(x), np.asarray(y), lon, lat)
 
     def _candidates(self, network: StreetNetwork, question: SitingQuestion) -> Sites:
         table, moment = self._table("candidates"), question.coverage.at

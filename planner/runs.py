@@ -38,7 +38,7 @@ def run_coverage(
     The same question of the same records by the same software is answered by the run already kept. Raises StoreError
     if no streets have been imported or a version does not exist.
     """
-    used = _versions(store, question, versions or {})
+    used = used_versions(store, versions, unread=_unread(question))
     tell = progress or (lambda step: None)
 
     def measure() -> Tables:
@@ -48,7 +48,7 @@ def run_coverage(
         tell("keeping")
         return tables
 
-    return _answer(store, Run("coverage", question.parameters, _inputs(used), software=software()), measure)
+    return _answer(store, Run("coverage", question.parameters, run_inputs(used), software=software()), measure)
 
 
 def run_siting(
@@ -70,11 +70,11 @@ def run_siting(
     from planner.siting.case import case_of
 
     layers = {"candidates"} if question.candidates == "layer" else set()
-    used = _versions(store, question.coverage, {}, also=layers | {"forbidden-areas"})
+    used = used_versions(store, unread=_unread(question.coverage, also=layers | {"forbidden-areas"}))
     if question.candidates == "layer" and ("candidates", "") not in used:
         raise QuestionError("尚未导入候选点", "no candidates have been imported (lamplight import candidates FILE)")
     tell = progress or (lambda step: None)
-    asked = Run("siting", question.parameters, _inputs(used), software=software())
+    asked = Run("siting", question.parameters, run_inputs(used), software=software())
 
     def solve() -> Tables:
         loader = CityLoader(store, used, question.coverage, software(), tell)
@@ -103,7 +103,7 @@ def place_records(store: Store, *, progress: Progress | None = None) -> None:
     Raises StoreError if no streets have been imported.
     """
     question = CoverageQuestion()
-    used = _versions(store, question, {})
+    used = used_versions(store, unread=_unread(question))
     CityLoader(store, used, question, software(), progress or (lambda step: None)).load()
 
 
@@ -135,25 +135,33 @@ def _answer(store: Store, asked: Run, compute: Callable[[], Tables]) -> Run:
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
 
 
-def _inputs(used: Mapping[VersionKey, LayerVersion]) -> dict[str, str]:
+def run_inputs(used: Mapping[VersionKey, LayerVersion]) -> dict[str, str]:
     """Return what a run read: name -> content hash."""
     return {"/".join(filter(None, key)): used[key].content_sha256 for key in sorted(used)}
 
 
-def _versions(
-    store: Store, question: CoverageQuestion, wanted: Mapping[VersionKey, int], *, also: Collection[str] = ()
+def used_versions(
+    store: Store, wanted: Mapping[VersionKey, int] | None = None, *, unread: Collection[str]
 ) -> dict[VersionKey, LayerVersion]:
-    """Return the layer versions the question reads; ``also`` : layers that only some questions read."""
+    """Return the layer versions a question reads: all that are active or ``wanted``, but those of ``unread`` layers.
+
+    wanted : (layer, part) -> version id instead of the active one. Raises StoreError where one does not exist, or no
+    streets have been imported.
+    """
     used = store.current()
     by_id = {v.id: v for v in store.versions()}
-    for key, number in wanted.items():
+    for key, number in (wanted or {}).items():
         version = by_id.get(number)
         if version is None or (version.layer, version.part) != key:
             name = " ".join(filter(None, key))
             raise StoreError(f"图层 {name} 没有版本 {number}", f"layer {name} has no version {number}")
         used[key] = version
     if ("streets", "") not in used:
-        raise StoreError("尚未导入街道，无法计算覆盖", "no streets have been imported: there is nothing to measure")
+        raise StoreError("尚未导入街道，无法计算", "no streets have been imported: there is nothing to measure")
+    return {key: version for key, version in used.items() if key[0] not in unread}
+
+
+def _unread(question: CoverageQuestion, *, also: Collection[str] = ()) -> set[str]:
+    """Return the layers a question of coverage does not read; ``also`` : those read by siting beside."""
     unread = {"all": set(), "service-points": {"rescue-stations"}, "rescue-stations": {"service-points"}}
-    left_out = unread[question.places] | (set() if question.on else {"roster"}) | (NOT_COVERAGE - set(also))
-    return {key: version for key, version in used.items() if key[0] not in left_out}
+    return unread[question.places] | (set() if question.on else {"roster"}) | (NOT_COVERAGE - set(also))

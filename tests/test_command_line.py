@@ -30,12 +30,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_every_step_a_bar_can_show_has_words() -> None:
-    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS}
+    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS, *PATROL_STEPS}
     assert set(terminal.STEP_WORDS) == steps
 
 
 def test_every_option_of_every_verb_is_explained() -> None:
-    for name, verb in lamplight.main.commands.items():
+    verbs = {**lamplight.main.commands, **lamplight.patrol.commands}
+    for name, verb in verbs.items():
         for option in verb.params:
             assert isinstance(option, click.Argument) or option.help, f"{name} {option.name}"
 

@@ -84,7 +84,14 @@ class Night:
         )  # fmt: skip
 
     def problem(self) -> PatrolProblem:
-        """Return the night as a problem: with the time between all its places, meant for a part of a city."""
+        """Return the night as a problem, with the time between all its places: meant for a part of a city."""
+        reach_m = DETOUR * float(np.hypot(np.ptp(self.x), np.ptp(self.y))) + DETOUR_M if len(self) else DETOUR_M
+        return self.with_travel(
+            np.stack([_matrix(graph, at, reach_m) for graph, at in zip(self.graphs, self.places, strict=True)])
+        )
+
+    def with_travel(self, travel_s: NDArray[np.float32]) -> PatrolProblem:
+        """Return the night as a problem whose ways, (k, p, p), are known."""
         crews = self.crews
         services = Services(
             self.begins, self.ends, self.both_ways, self.service_s, np.zeros(len(self)), self.left_out,
@@ -94,9 +101,7 @@ class Night:
             self.mode_of, self.start, self.start, crews.from_s, crews.until_s, crews.longest_s, crews.break_from_s,
             crews.break_s, np.full(len(crews), np.inf), np.arange(len(crews), dtype=np.int32), self.extra_s(),
         )  # fmt: skip
-        reach_m = DETOUR * float(np.hypot(np.ptp(self.x), np.ptp(self.y))) + DETOUR_M if len(self) else DETOUR_M
-        travel = [_matrix(graph, at, reach_m) for graph, at in zip(self.graphs, self.places, strict=True)]
-        return PatrolProblem(services, on_duty, np.stack(travel), UNEVEN)
+        return PatrolProblem(services, on_duty, travel_s, UNEVEN)
 
     def extra_s(self) -> Floats:
         """Return (r, n) what a crew away from home or in another's streets costs; ``inf`` without the certificate."""

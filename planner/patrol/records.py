@@ -28,8 +28,8 @@ class PatrolRecords:
     """A city and what it says of patrols.
 
     duties : the layer patrol-duties; duty_at : where its points are. roster : the layer. found_at : days of the
-    discovery reports of ``city.reports``. point_x, point_y : metres of ``city.points``; point_name, point_lon,
-    point_lat : of the same.
+    discovery reports of ``city.reports``. point_x, point_y, point_lon, point_lat : of ``city.points``, in metres and
+    degrees.
     """
 
     city: CoverageInputs

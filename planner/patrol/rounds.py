@@ -84,7 +84,9 @@ def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: 
             parts = crew_parts(night, routes, TURN * k)
         share = 1.0 if rounds == 1 else FIRST_SHARE if k == 0 else (1.0 - FIRST_SHARE) / (rounds - 1)
         in_all = max(sum(len(part.services) for part in parts), 1)
-        core_s = [seconds * team.cores * share * len(part.services) / in_all for part in parts]
+        core_s = [
+            seconds * (team.cores if len(parts) > 1 else 1) * share * len(part.services) / in_all for part in parts
+        ]
         jobs = [
             Job(
                 night.take(part.services, part.crews), _within(part, routes) if k else None,
@@ -105,6 +107,9 @@ def _within(part: Part, routes: Sequence[Numbers]) -> Routes:
 
 def _solved(jobs: list[Job], core_s: list[float], watch: Watch, team: Team, doing: str) -> list[Routes]:
     """Return the routes of each part; where time is up, those it began with, or what a first filling gives."""
+    if len(jobs) == 1:
+        watch.tell(doing)
+        return [solve(jobs[0], watch.within(core_s[0]))]
     waiting: dict[Future[Routes], int] = {}
     for done, i in enumerate(sorted(range(len(jobs)), key=lambda i: (-len(jobs[i].night), i))):
         job = jobs[i]

@@ -1,0 +1,109 @@
+"""The command line's verbs of patrol: plan a night or a week, plan the rest of a night again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gis.errors import RecordError
+from terminal import Interrupt, OneLineGroup, Progress, day, list_files, say, store_options
+
+if TYPE_CHECKING:
+    from layers.run import Run
+    from layers.store import Store
+
+_OUT = click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for sheets, maps, tables.")
+_SECONDS = click.option(
+    "--seconds", type=float, default=60.0, show_default=True, help="Time limit of the search, for each night."
+)
+_SEED = click.option("--seed", type=int, default=0, show_default=True, help="Of the search's random choices.")
+
+
+@click.group(cls=OneLineGroup, short_help="巡查 Plan who walks which streets.")
+def patrol() -> None:
+    """Plan who walks which streets, tonight or through the week."""
+
+
+def _asked(command: object) -> object:
+    """Add what a night's plan and a week's have in common."""
+    for option in (
+        _OUT, _SEED, _SECONDS,
+        click.option("--loss", type=float, help="Draw one of many plans at random, each at most this share dearer than "
+                     "the best found (0.05), so that nobody learns the schedule."),
+        click.option("--within", multiple=True, metavar="AREA", help="Only in this area (code or name); repeatable."),
+        click.option("--hours", default="20:00-24:00", show_default=True, help="The shift of workers who record none."),
+        click.option("--workers", type=click.Path(path_type=Path), metavar="ROSTER", help="Import this roster first."),
+        click.option("--date", "date", required=True, metavar="DATE", help="The evening it begins: 2026-01-31."),
+    ):  # fmt: skip
+        command = option(command)  # type: ignore[arg-type]
+    return store_options(command)  # type: ignore[arg-type]
+
+
+@patrol.command(short_help="当晚 Plan one night.")
+@_asked
+def plan(
+    date: str, workers: Path | None, hours: str, within: tuple[str, ...], loss: float | None, seconds: float, seed: int,
+    out: Path | None, db: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Plan one night: who walks which streets, in what order, and what stays uncovered and why."""
+    _plan(1, date, workers, hours, within, loss, seconds, seed, out, db, as_json)
+
+
+@patrol.command(short_help="一周 Plan a week of nights.")
+@_asked
+def week(
+    date: str, workers: Path | None, hours: str, within: tuple[str, ...], loss: float | None, seconds: float, seed: int,
+    out: Path | None, db: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Plan seven nights from a date on: every street as often as it asks for, the same worker where possible.
+
+    A week that was interrupted goes on with the night it had come to.
+    """
+    _plan(7, date, workers, hours, within, loss, seconds, seed, out, db, as_json)
+
+
+def _plan(
+    days: int, date: str, workers: Path | None, hours: str, within: tuple[str, ...], loss: float | None,
+    seconds: float, seed: int, out: Path | None, db: str, as_json: bool,
+) -> None:  # fmt: skip
+    from layers.store import Store
+    from planner.patrol.question import PatrolQuestion, parse_hours
+    from planner.patrol.runs import PATROL_STEPS, run_patrol
+
+    store = Store(db)
+    begins = day(date)
+    assert begins is not None  # click requires it
+    question = PatrolQuestion(begins, days, parse_hours(hours), within, loss, seconds, seed)
+    if workers is not None:
+        _import_roster(store, workers, as_json)
+    with Progress(PATROL_STEPS) as progress, Interrupt() as stop:
+        run = run_patrol(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
+    show_patrol(store, run, out, as_json)
+
+
+def _import_roster(store: "Store", file: Path, as_json: bool) -> None:
+    """Import a roster ahead of the question, saying what became of its rows."""
+    from layers.imports import STEPS as IMPORT_STEPS
+    from layers.imports import import_file
+
+    with Progress(IMPORT_STEPS) as progress:
+        report = import_file(store, "roster", file, progress=progress)
+    click.echo(f"roster: {report.given} 行 = {report.accepted} 接受 + {report.rejected} 拒绝 / {report.given} rows = "
+               f"{report.accepted} accepted + {report.rejected} rejected", err=as_json)  # fmt: skip
+    if not report.versions:
+        raise RecordError("名册没有一行可用", "no row of the roster was accepted")
+
+
+def show_patrol(store: "Store", run: "Run", out: Path | None, as_json: bool) -> None:
+    """Print a patrol run and write its files."""
+    from planner.patrol.answer_json import patrol_json
+    from web.patrol_files import WRITERS, write_patrol
+    from web.patrol_text import patrol_text
+
+    written: list[Path] = []
+    if out is not None:
+        with Progress(list(WRITERS), "写出 writing") as progress:
+            written = write_patrol(store, run, out, progress=progress)
+    say(patrol_json(run), True, "") if as_json else click.echo(patrol_text(run))
+    if not as_json:
+        list_files(written)

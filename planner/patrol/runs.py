@@ -1,0 +1,190 @@
+"""Where patrol planning meets the store: load what a night or week needs, plan it, keep the answer as a ``Run``."""
+
+import datetime as dt
+import io
+import os
+import signal
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
+from time import monotonic, process_time
+
+import numpy as np
+import pandas as pd
+
+from layers.run import Run, parquet_bytes, table_from_parquet
+from layers.store import LayerVersion, Store
+from planner.coverage_notes import note_table
+from planner.coverage_question import CoverageQuestion
+from planner.loading import CityLoader, Progress, VersionKey
+from planner.notes import Note
+from planner.patrol.answer import night_tables
+from planner.patrol.question import PatrolQuestion
+from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out
+from planner.patrol.rounds import Job, Routes, plan_night, solve
+from planner.runs import run_inputs, software, used_versions
+from planner.watch import News, Watch
+
+Tables = dict[str, pd.DataFrame]
+PATROL_STEPS = ("streets", "areas", "points", "population", "reports", "patrol", "keeping")
+#: Layers that a patrol does not read.
+UNREAD = frozenset({"population", "candidates", "forbidden-areas"})
+
+
+class Pool:
+    """Processes of this machine that solve parts side by side; none is started before the first part comes."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self.cores = os.cpu_count() or 1
+        self._cancelled = cancelled
+        self._stop: Event | None = None
+        self._executor: ProcessPoolExecutor | None = None
+
+    def submit(self, job: Job, seconds: float) -> Future[Routes]:
+        """Begin to solve a part, and return its routes to come."""
+        if self._executor is None:
+            context = get_context("spawn")
+            self._stop = context.Event()
+            self._executor = ProcessPoolExecutor(self.cores, context, _begin, (self._stop,))
+        return self._executor.submit(_solve, job, seconds)
+
+    def stop_if_cancelled(self) -> None:
+        """Pass the user's wish on to the processes."""
+        if self._stop is not None and self._cancelled():
+            self._stop.set()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+
+_stop: Event | None = None
+
+
+def _begin(stop: Event) -> None:
+    """Make a new process ready: the keyboard speaks to the one that started it."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _solve(job: Job, seconds: float) -> Routes:
+    return solve(job, Watch(monotonic, seconds=seconds, cancelled=lambda: _stop is not None and _stop.is_set()))
+
+
+def run_patrol(
+    store: Store,
+    question: PatrolQuestion,
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    hear: Callable[[News], None] = lambda news: None,
+) -> Run:
+    """Plan the night or week of ``question`` for the city in ``store`` and keep the plan.
+
+    cancelled : asked often; once it says so, the best plan so far is the answer, kept as a cancelled run. hear : told
+    how the search stands. Each finished night of a week is kept at once, so that a week interrupted goes on where it
+    stopped. Raises StoreError if no streets have been imported, QuestionError where nobody is on duty.
+    """
+    used = used_versions(store, unread=UNREAD)
+    asked = Run("patrol", question.parameters, run_inputs(used), software=software())
+    if any(run.id == asked.id for run in store.runs(asked.kind)):
+        return store.run(asked.id)
+    started = process_time()
+    tell = progress or (lambda step: None)
+    records = load_records(store, used, tell)
+    tell("patrol")
+    calendar = calendar_of(records, question)
+    nights: list[Tables] = []
+    notes = [*records.city.notes, *calendar.notes]
+    with Pool(cancelled) as pool:
+        for day in range(question.days):
+            date = question.date + dt.timedelta(days=day)
+            key = f"patrol-night:{asked.id}:{date}"
+            kept = store.derived(key) if question.days > 1 else None
+            if kept is None:
+                tables, told = _plan_date(records, calendar, question, date, nights, pool, cancelled, hear)
+                notes += told
+                if question.days > 1 and not cancelled():
+                    store.keep_derived(key, _packed(tables))
+            else:
+                tables = _unpacked(kept)
+            nights.append(tables)
+            if cancelled():
+                break
+    tell("keeping")
+    if cancelled():
+        asked = replace(asked, parameters={**asked.parameters, "cancelled": True})
+    together = {name: pd.concat([night[name] for night in nights], ignore_index=True) for name in nights[0]}
+    tables = {**together, "notes": note_table(list(dict.fromkeys(notes)))}
+    return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
+
+
+def load_records(store: Store, used: dict[VersionKey, LayerVersion], tell: Progress) -> PatrolRecords:
+    """Return the city in ``store`` as a patrol needs it."""
+    loader = CityLoader(store, used, CoverageQuestion(), software(), tell)
+    return loader.patrol(loader.load())
+
+
+def _plan_date(
+    records: PatrolRecords,
+    calendar: Calendar,
+    question: PatrolQuestion,
+    date: dt.date,
+    before: list[Tables],
+    pool: Pool,
+    cancelled: Callable[[], bool],
+    hear: Callable[[News], None],
+) -> tuple[Tables, list[Note]]:
+    """Plan one night; ``before`` : the tables of the week's nights so far."""
+    crews, notes = crews_on(records, date, question)
+    late = _left_over(calendar, before)
+    night = lay_out(records, calendar, crews, calendar.due[:, date.weekday()] | late, _usual(calendar, before))
+
+    def look(news: News) -> None:
+        pool.stop_if_cancelled()
+        hear(replace(news, doing=f"{date} {news.doing}") if question.days > 1 else news)
+
+    watch = Watch(monotonic, seconds=question.seconds, cancelled=cancelled, hear=look)
+    seed = int(np.random.default_rng([question.seed, date.toordinal()]).integers(2**31))
+    planned = plan_night(night, watch, pool, seconds=question.seconds, seed=seed)
+    ended = "cancelled" if cancelled() else "time" if planned.cut_short else "settled"
+    return night_tables(records, night, planned.routes, date, ended, question.seed), notes
+
+
+def _left_over(calendar: Calendar, before: list[Tables]) -> np.ndarray:
+    """Return (d,) what the night before left uncovered for want of time: it is due again."""
+    if not before:
+        return np.zeros(len(calendar.duties), bool)
+    left = before[-1]["uncovered"]
+    return np.isin(calendar.duties.id.astype(str), left.loc[left["code"] == "no-time", "duty"].to_numpy(str))
+
+
+def _usual(calendar: Calendar, before: list[Tables]) -> np.ndarray:
+    """Return (d,) the names of who walked each duty last in this week, "" for none."""
+    usual: dict[str, str] = {}
+    for night in before:
+        persons = dict(zip(night["crews"]["crew"], night["crews"]["persons"], strict=True))
+        done = night["steps"][night["steps"]["duty"] != ""]
+        usual |= dict(zip(done["duty"], done["crew"].map(persons), strict=True))
+    return np.array([usual.get(str(duty), "") for duty in calendar.duties.id], object)
+
+
+def _packed(tables: Tables) -> bytes:
+    """Return tables as bytes for the store's cache."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, table in tables.items():
+            archive.writestr(name, parquet_bytes(table))
+    return buffer.getvalue()
+
+
+def _unpacked(data: bytes) -> Tables:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: table_from_parquet(archive.read(name)) for name in archive.namelist()}
