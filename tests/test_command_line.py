@@ -24,6 +24,7 @@ from layers.codes import LEVELS
 from layers.demo_city import build
 from layers.demo_city.recipe import load_recipe
 from planner import coverage_question, demand, runs
+from planner.patrol.runs import PATROL_STEPS
 from planner.siting import question
 
 ROOT = Path(__file__).parents[1]
