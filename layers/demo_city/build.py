@@ -13,6 +13,7 @@ from gis.files import write_table
 from layers.codes import LEVELS
 from layers.demo_city.areas import area_layers
 from layers.demo_city.candidates import candidate_layer
+from layers.demo_city.duties import duty_layer, patrol_roster
 from layers.demo_city.extras import island_outline
 from layers.demo_city.ground import WGS84, Ground, ground_of
 from layers.demo_city.people import block_areas_m2, people_by_block, population_layer
@@ -26,7 +27,7 @@ from layers.demo_city.tiers import draw_tiers
 
 #: People at one place of the layer ``population``.
 PEOPLE_PER_PLACE = 350
-STEPS = ("streets", "people", "areas", "services", "reports", "roster", "candidates")
+STEPS = ("streets", "people", "areas", "services", "reports", "roster", "candidates", "duties")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +54,7 @@ class DemoCity:
     population: gpd.GeoDataFrame
     reports: gpd.GeoDataFrame
     roster: pd.DataFrame
+    patrol_duties: gpd.GeoDataFrame
     water: gpd.GeoDataFrame
     tracks: pd.DataFrame
     true_rate: pd.DataFrame
@@ -97,6 +99,11 @@ def build_demo_city(
     candidates = candidate_layer(
         streets, tiers, layers, people, service_points, wet, ground, recipe, begin("candidates")
     )
+    rng = begin("duties")
+    open_points = service_points[service_points["build_state"] == "existing"]
+    points = pd.concat([open_points, rescue_stations])[["code", "geometry"]]
+    roster = patrol_roster(roster, layers.grid_cells, points, found.reports, wanted, recipe, rng)
+    duties = duty_layer(streets, layers, wet, found.reports, ground, recipe, rng)
     return DemoCity(
         size=size,
         seed=seed,
@@ -112,6 +119,7 @@ def build_demo_city(
         population=population,
         reports=found.reports,
         roster=roster,
+        patrol_duties=duties,
         water=water,
         tracks=found.tracks,
         true_rate=found.true_rate,
@@ -151,12 +159,13 @@ def write_demo_city(city: DemoCity, folder: Path | str) -> list[tuple[str, str, 
         path = folder / f"{layer}{'-' + part if part else ''}.parquet"
         write_table(table, path)
         written.append((layer, part, path))
-    roster = folder / "roster.csv"
+    roster, duties = folder / "roster.csv", folder / "patrol-duties.parquet"
     write_table(city.roster, roster)
+    write_table(city.patrol_duties, duties)
     write_table(city.water, folder / "water.parquet")
     write_table(city.tracks, folder / "tracks.parquet")
     write_table(city.true_rate, folder / "true_rate.parquet")
-    return [*written, ("roster", "", roster)]
+    return [*written, ("roster", "", roster), ("patrol-duties", "", duties)]
 
 
 def _streets(size: SizeRecipe, recipe: Recipe, seed: int) -> tuple[Plan, Chains, Ground, Streets]:

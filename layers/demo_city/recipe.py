@@ -48,6 +48,7 @@ class SizeRecipe:
     river_bridges: int
     satellites: int
     interchanges: int
+    patrol_workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Recipe:
     candidates: Mapping[str, Any]
     roster: Mapping[str, Any]
     reports: Mapping[str, Any]
+    patrol: Mapping[str, Any]
 
     def size(self, name: str) -> SizeRecipe:
         """Return the size called ``name``; QuestionError names the sizes there are."""
@@ -119,4 +121,5 @@ def load_recipe(path: Path = RECIPE) -> Recipe:
         candidates=raw.get("candidates", {}),
         roster=raw.get("roster", {}),
         reports=raw.get("reports", {}),
+        patrol=raw.get("patrol", {}),
     )

@@ -51,6 +51,7 @@ def layers_of(city: DemoCity) -> dict[tuple[str, str], pd.DataFrame]:
         ("population", ""): city.population,
         ("reports", ""): city.reports,
         ("roster", ""): city.roster,
+        ("patrol-duties", ""): city.patrol_duties,
     }
 
 
@@ -83,7 +84,13 @@ def test_validation_accepts_every_row(town: DemoCity) -> None:
     tables = layers_of(town)
     codes = {c for (layer, _), t in tables.items() if layer in ("areas", "grid-cells") for c in t["code"]}
     boundary = town.areas["city"].geometry.iloc[0]
-    context = Context(now=datetime(2026, 7, 1), boundary=boundary, known_codes=frozenset(codes))
+    context = Context(
+        now=datetime(2026, 7, 1),
+        boundary=boundary,
+        known_codes=frozenset(codes),
+        known_segments=frozenset(town.streets["segment_id"]),
+        known_points=frozenset([*town.service_points["code"], *town.rescue_stations["code"]]),
+    )
     for (layer, part), table in tables.items():
         if layer == "streets":
             continue
@@ -348,6 +355,66 @@ def test_successors_begin_when_their_predecessor_has_left(town: DemoCity) -> Non
     for _, posts in twice.groupby(["role", "area_code"]):
         first, second = posts.sort_values("from_date").itertuples()
         assert (second.from_date - first.until_date).days == 1
+
+
+# patrols
+
+
+def test_some_grid_workers_patrol_by_night_from_a_station_near_them(town: DemoCity) -> None:
+    roster = town.roster
+    grid = roster["role"] == "grid_worker"
+    night = roster[roster["station"] != ""]
+    assert len(night) == load_recipe().size("town").patrol_workers
+    assert (night["role"] == "grid_worker").all()
+    assert night["until_date"].isna().all()
+    assert set(night["mode"]) == {"walk", "ebike", "drive"}
+    assert set(night["shift"]) == {"20:00-24:00", "18:00-22:00", "22:00-02:00"}
+    assert (roster.loc[grid & (roster["station"] == ""), "shift"] == "08:30-17:30").all()
+    assert (roster.loc[~grid, ["shift", "station", "pair", "days_off"]] == "").all(axis=None)
+    points = pd.concat([town.service_points[town.service_points["build_state"] == "existing"], town.rescue_stations])
+    stands = points.set_index("code").to_crs(METRES).geometry
+    cells = town.grid_cells.set_index("code").to_crs(METRES).geometry.centroid
+    for worker in night[~night["pair"].duplicated() | (night["pair"] == "")].itertuples():
+        away = stands.distance(cells[worker.area_code])
+        partners = night.loc[night["pair"] == worker.pair, "area_code"] if worker.pair else [worker.area_code]
+        assert any(stands.distance(cells[code]).idxmin() == worker.station for code in partners), away.min()
+
+
+def test_those_who_walk_in_pairs_share_all_but_their_certificates(town: DemoCity) -> None:
+    paired = town.roster[town.roster["pair"] != ""]
+    assert len(paired) > 0
+    shared = ["mode", "shift", "break_min", "station", "days_off"]
+    for _, two in paired.groupby("pair"):
+        assert len(two) == 2
+        assert len(two[shared].fillna(-1).drop_duplicates()) == 1
+        assert two["area_code"].str[:9].nunique() == 1
+
+
+def test_duties_are_of_every_kind_and_no_street_has_two(town: DemoCity) -> None:
+    duties = town.patrol_duties
+    streets = town.streets.set_index("segment_id")
+    on_street = duties[duties["segment_id"].notna()]
+    assert on_street["segment_id"].is_unique
+    assert not streets.loc[on_street["segment_id"], "street_class"].isin(MOTORWAY).any()
+    assert len(on_street) < 0.1 * len(streets)
+    bridges = on_street[on_street["name"].str.endswith("桥")]
+    assert set(bridges["segment_id"]) == set(streets.index[streets["name"].str.endswith("桥")])
+    assert bridges["must"].all()
+    assert set(bridges["opens"] + "-" + bridges["closes"]) == {"21:00-24:00"}
+    assert (streets.loc[on_street.loc[on_street["sides"] == "both", "segment_id"], "street_class"] == "primary").all()
+    checks = duties[duties.geometry.notna()]
+    assert checks["dwell_min"].between(5, 10).all()
+    assert len(checks) >= 5
+    areas = duties["area_code"].dropna()
+    assert set(areas) <= set(town.areas["community"]["code"])
+    assert len(on_street) + len(checks) + len(areas) == len(duties)
+
+
+def test_the_certificates_that_duties_ask_for_are_held_by_someone(town: DemoCity) -> None:
+    held = set(",".join(town.roster["certificates"]).split(","))
+    asked = set(town.patrol_duties["certificate"]) - {""}
+    assert asked
+    assert asked <= held
 
 
 # reports

@@ -29,6 +29,7 @@ REPORT = {"report_id": "R1", "found_at": "2025-01-01 08:00", "people": 1, "geome
 PEOPLE = {"people": 10, "area_code": None, "geometry": HERE}
 CELL = {"code": "320102002001001", "geometry": square(0, 0, 0.001)}
 WORKER = {"person": "张三", "role": "督导员", "area_code": "320102002000", "from_date": "2025-01-01"}
+DUTY = {"duty_id": "D1", "times_a_week": 7, "opens": "21:00", "geometry": HERE}
 CASES = {
     "missing_value": ("roster", "", WORKER, {"person": " "}),
     "bad_number": ("service-points", "", {**POINT, "capacity": "3"}, {"capacity": "三"}),
@@ -49,6 +50,10 @@ CASES = {
     "bad_coordinates": ("reports", "", REPORT, {"geometry": shapely.Point(32.04, 118.78)}),
     "outside_city": ("reports", "", REPORT, {"geometry": FAR}),
     "duplicate_code": ("areas", "subdistrict", AREA, {"code": "320102001000"}),
+    "too_large": ("patrol-duties", "", DUTY, {"times_a_week": 8}),
+    "bad_time": ("patrol-duties", "", DUTY, {"opens": "24:01"}),
+    "bad_shift": ("roster", "", {**WORKER, "shift": ""}, {"shift": "20:00"}),
+    "no_duty_place": ("patrol-duties", "", DUTY, {"geometry": None}),
     "duplicate_row": ("reports", "", {**REPORT, "report_id": "R0"}, {"report_id": "R0"}),
 }
 
@@ -74,7 +79,12 @@ def test_every_reason_has_a_case() -> None:
 @pytest.mark.parametrize("reason", CASES)
 def test_a_row_is_left_out_for_its_reason_and_the_others_stay(reason: str) -> None:
     layer, part, good, change = CASES[reason]
-    first = {"areas": {"code": "320102001000"}, "reports": {"report_id": "R0"}, "service-points": {"code": "0"}}
+    first = {
+        "areas": {"code": "320102001000"},
+        "reports": {"report_id": "R0"},
+        "service-points": {"code": "0"},
+        "patrol-duties": {"duty_id": "D0"},
+    }
     table = rows({**good, **first.get(layer, {})}, {**good, **change})
     verdict = check(layer, part, table)
     assert verdict.rejected["code"].tolist() == [reason], verdict.rejected
