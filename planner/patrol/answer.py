@@ -12,12 +12,15 @@ from gis.network import StreetNetwork
 from gis.reach_ways import ways_between
 from planner.coverage_inputs import select
 from planner.patrol.limits import reasons
-from planner.patrol.night import Night
+from planner.patrol.night import Night, away
 from planner.patrol.problem import PatrolProblem
 from planner.patrol.records import PatrolRecords
 from planner.patrol.schedule import Timetable, timetable
 
 Numbers = NDArray[np.int64]
+Tables = dict[str, pd.DataFrame]
+#: Kinds of steps that do a duty.
+SERVED = ("patrol", "check")
 STEP_COLUMNS = (
     "date", "crew", "step", "kind", "begins", "ends", "duty", "segment_id", "name", "side", "metres", "priority",
     "must",
@@ -54,7 +57,7 @@ def own_problem(night: Night, crew: int, route: Numbers) -> PatrolProblem:
     order = np.argsort(np.argsort(route))
     mode = int(own.mode_of[0])
     leaves = [own.start, *own.ends[order]]
-    enters = [*own.begins[order], own.start]
+    enters = [*own.begins[order], own.end]
     pairs = np.array([(a, b) for out, into in zip(leaves, enters, strict=True) for a in out for b in into])
     at = own.places[mode]
     ways = ways_between(own.graphs[mode], select(at, pairs[:, 0]), select(at, pairs[:, 1]))
@@ -64,27 +67,29 @@ def own_problem(night: Night, crew: int, route: Numbers) -> PatrolProblem:
 
 
 def night_tables(
-    records: PatrolRecords, night: Night, routes: Sequence[Numbers], date: dt.date, ended: str, seed: int
-) -> dict[str, pd.DataFrame]:
+    records: PatrolRecords, night: Night, steps: pd.DataFrame, legs: pd.DataFrame, date: dt.date, ended: str, seed: int
+) -> Tables:
     """Return "plan" (one row), "crews", "steps", "legs" and "uncovered" of a night, each with its date.
 
-    Lengths in metres, times of day as local ISO text, durations in seconds, NaN where a figure does not exist.
+    steps, legs : of ``steps_and_legs``. Lengths in metres, times of day as local ISO text, durations in seconds, NaN
+    where a figure does not exist.
     """
-    walks = walks_of(night, routes)
-    steps, legs = _steps_and_legs(records, night, walks, date)
-    crews = _crew_table(records, night, walks, steps, date)
-    uncovered = _uncovered(records.city.network, night, routes, date, ended)
-    plan = _plan_table(night, routes, crews, date, ended, seed)
+    crews = _crew_table(records, night, steps, date)
+    left = _left(night, steps)
+    uncovered = _uncovered(records.city.network, night, left, date, ended)
+    plan = _plan_table(night, left, crews, date, ended, seed)
     return {"plan": plan, "crews": crews, "steps": steps, "legs": legs, "uncovered": uncovered}
 
 
-def _clock(date: dt.date, seconds: float) -> str:
+def clock(date: dt.date, seconds: float) -> str:
+    """Return seconds since the evening's midnight as local ISO text, to the second."""
     return (dt.datetime.combine(date, dt.time()) + dt.timedelta(seconds=round(float(seconds)))).isoformat()
 
 
-def _steps_and_legs(
+def steps_and_legs(
     records: PatrolRecords, night: Night, walks: list[Walk], date: dt.date
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what each crew does, step by step, and the stretches of street each step covers."""
     network = records.city.network
     steps: list[tuple[object, ...]] = []
     legs: list[tuple[object, ...]] = []
@@ -95,7 +100,7 @@ def _steps_and_legs(
             kind, begins_s, ends_s, service, metres, stretches = row
             named = _named(network, night, service, walk, station, kind)
             steps.append(
-                (date.isoformat(), crew, number, kind, _clock(date, begins_s), _clock(date, ends_s), *named[:4],
+                (date.isoformat(), crew, number, kind, clock(date, begins_s), clock(date, ends_s), *named[:4],
                  metres, *named[4:])
             )  # fmt: skip
             legs += [
@@ -116,10 +121,8 @@ def _steps(network: StreetNetwork, night: Night, walk: Walk, station: str) -> li
     direction = times.direction
     begins = night.begins[route, direction]
     ends = night.ends[route, direction]
-    home = night.start[walk.crew]
-    ways = ways_between(
-        graph, select(at, np.r_[home, ends].astype(np.int64)), select(at, np.r_[begins, home].astype(np.int64))
-    )
+    leaves, enters = np.r_[night.start[walk.crew], ends], np.r_[begins, night.end[walk.crew]]
+    ways = ways_between(graph, select(at, leaves.astype(np.int64)), select(at, enters.astype(np.int64)))
     from_s = float(crew.from_s[walk.crew])
     now = from_s
     steps: list[Step] = [("start", now, now, -1, 0.0, [])]
@@ -159,10 +162,9 @@ def _named(
         return "", -1, station if kind in ("start", "end") else "", "", 0.0, False
     service = walk.route[j]
     duties, duty = night.duties, night.duty[service]
-    share = 0.5 if duties.both_sides[duty] else 1.0
     return (
         str(duties.id[duty]), int(network.segment_id[duties.segment[duty]]), str(duties.name[duty]),
-        _side(night, int(service), int(walk.times.direction[j])), float(duties.priority[duty]) * share,
+        _side(night, int(service), int(walk.times.direction[j])), float(night.priority[service]),
         bool(duties.must[duty]),
     )  # fmt: skip
 
@@ -175,87 +177,78 @@ def _side(night: Night, service: int, direction: int) -> str:
     return "right" if along != bool(night.second[service]) else "left"
 
 
-def _crew_table(
-    records: PatrolRecords, night: Night, walks: list[Walk], steps: pd.DataFrame, date: dt.date
-) -> pd.DataFrame:
+def _crew_table(records: PatrolRecords, night: Night, steps: pd.DataFrame, date: dt.date) -> pd.DataFrame:
     """Return one row a crew, those that stay in too."""
     crews, points = night.crews, records.city.points
-    walked = {walk.crew: walk for walk in walks}
-    lasts_s = (pd.to_datetime(steps["ends"]) - pd.to_datetime(steps["begins"])).dt.total_seconds()
-    sums = steps.assign(s=lasts_s).groupby(["crew", "kind"])[["s", "metres"]].sum()
+    begins, ends = pd.to_datetime(steps["begins"]), pd.to_datetime(steps["ends"])
+    timed = steps.assign(s=(ends - begins).dt.total_seconds())
+    cell_of = dict(zip(night.duties.id[night.duty].astype(str), night.cell, strict=True))
+    by_crew = dict(tuple(timed.groupby("crew")))
     rows = []
     for r in range(len(crews)):
-        name, station = str(crews.id[r]), int(crews.station[r])
-
-        def total(what: str, *kinds: str, name: str = name) -> float:
-            return sum(float(sums[what][name, kind]) for kind in kinds if (name, kind) in sums.index)
-
-        route = walked[r].route if r in walked else np.empty(0, np.int64)
-        mode = int(night.mode_of[r])
-        served_s, away = night.service_s[mode, route], night.take(route, np.array([r])).away(str(crews.home[r]))
-        duty = night.duty[route]
-        worth = night.duties.priority[duty] / np.where(night.duties.both_sides[duty], 2.0, 1.0)
+        name, station, home = str(crews.id[r]), int(crews.station[r]), str(crews.home[r])
+        own = by_crew.get(name, timed.iloc[:0])
+        kind = own["kind"].to_numpy(object)
+        served, passed = np.isin(kind, SERVED), kind == "travel"
+        cells = np.array([cell_of.get(duty, "") for duty in own["duty"]], object)
+        seconds, metres = own["s"].to_numpy(np.float64), own["metres"].to_numpy(np.float64)
         rows.append({
             "date": date.isoformat(), "crew": name, "persons": str(crews.persons[r]), "role": str(crews.role[r]),
-            "mode": str(crews.mode[r]), "home": str(crews.home[r]), "station_code": str(points.code[station]),
+            "mode": str(crews.mode[r]), "home": home, "station_code": str(points.code[station]),
             "station_name": str(points.name[station]), "station_lon": float(records.point_lon[station]),
-            "station_lat": float(records.point_lat[station]), "shift_from": _clock(date, crews.from_s[r]),
-            "shift_until": _clock(date, crews.until_s[r]), "services": len(route),
-            "duration_s": float(walked[r].times.returns_s - crews.from_s[r]) if r in walked else 0.0,
-            "service_s": float(served_s.sum()), "travel_s": total("s", "travel"), "wait_s": total("s", "wait"),
-            "break_s": total("s", "break"), "walked_m": total("metres", "travel", "patrol"),
-            "service_m": total("metres", "patrol"), "deadhead_m": total("metres", "travel"),
-            "priority": float(worth.sum()), "away_s": float(served_s[away].sum()),
+            "station_lat": float(records.point_lat[station]), "shift_from": clock(date, crews.from_s[r]),
+            "shift_until": clock(date, crews.until_s[r]), "services": int(served.sum()),
+            "duration_s": float(seconds.sum()), "service_s": float(seconds[served].sum()),
+            "travel_s": float(seconds[passed].sum()), "wait_s": float(seconds[kind == "wait"].sum()),
+            "break_s": float(seconds[kind == "break"].sum()), "walked_m": float(metres.sum()),
+            "service_m": float(metres[served].sum()), "deadhead_m": float(metres[passed].sum()),
+            "priority": float(own["priority"].sum()), "away_s": float(seconds[served & away(cells, home)].sum()),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _uncovered(
-    network: StreetNetwork, night: Night, routes: Sequence[Numbers], date: dt.date, ended: str
-) -> pd.DataFrame:
+def _left(night: Night, steps: pd.DataFrame) -> Numbers:
+    """Return the services that no step does, as numbers of the night."""
+    done = steps.loc[steps["kind"].isin(SERVED), "duty"].value_counts()
+    left = []
+    for i, duty in enumerate(night.duties.id[night.duty].astype(str)):
+        if done.get(duty, 0) <= (1 if night.second[i] else 0):
+            left.append(i)
+    return np.array(left, np.int64)
+
+
+def _uncovered(network: StreetNetwork, night: Night, left: Numbers, date: dt.date, ended: str) -> pd.DataFrame:
     """Return the services in no route, each with the reason."""
-    served = np.zeros(len(night), bool)
-    for route in routes:
-        served[route] = True
-    left = np.flatnonzero(~served)
     said = reasons(night, left, ended)
     duty = night.duty[left]
     on = night.duties.segment[duty]
     return pd.DataFrame({
         "date": date.isoformat(), "duty": night.duties.id[duty].astype(str), "segment_id": network.segment_id[on],
         "name": night.duties.name[duty].astype(str),
-        "metres": np.where(night.duties.check[duty], 0.0, network.length_m[on]),
-        "priority": night.duties.priority[duty] / np.where(night.duties.both_sides[duty], 2.0, 1.0),
+        "metres": np.where(night.duties.check[duty], 0.0, network.length_m[on]), "priority": night.priority[left],
         "must": night.duties.must[duty], "code": [r.code for r in said], "zh": [r.zh for r in said],
         "en": [r.en for r in said],
     })  # fmt: skip
 
 
-def _plan_table(
-    night: Night, routes: Sequence[Numbers], crews: pd.DataFrame, date: dt.date, ended: str, seed: int
-) -> pd.DataFrame:
+def _plan_table(night: Night, left: Numbers, crews: pd.DataFrame, date: dt.date, ended: str, seed: int) -> pd.DataFrame:
     """Return the night's figures in one row."""
-    served = np.zeros(len(night), bool)
-    for route in routes:
-        served[route] = True
-    duties = night.duties
-    must = duties.must[night.duty]
-    worth = duties.priority[night.duty] / np.where(duties.both_sides[night.duty], 2.0, 1.0)
+    must = night.duties.must[night.duty]
     out = crews[crews["services"] > 0]
     duration = out["duration_s"].to_numpy(np.float64)
     walked = float(crews["walked_m"].sum())
-    known = crews["home"] != ""
-    served_s = float(crews.loc[known, "service_s"].sum())
+    at_home = crews[crews["home"] != ""]
+    served_s = float(at_home["service_s"].sum())
+    sums = {name: float(crews[name].sum()) for name in ("service_m", "deadhead_m")}
+    seconds = {name: float(crews[name].sum()) for name in ("service_s", "travel_s", "wait_s", "break_s")}
+    worth = float(night.priority.sum())
     return pd.DataFrame([{
         "date": date.isoformat(), "crews": len(crews), "routes": len(out), "services": len(night),
-        "served": int(served.sum()), "must": int(must.sum()), "must_served": int((must & served).sum()),
-        "priority": float(worth.sum()), "priority_served": float(worth[served].sum()), "walked_m": walked,
-        "service_m": float(crews["service_m"].sum()), "deadhead_m": float(crews["deadhead_m"].sum()),
-        "deadhead_share": float(crews["deadhead_m"].sum()) / walked if walked > 0 else np.nan,
+        "served": len(night) - len(left), "must": int(must.sum()), "must_served": int(must.sum() - must[left].sum()),
+        "priority": worth, "priority_served": worth - float(night.priority[left].sum()), "walked_m": walked, **sums,
+        "deadhead_share": sums["deadhead_m"] / walked if walked > 0 else np.nan,
         "longest_s": float(duration.max(initial=0.0)), "shortest_s": float(duration.min()) if len(out) else 0.0,
-        "mean_s": float(duration.mean()) if len(out) else 0.0, "service_s": float(crews["service_s"].sum()),
-        "travel_s": float(crews["travel_s"].sum()), "wait_s": float(crews["wait_s"].sum()),
-        "break_s": float(crews["break_s"].sum()),
-        "away_share": float(crews.loc[known, "away_s"].sum()) / served_s if served_s > 0 else np.nan,
+        "mean_s": float(duration.mean()) if len(out) else 0.0, **seconds,
+        "away_share": float(at_home["away_s"].sum()) / served_s if served_s > 0 else np.nan,
         "ended": ended, "seed": seed,
     }])  # fmt: skip

@@ -38,7 +38,7 @@ class Night:
     runs against the segment. both_ways, service_s : (k, n). duty : (n,) int64 number in ``duties``; second : (n,) the
     other side of a street walked twice. left_out, opens_s, closes_s : (n,) as ``problem.Services``.
     cell : (n,) code of the grid cell or community around it, "" unknown. usual : (n,) names of the persons who usually
-    walk there, "" for none. x, y : (n,) metres of its middle. start : (r,) places where shifts begin and end.
+    walk there, "" for none. x, y : (n,) metres of its middle. start, end : (r,) places where shifts begin and end.
     """
 
     duties: Duties
@@ -61,6 +61,7 @@ class Night:
     x: Floats
     y: Floats
     start: Ints
+    end: Ints
 
     def __len__(self) -> int:
         return len(self.duty)
@@ -72,14 +73,15 @@ class Night:
 
     def take(self, services: NDArray[np.int64], crews: NDArray[np.int64]) -> "Night":
         """Return the night of these services and crews alone, with the places they need."""
-        parts = [self.begins[services].ravel(), self.ends[services].ravel(), self.start[crews]]
+        parts = [self.begins[services].ravel(), self.ends[services].ravel(), self.start[crews], self.end[crews]]
         kept, place = np.unique(np.concatenate(parts), return_inverse=True)
         n = 2 * len(services)
         columns = {name: getattr(self, name)[services] for name in _BY_SERVICE}
         return replace(
             self, **columns, crews=self.crews.take(crews), places=tuple(select(at, kept) for at in self.places),
             begins=place[:n].reshape(-1, 2).astype(np.int32), ends=place[n : 2 * n].reshape(-1, 2).astype(np.int32),
-            start=place[2 * n :].astype(np.int32), both_ways=self.both_ways[:, services],
+            start=place[2 * n : 2 * n + len(crews)].astype(np.int32), end=place[2 * n + len(crews) :].astype(np.int32),
+            both_ways=self.both_ways[:, services],
             service_s=self.service_s[:, services],
         )  # fmt: skip
 
@@ -98,7 +100,7 @@ class Night:
             self.opens_s, self.closes_s,
         )  # fmt: skip
         on_duty = Crews(
-            self.mode_of, self.start, self.start, crews.from_s, crews.until_s, crews.longest_s, crews.break_from_s,
+            self.mode_of, self.start, self.end, crews.from_s, crews.until_s, crews.longest_s, crews.break_from_s,
             crews.break_s, np.full(len(crews), np.inf), np.arange(len(crews), dtype=np.int32), self.extra_s(),
         )  # fmt: skip
         return PatrolProblem(services, on_duty, travel_s, UNEVEN)
@@ -112,18 +114,24 @@ class Night:
         for r, (home, persons, held) in enumerate(
             zip(self.crews.home, self.crews.persons, self.crews.certificates, strict=True)
         ):
-            away = self.away(home)
+            outside = away(self.cell, home)
             unusual = (self.usual != "") & (self.usual != persons)
-            extra[r] = done_s * (AWAY_SHARE * away + UNUSUAL_SHARE * unusual)
+            extra[r] = done_s * (AWAY_SHARE * outside + UNUSUAL_SHARE * unusual)
             extra[r, [bool(c) and c not in held for c in needed]] = np.inf
         return extra
 
-    def away(self, home: str) -> Flags:
-        """Return (n,) which services lie outside ``home``; none where either is unknown."""
-        if not home:
-            return np.zeros(len(self), bool)
-        own = home if len(home) > AREA_DIGITS else home[: PREFIX_DIGITS[level_of(home)]]
-        return np.array([cell != "" and not (cell.startswith(own) or own.startswith(cell)) for cell in self.cell], bool)
+    @property
+    def priority(self) -> Floats:
+        """(n,) the worth of each service: a duty's, shared by both sides of a street walked twice."""
+        return self.duties.priority[self.duty] / np.where(self.duties.both_sides[self.duty], 2.0, 1.0)
+
+
+def away(cell: NDArray[np.object_], home: str) -> Flags:
+    """Return which of the areas ``cell`` lie outside the area ``home``; none where either is unknown ("")."""
+    if not home:
+        return np.zeros(len(cell), bool)
+    own = home if len(home) > AREA_DIGITS else home[: PREFIX_DIGITS[level_of(home)]]
+    return np.array([c != "" and not (c.startswith(own) or own.startswith(c)) for c in cell], bool)
 
 
 _BY_SERVICE = ("reversed", "duty", "second", "left_out", "opens_s", "closes_s", "cell", "usual", "x", "y")
@@ -167,7 +175,7 @@ def night_of(
     back = np.where(check, spot[duty], np.where(against, network.u[on], network.v[on]))
     begins, ends = np.column_stack([out, back]).astype(np.int32), np.column_stack([back, out]).astype(np.int32)
     spots = Positions(*(getattr(duties, name)[duties.check] for name in ("segment", "offset_m", "gap_m")))
-    first = n_nodes + len(spots)
+    home = np.arange(len(crews), dtype=np.int32) + np.int32(n_nodes + len(spots))
     opens_s, closes_s = duties.opens_s[duty], duties.closes_s[duty]
     tomorrow = closes_s <= crews.from_s.min(initial=np.inf)
     night = Night(
@@ -177,7 +185,7 @@ def night_of(
         np.stack([_service_s(network, t, m, duties, duty) for t, m in zip(travels, modes, strict=True)]),
         duty, second, np.ones(len(duty)), np.where(tomorrow, opens_s + 86_400.0, opens_s),
         np.where(tomorrow, closes_s + 86_400.0, closes_s), cell[duty], usual[duty], middle[0][duty], middle[1][duty],
-        np.arange(first, first + len(crews), dtype=np.int32),
+        home, home,
     )  # fmt: skip
     return replace(night, left_out=_left_out(night))
 
@@ -218,7 +226,7 @@ def _left_out(night: Night) -> Floats:
     are weighed against each other.
     """
     done_s = np.min(night.service_s, axis=0, initial=np.inf)
-    priority = night.duties.priority[night.duty] / np.where(night.duties.both_sides[night.duty], 2.0, 1.0)
+    priority = night.priority
     can = np.isfinite(done_s)
     if not can.any():
         return np.full(len(night), MUST_S)

@@ -21,14 +21,13 @@ from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.notes import Note
-from planner.patrol.answer import night_tables
+from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
 from planner.patrol.question import PatrolQuestion
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out
 from planner.patrol.rounds import Job, Routes, plan_night, solve
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
 
-Tables = dict[str, pd.DataFrame]
 PATROL_STEPS = ("streets", "areas", "points", "population", "reports", "patrol", "keeping")
 #: Layers that a patrol does not read.
 UNREAD = frozenset({"population", "candidates", "forbidden-areas"})
@@ -155,7 +154,8 @@ def _plan_date(
     seed = int(np.random.default_rng([question.seed, date.toordinal()]).integers(2**31))
     planned = plan_night(night, watch, pool, seconds=question.seconds, seed=seed)
     ended = "cancelled" if cancelled() else "time" if planned.cut_short else "settled"
-    return night_tables(records, night, planned.routes, date, ended, question.seed), notes
+    steps, legs = steps_and_legs(records, night, walks_of(night, planned.routes), date)
+    return night_tables(records, night, steps, legs, date, ended, question.seed), notes
 
 
 def _left_over(calendar: Calendar, before: list[Tables]) -> np.ndarray:
