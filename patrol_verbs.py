@@ -1,5 +1,6 @@
 """The command line's verbs of patrol: plan a night or a week, plan the rest of a night again."""
 
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from layers.run import Run
     from layers.store import Store
 
+#: A time of day before noon is of the morning after the plan's evening.
+_NOON = 12
 _OUT = click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for sheets, maps, tables.")
 _SECONDS = click.option(
     "--seconds", type=float, default=60.0, show_default=True, help="Time limit of the search, for each night."
@@ -79,6 +82,55 @@ def _plan(
     with Progress(PATROL_STEPS) as progress, Interrupt() as stop:
         run = run_patrol(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
     show_patrol(store, run, out, as_json)
+
+
+@patrol.command(short_help="改派 Plan the rest of a night again.")
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "--now", required=True, metavar="TIME", help="The hour it is: 22:10, or 2026-01-31T22:10 in a week's plan."
+)
+@click.option("--ill", multiple=True, metavar="CREW", help="A crew that stops now (C03); may be repeated.")
+@click.option("--report", "reports", multiple=True, metavar="LON,LAT", help="A report that came in; may be repeated.")
+@_SEED
+@_OUT
+@store_options
+def replan(
+    run_id: str, now: str, ill: tuple[str, ...], reports: tuple[str, ...], seed: int, out: Path | None, db: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Plan the rest of the night of plan RUN again: what was walked stays, and so do crews far from what changed."""
+    from layers.store import Store
+    from planner.patrol.runs import PATROL_STEPS, run_replan
+
+    store = Store(db)
+    run = store.run(run_id)
+    at = _moment(now, str(run.parameters.get("date", "")))
+    with Progress(PATROL_STEPS) as progress, Interrupt() as stop:
+        again = run_replan(
+            store, run, at, ill=ill, reports=[_place(text) for text in reports], seed=seed, progress=progress,
+            cancelled=stop.is_set, hear=progress.hear,
+        )  # fmt: skip
+    show_patrol(store, again, out, as_json)
+
+
+def _moment(text: str, date: str) -> datetime:
+    """Return a local time; one without a day is of the plan's evening, or of the morning after it."""
+    try:
+        if "T" in text or " " in text.strip():
+            return datetime.fromisoformat(text.strip())
+        clock = time.fromisoformat(text.strip())
+        evening = datetime.combine(datetime.fromisoformat(date), clock)
+        return evening if clock.hour >= _NOON else evening + timedelta(days=1)
+    except ValueError:
+        raise click.BadParameter(f"时间应如 22:10 / expected a time such as 22:10, got {text!r}") from None
+
+
+def _place(text: str) -> tuple[float, float]:
+    try:
+        lon, lat = (float(part) for part in text.replace("，", ",").split(","))
+    except ValueError:
+        raise click.BadParameter(f"位置应写作 经度,纬度 / expected LON,LAT, got {text!r}") from None
+    return lon, lat
 
 
 def _import_roster(store: "Store", file: Path, as_json: bool) -> None:

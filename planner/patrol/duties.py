@@ -25,6 +25,8 @@ WORTH_PER_100_M, MOST_REPORTS = 1.0, 9.0
 LEAST_M = 20.0
 REPORT_DAYS = 365
 USUAL_DWELL_S = 300.0
+#: How long a report that comes in is looked into, how much that is worth, and how its duty is named.
+REPORT_DWELL_S, REPORT_WORTH, REPORT_ID = 600.0, 10.0, "report "
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,3 +173,14 @@ def _by_rule(network: StreetNetwork, on: NDArray[np.int64], reports: Floats) -> 
         "times_a_week": times, "opens_s": -np.inf, "closes_s": np.inf, "service_kmh": np.nan, "dwell_s": 0.0,
         "certificate": "",
     })  # fmt: skip
+
+
+def report_duties(at: Positions, when_s: float) -> Duties:
+    """Return a check that must be made at each place of a report, from ``when_s`` on."""
+    n = len(at)
+    text = np.array([f"{REPORT_ID}{i + 1}" for i in range(n)], object)
+    return Duties(
+        text, np.full(n, "新报告 new report", object), at.segment, at.offset_m, at.gap_m, np.ones(n, bool),
+        np.zeros(n, bool), np.full(n, REPORT_WORTH), np.ones(n, bool), np.full(n, 7), np.full(n, when_s),
+        np.full(n, np.inf), np.full(n, np.nan), np.full(n, REPORT_DWELL_S), np.full(n, "", object),
+    )  # fmt: skip

@@ -1,7 +1,8 @@
 """A city's records as one night's or week's patrol needs them, and the night laid out of them."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -10,17 +11,20 @@ from numpy.typing import NDArray
 from gis.errors import QuestionError
 from gis.modes import travel_by
 from gis.network import Positions
+from gis.snapping import snap
 from planner.areas_around import areas_of, lie_within
 from planner.coverage_inputs import CoverageInputs
 from planner.notes import Note
 from planner.patrol.calendar import due_nights
 from planner.patrol.crews import CrewList, crews_of, station_positions
-from planner.patrol.duties import REPORT_DAYS, Duties, duties_of
+from planner.patrol.duties import REPORT_DAYS, Duties, duties_of, report_duties
 from planner.patrol.night import SERVICE_KMH, Night, night_of
 from planner.patrol.question import PatrolQuestion
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
+#: A report this far from any street cannot be walked to.
+REPORT_SNAP_M = 200.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,4 +130,29 @@ def lay_out(
     return night_of(
         records.city.network, calendar.duties.take(kept), crews, station_positions(records.city.points, crews),
         calendar.cell[kept], (calendar.x[kept], calendar.y[kept]), usual[kept],
+    )  # fmt: skip
+
+
+def with_reports(
+    calendar: Calendar, records: PatrolRecords, reports: Sequence[tuple[float, float]], when_s: float
+) -> Calendar:
+    """Return the calendar with a check at every report (lon, lat) that came in, to be made from ``when_s`` on.
+
+    Raises QuestionError on a report that lies on no street.
+    """
+    if not reports:
+        return calendar
+    network = records.city.network
+    walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
+    at = snap(network, *np.array(reports, np.float64).T, limit_m=REPORT_SNAP_M, usable=walkable)
+    if (at.segment < 0).any():
+        lon, lat = reports[int(np.argmax(at.segment < 0))]
+        raise QuestionError(f"报告位置 {lon},{lat} 附近没有街面", f"the report at {lon},{lat} lies on no street")
+    new = report_duties(at, when_s)
+    duties = Duties(*(np.concatenate([getattr(calendar.duties, f.name), getattr(new, f.name)]) for f in fields(Duties)))
+    u, v = network.u[at.segment], network.v[at.segment]
+    x, y = ((of[u] + of[v]) / 2 for of in (network.x, network.y))
+    return replace(
+        calendar, duties=duties, cell=np.r_[calendar.cell, np.full(len(new), "", object)], x=np.r_[calendar.x, x],
+        y=np.r_[calendar.y, y], due=np.r_[calendar.due, np.ones((len(new), 7), bool)],
     )  # fmt: skip

@@ -5,7 +5,7 @@ import io
 import os
 import signal
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -15,6 +15,7 @@ from time import monotonic, process_time
 import numpy as np
 import pandas as pd
 
+from gis.errors import QuestionError
 from layers.run import Run, parquet_bytes, table_from_parquet
 from layers.store import LayerVersion, Store
 from planner.coverage_notes import note_table
@@ -22,8 +23,9 @@ from planner.coverage_question import CoverageQuestion
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.notes import Note
 from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
-from planner.patrol.question import PatrolQuestion
-from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out
+from planner.patrol.question import PatrolQuestion, parse_hours
+from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
+from planner.patrol.replan import plan_again
 from planner.patrol.rounds import Job, Routes, plan_night, solve
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
@@ -123,6 +125,82 @@ def run_patrol(
     together = {name: pd.concat([night[name] for night in nights], ignore_index=True) for name in nights[0]}
     tables = {**together, "notes": note_table(list(dict.fromkeys(notes)))}
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
+
+
+def run_replan(
+    store: Store,
+    run: Run,
+    now: dt.datetime,
+    *,
+    ill: Sequence[str] = (),
+    reports: Sequence[tuple[float, float]] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    hear: Callable[[News], None] = lambda news: None,
+) -> Run:
+    """Plan the rest of a night of ``run`` again from ``now`` on, and keep the new plan as a run of its own.
+
+    now : local time. ill : crews that stop at once. reports : (lon, lat) of reports that came in, each to be looked
+    into. What was walked or begun by then stays, and so do all crews far from what changed. Raises QuestionError where
+    the run holds no plan for that time, or the records it was made of were removed.
+    """
+    date = _night_at(run, now)
+    asked = PatrolQuestion(
+        dt.date.fromisoformat(str(run.parameters["date"])), 1, parse_hours(str(run.parameters["hours"])),
+        tuple(run.parameters["within"]), seed=seed,
+    )  # fmt: skip
+    parameters = {"replans": run.id, "now": now.isoformat(), "ill": list(ill), "reports": [list(r) for r in reports],
+                  **asked.parameters, "date": date.isoformat()}  # fmt: skip
+    new = Run("patrol", parameters, run.inputs, software=software())
+    if any(kept.id == new.id for kept in store.runs(new.kind)):
+        return store.run(new.id)
+    started = process_time()
+    tell = progress or (lambda step: None)
+    records = load_records(store, _versions_of(store, run), tell)
+    tell("patrol")
+    tables = {name: t[t["date"] == date.isoformat()] for name, t in run.tables.items() if "date" in t}
+    now_s = (now - dt.datetime.combine(date, dt.time())).total_seconds()
+    calendar = calendar_of(records, asked)
+    crews, _ = crews_on(records, date, asked)
+    planned = pd.concat([tables["steps"]["duty"], tables["uncovered"]["duty"]])
+    kept = np.isin(calendar.duties.id.astype(str), planned.to_numpy(str))
+    calendar = with_reports(calendar, records, reports, now_s)
+    due = np.r_[kept, np.ones(len(reports), bool)]
+    night = lay_out(records, calendar, crews, due, np.full(len(due), "", object))
+    watch = Watch(monotonic, cancelled=cancelled, hear=hear)
+    again = plan_again(records, night, tables, date, now_s, ill, watch, seed)
+    tell("keeping")
+    return store.save_run(
+        replace(new, tables={**again, "notes": run.tables["notes"]}, seconds=process_time() - started)
+    )
+
+
+def _night_at(run: Run, now: dt.datetime) -> dt.date:
+    """Return the night of ``run`` whose shifts hold the time ``now``."""
+    if run.kind != "patrol":
+        raise QuestionError(f"分析 {run.id} 不是巡查计划", f"run {run.id} is a {run.kind}, not a plan of patrols")
+    crews = run.tables["crews"]
+    at = now.isoformat()
+    held = crews[(crews["shift_from"] <= at) & (at < crews["shift_until"])]
+    if not len(held):
+        raise QuestionError(f"计划 {run.id} 在 {at} 没有班次", f"plan {run.id} has no shift at {at}")
+    return dt.date.fromisoformat(str(held["date"].iloc[0]))
+
+
+def _versions_of(store: Store, run: Run) -> dict[VersionKey, LayerVersion]:
+    """Return the layer versions ``run`` was made of, newer ones aside."""
+    by_content = {("/".join(filter(None, (v.layer, v.part))), v.content_sha256): v for v in store.versions()}
+    used = {}
+    for name, sha in run.inputs.items():
+        version = by_content.get((name, sha))
+        if version is None:
+            raise QuestionError(
+                f"计划 {run.id} 所用的图层 {name} 已被清除，请重新排班",
+                f"layer {name} that plan {run.id} was made of was removed: plan again",
+            )
+        used[version.layer, version.part] = version
+    return used
 
 
 def load_records(store: Store, used: dict[VersionKey, LayerVersion], tell: Progress) -> PatrolRecords:

@@ -50,7 +50,7 @@ def station_parts(night: Night) -> list[Part]:
             waiting += [group[order[len(group) // 2 :]], group[order[: len(group) // 2]]]
         else:
             parts.append(Part(services, np.flatnonzero(np.isin(of_crew, group))))
-    return [_worthwhile(night, part) for part in parts if len(part.crews)]
+    return [worthwhile(night, part) for part in parts if len(part.crews)]
 
 
 def _even_owners(night: Night, first: Numbers, of_crew: Numbers) -> Numbers:
@@ -117,11 +117,11 @@ def crew_parts(night: Night, routes: list[Numbers], angle: float) -> list[Part]:
             waiting += [(np.sort(order[half:]), absent[~low]), (np.sort(order[:half]), absent[low])]
             continue
         kept = np.concatenate([absent, *(routes[c] for c in group)]).astype(np.int64)
-        parts.append(_worthwhile(night, Part(np.sort(kept), group), routed))
+        parts.append(worthwhile(night, Part(np.sort(kept), group), routed))
     return parts
 
 
-def _worthwhile(night: Night, part: Part, routed: NDArray[np.bool_] | None = None) -> Part:
+def worthwhile(night: Night, part: Part, routed: NDArray[np.bool_] | None = None) -> Part:
     """Leave out services far beyond what the part's crews could ever do, those of least worth for their time."""
     services = part.services
     work_s = np.min(night.service_s[:, services], axis=0, initial=np.inf)
