@@ -33,13 +33,17 @@ _LOOK_S = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """A part to be solved: start, its routes so far (None for none); moves, seed and heat of the search."""
+    """A part to be solved: start, its routes so far (None for none); moves, seed and heat of the search.
+
+    loss : share by which a plan drawn at random may cost more crew time than ``start``; None to look for the best.
+    """
 
     night: Night
     start: Routes | None
     moves: int
     seed: int
     heat: float
+    loss: float | None = None
 
 
 class Team(Protocol):
@@ -54,6 +58,15 @@ class Team(Protocol):
 def solve(job: Job, watch: Watch) -> Routes:
     """Return the routes of a part: searched, then every gap filled that anything left out fits into."""
     problem = job.night.problem()
+    if job.loss is not None:
+        began = search(problem, watch, seed=job.seed, iterations=0, start=job.start)
+        absent = np.ones(len(job.night), bool)
+        absent[np.concatenate(began.routes)] = False
+        time_s = began.cost - float(problem.services.left_out[absent].sum())
+        return search(
+            problem, watch, seed=job.seed, iterations=job.moves, start=began.routes,
+            ceiling=began.cost + job.loss * time_s,
+        ).routes  # fmt: skip
     found = search(problem, watch, seed=job.seed, iterations=job.moves, start=job.start, heat=job.heat)
     dearer = replace(problem, services=replace(problem.services, left_out=problem.services.left_out * FILL_TIMES))
     return search(dearer, Watch(), seed=job.seed, iterations=0, start=found.routes).routes
@@ -89,23 +102,23 @@ def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: 
         ]
         jobs = [
             Job(
-                night.take(part.services, part.crews), _within(part, routes) if k else None,
+                night.take(part.services, part.crews), within(part, routes) if k else None,
                 round(MOVES_PER_S * s), int(rng.integers(2**31)), LATER_HEAT if k else 1.0,
             )
             for part, s in zip(parts, core_s, strict=True)
         ]  # fmt: skip
-        for part, found in zip(parts, _solved(jobs, core_s, watch, team, f"{k + 1}/{rounds}"), strict=True):
+        for part, found in zip(parts, solved(jobs, core_s, watch, team, f"{k + 1}/{rounds}"), strict=True):
             for crew, route in zip(part.crews, found, strict=True):
                 routes[crew] = part.services[route]
     return Planned(tuple(routes), watch.over)
 
 
-def _within(part: Part, routes: Sequence[Numbers]) -> Routes:
+def within(part: Part, routes: Sequence[Numbers]) -> Routes:
     """Return the routes of a part's crews in the part's own numbers."""
     return tuple(np.searchsorted(part.services, routes[crew]).astype(np.int32) for crew in part.crews)
 
 
-def _solved(jobs: list[Job], core_s: list[float], watch: Watch, team: Team, doing: str) -> list[Routes]:
+def solved(jobs: list[Job], core_s: list[float], watch: Watch, team: Team, doing: str) -> list[Routes]:
     """Return the routes of each part; where time is up, those it began with, or what a first filling gives."""
     if len(jobs) == 1:
         watch.tell(doing)

@@ -27,6 +27,7 @@ from planner.patrol.question import PatrolQuestion, parse_hours
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
 from planner.patrol.replan import plan_again
 from planner.patrol.rounds import Job, Routes, plan_night, solve
+from planner.patrol.variety import draw_plan
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
 
@@ -231,9 +232,14 @@ def _plan_date(
     watch = Watch(monotonic, seconds=question.seconds, cancelled=cancelled, hear=look)
     seed = int(np.random.default_rng([question.seed, date.toordinal()]).integers(2**31))
     planned = plan_night(night, watch, pool, seconds=question.seconds, seed=seed)
+    routes, variety = planned.routes, {}
+    if question.loss is not None:
+        unhurried = Watch(monotonic, cancelled=cancelled, hear=look)
+        routes, row = draw_plan(night, routes, question.loss, unhurried, pool, date, seed)
+        variety = {"variety": row}
     ended = "cancelled" if cancelled() else "time" if planned.cut_short else "settled"
-    steps, legs = steps_and_legs(records, night, walks_of(night, planned.routes), date)
-    return night_tables(records, night, steps, legs, date, ended, question.seed), notes
+    steps, legs = steps_and_legs(records, night, walks_of(night, routes), date)
+    return {**night_tables(records, night, steps, legs, date, ended, question.seed), **variety}, notes
 
 
 def _left_over(calendar: Calendar, before: list[Tables]) -> np.ndarray:
