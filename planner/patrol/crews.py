@@ -69,7 +69,8 @@ def crews_of(
 ) -> tuple[CrewList, list[Note]]:
     """Return the crews on duty on ``date`` and what a reader must know of them.
 
-    roster : as the layer. hours : the shift of those who have none. centre : code of an area -> metres of its middle.
+    roster : as the layer. hours : of the patrol; who is on duty at none of them stays out, and they are the shift of
+    those who have none. centre : code of an area -> metres of its middle.
     at : metres of each point, x and y. Grid workers in office who have not the day off; those of one ``pair`` walk
     together, as long as all of them may. A worker without a station begins at the point nearest to the home.
     """
@@ -85,9 +86,12 @@ def crews_of(
     numbered = list(working.groupby(together, sort=False).groups.values())
     station, notes = _stations(working, points, centre, at)
     crews = [_crew(working.loc[rows], [int(station[i]) for i in rows], hours) for rows in numbered]
-    able = [c for c in crews if c["until_s"] > c["from_s"] and c["station"] >= 0]
-    if len(able) < len(crews):
-        n = len(crews) - len(able)
+    on_duty = [
+        c for c in crews if min(c["until_s"], hours[1]) > max(c["from_s"], hours[0]) or c["until_s"] <= c["from_s"]
+    ]
+    able = [c for c in on_duty if c["until_s"] > c["from_s"] and c["station"] >= 0]
+    if len(able) < len(on_duty):
+        n = len(on_duty) - len(able)
         en = f"{n} crews have no common shift or no station on the streets, and were left out"
         notes.append(Note("crews-unable", f"{n} 组没有共同班次或可到的驻点，未排", en))
     width = max(2, len(str(len(able))))

@@ -18,7 +18,8 @@ class PatrolQuestion:
     """What is asked of a city; checks itself.
 
     date : the evening the (first) night begins. days : 1, or 7 for a week of nights.
-    hours : (from, until) seconds since midnight of shifts that the roster does not record; until is past from.
+    hours : (from, until) of the patrol, in seconds since midnight, until past from: who is on duty then, and the shift
+    of those whose roster records none.
     within : codes of areas the patrol keeps to; the whole city if none.
     loss : share by which a plan drawn at random may cost more crew time than the best found; None for the best.
     seconds : time limit of the search for each night. seed : of its random choices.
