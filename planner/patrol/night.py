@@ -88,9 +88,10 @@ class Night:
     def problem(self) -> PatrolProblem:
         """Return the night as a problem, with the time between all its places: meant for a part of a city."""
         reach_m = DETOUR * float(np.hypot(np.ptp(self.x), np.ptp(self.y))) + DETOUR_M if len(self) else DETOUR_M
-        return self.with_travel(
-            np.stack([_matrix(graph, at, reach_m) for graph, at in zip(self.graphs, self.places, strict=True)])
-        )
+        travel_s = np.full((len(self.modes), *2 * (len(self.places[0]),)), np.inf, np.float32)
+        for k in np.unique(self.mode_of):
+            travel_s[k] = _matrix(self.graphs[k], self.places[k], reach_m)
+        return self.with_travel(travel_s)
 
     def with_travel(self, travel_s: NDArray[np.float32]) -> PatrolProblem:
         """Return the night as a problem whose ways, (k, p, p), are known."""
