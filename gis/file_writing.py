@@ -65,7 +65,9 @@ def _in_wgs84(table: pd.DataFrame) -> pd.DataFrame:
     """Bring geometry to WGS84 and every column to one plain type; a table whose geometries are all None has none."""
     plain = pd.DataFrame({str(n): _plain_column(table[n]) for n in table.columns if table[n].dtype != "geometry"})
     plain.index = pd.RangeIndex(len(table))
-    if not isinstance(table, gpd.GeoDataFrame) or (len(table) and table.geometry.isna().all()):
+    if not isinstance(table, gpd.GeoDataFrame) or table.active_geometry_name is None:
+        return plain
+    if len(table) and table.geometry.isna().all():
         return plain
     placed = table.geometry.set_crs(4326) if table.crs is None else table.geometry.to_crs(4326)
     ready: pd.DataFrame = gpd.GeoDataFrame(plain, geometry=placed.to_numpy(), crs=4326)

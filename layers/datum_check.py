@@ -109,10 +109,11 @@ def guess_datum_shift(
     shapes : (n,) points, lines or polygons, brought to WGS84 from ``declared``. references : in order of trust; the
         first that speaks for or against the layer decides on it, and a reference is blamed only if the layer is not.
     """
-    if not any(reference.kind == SAME_PLACES for reference in references):
-        shapes = shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
-    if not len(shapes):
+    placed = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    if not placed.any():
         return None
+    if not any(reference.kind == SAME_PLACES for reference in references):
+        shapes = shapes[placed]
     candidates = _candidates(declared)
     of_layer: DatumSuspicion | None = None
     of_reference: DatumSuspicion | None = None

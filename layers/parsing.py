@@ -19,6 +19,8 @@ _FLAG_WORDS = {
     **dict.fromkeys(("否", "false", "f", "no", "n", "0", "0.0", "×", "公开"), False),
 }
 _LATEST_MIN = 24 * 60
+#: What spreadsheets hold where someone wrote 24:00.
+_EXCEL_MIDNIGHT = frozenset({"1 day, 0:00:00", "1900-01-01 00:00:00"})
 _WITH_ZONE = re.compile(r"\d{1,2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$")
 #: Spreadsheets count days from here; these numbers span 1954 to 2064.
 _EXCEL_ORIGIN, _EXCEL_DAYS = pd.Timestamp("1899-12-30"), (20_000, 60_000)
@@ -109,8 +111,11 @@ def _words(text: str, _: Field) -> str:
 
 
 def _time(text: str, _: Field) -> str:
-    """Read 21:00, 21：00, 21点, 21点半 or a spreadsheet's 21:00:00."""
-    plain = re.sub(r"[点时]", ":", unicodedata.normalize("NFKC", text).replace(" ", "").replace("半", "30"))
+    """Read 21:00, 21：00, 21点, 21点半, 次日2:00 or a spreadsheet's 21:00:00."""
+    if text in _EXCEL_MIDNIGHT:
+        return "24:00"
+    plain = re.sub("次日| ", "", unicodedata.normalize("NFKC", text)).replace("半", "30")
+    plain = re.sub("[点时]", ":", plain)
     match = re.fullmatch(r"(\d{1,2}):(\d{2})?(?:分|:00)?", plain)
     minute = int(match[1]) * 60 + int(match[2] or 0) if match else -1
     if match is None or not 0 <= minute <= _LATEST_MIN or int(match[2] or 0) > 59:
@@ -120,7 +125,7 @@ def _time(text: str, _: Field) -> str:
 
 def _shift(text: str, field: Field) -> str:
     """Read 20:00-24:00, 22:00至次日2:00; the end may be of the next day, but not the start itself."""
-    start, _, end = re.sub(r"[至到~～–—－]+", "-", text.replace("次日", "")).partition("-")
+    start, _, end = re.sub(r"[至到~～–—－]+", "-", text).partition("-")
     first, last = _time(start, field), _time(end, field)
     if first == last or first == "24:00":
         raise RecordError(f"班次无效：{text}", f"not a shift: {text!r} (expected e.g. 20:00-24:00)")
@@ -147,8 +152,8 @@ def _numbers(field: Field, column: pd.Series, factor: float) -> Parsed:
         blank = column.isna().to_numpy()
     else:
         texts = column.map(lambda v: unicodedata.normalize("NFKC", text_of(v)).replace(",", "").replace(" ", ""))
-        if field.choices:
-            numbers = field.choices
+        if field.numbers:
+            numbers = field.numbers
             texts = texts.map(lambda text: numbers.get(normalise_word(text), text))
         blank = (texts == "").to_numpy()
         values = pd.to_numeric(texts.where(~blank), errors="coerce").astype("float64")

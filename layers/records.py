@@ -96,10 +96,10 @@ class Field:
     """One column of a layer.
 
     name, zh : its identifier and its Chinese heading; aliases : other headings it goes by.
-    kind : one of KINDS; choices : for "choice" and "choices", every accepted spelling -> word; for "integer", words
-        that stand for a number -> the number as text.
+    kind : one of KINDS; choices : for "choice" and "choices", every accepted spelling -> word.
     required : whether a row without it is rejected; default : what stands where a value is absent.
-    lowest, highest : the least and greatest allowed number; digits : how many a "code" may have (12, 15).
+    lowest, highest : the least and greatest allowed number; numbers : words that stand for one -> its digits.
+    digits : how many a "code" may have (12, 15).
     """
 
     name: str
@@ -111,6 +111,7 @@ class Field:
     choices: Mapping[str, str] | None = None
     lowest: float | None = None
     highest: float | None = None
+    numbers: Mapping[str, str] | None = None
     digits: tuple[int, ...] = ()
 
     @property
@@ -274,7 +275,7 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
             Field("area_code", "code", "区划代码", _AREA_CODE_ALIASES, default=None, digits=(12, 15)),
             Field("name", "text", "名称", ("mc", "点位名称", "路名")),
             Field("times_a_week", "integer", "每周次数", ("频次", "巡查频次", "次数", "frequency"), default=7,
-                  choices=_vocabulary(_TIMES_A_WEEK_WORDS), lowest=1, highest=7),
+                  numbers=_vocabulary(_TIMES_A_WEEK_WORDS), lowest=1, highest=7),
             Field("priority", "number", "优先级", ("权重", "weight"), default=1.0, lowest=0),
             Field("must", "flag", "必巡", ("是否必巡", "必须"), default=False),
             Field("sides", "choice", "单侧双侧", ("侧", "巡查侧", "side"), default="either",
