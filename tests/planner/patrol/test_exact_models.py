@@ -22,4 +22,4 @@ def test_the_exact_model_agrees_with_trying_every_plan(seed: int) -> None:
         if len(np.unique(served)) == len(served):
             best = max(best, float(problem.services.left_out[served].sum()))
     assert most_covered(problem) == pytest.approx(best)
-    assert 0 < best
+    assert best > 0
