@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 from gis.crs import to_metric
 from gis.errors import QuestionError
 from gis.modes import EBIKE_KMH, WALK_KMH, travel_by
-from gis.nearby import StreetGrid, street_grid
+from gis.places import Places, places_along
 from gis.network import Positions, StreetNetwork
 from gis.reach_ways import ways_between
 from gis.search_graph import SearchGraph, search_graph
-from planner.patrol.tracks.matching_kernels import Arcs, Rules, condense, hold_place, likeliest
+from planner.patrol.tracks.look_kernels import condense, paces
+from planner.patrol.tracks.matching_kernels import Arcs, Rules, hold_place, likeliest
 from planner.patrol.tracks.path_kernels import without_spikes
 from planner.patrol.tracks.points import Floats, Tracks
 
-#: Segments held possible for one look; more than these within reach of a point are never far nearer.
-MOST_CANDIDATES = 14
+#: Metres between the places held possible along a street, and how many of them at most for one look.
+STEP_M = 8.0
+MOST_PLACES = 600
 _USUAL_KMH = {"walk": WALK_KMH, "ebike": EBIKE_KMH, "drive": 30.0}
 
 
@@ -26,28 +28,23 @@ class MatchModel:
     """How far points lie from the street walked, and how ways are judged.
 
     noise_m : standard deviation of a point's error, each way. street_m : what is left of it however many points are
-    averaged: streets are drawn along their middle, and errors of one minute are alike. beta_m : mean of the
-    difference between a way and the straight line. gap_s : a longer silence breaks a track in parts.
-    detour_m : a way may be twice the straight line and this much longer. spike_m : moves out and back of less are
-    noise. Raises QuestionError on numbers that are not positive.
+    averaged: streets are drawn along their middle, and errors of one minute are alike. beta_m : mean difference
+    between a way and the straight line. gap_s : a longer silence breaks a track in parts. detour_m : a way may be
+    twice the straight line and this much longer. spike_m : moves out and back of less are noise.
+    Raises QuestionError on numbers that are not positive.
     """
 
     noise_m: float = 10.0
     street_m: float = 3.0
-    beta_m: float = 6.0
+    beta_m: float = 15.0
     gap_s: float = 180.0
     detour_m: float = 80.0
-    spike_m: float = 25.0
+    spike_m: float = 15.0
 
     def __post_init__(self) -> None:
         numbers = (self.noise_m, self.street_m, self.beta_m, self.gap_s, self.detour_m, self.spike_m)
         if not all(np.isfinite(n) and n > 0 for n in numbers):
             raise QuestionError("轨迹匹配参数须为正数", "the numbers of the matching model must be positive")
-
-    @property
-    def radius_m(self) -> float:
-        """Streets farther from a look than this are not held possible."""
-        return 4.0 * self.noise_m + 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +86,7 @@ class MatchGround:
 
     network: StreetNetwork
     mode: str
-    grid: StreetGrid
+    places: Places
     graph: SearchGraph
     arcs: Arcs
 
@@ -110,7 +107,7 @@ def match_ground(network: StreetNetwork, mode: str) -> MatchGround:
         graph.indptr, graph.head, graph.seconds, network.u, network.v, network.length_m, travel.forward,
         travel.backward,
     )  # fmt: skip
-    return MatchGround(network, mode, street_grid(network, open_), graph, arcs)
+    return MatchGround(network, mode, places_along(network, open_, STEP_M), graph, arcs)
 
 
 def match(ground: MatchGround, tracks: Tracks, *, model: MatchModel | None = None) -> Matched:
@@ -130,13 +127,21 @@ def match(ground: MatchGround, tracks: Tracks, *, model: MatchModel | None = Non
         raise QuestionError("轨迹点的时间须依次向后", "the times of a track must not go backwards")
 
     x, y = to_metric(tracks.lon, tracks.lat, ground.network.crs)
-    window_s = 2.0 * model.noise_m / (_USUAL_KMH[ground.mode] / 3.6)
-    looks, look_x, look_y, look_s, many, _ = condense(x, y, tracks.time_s, tracks.indptr, window_s, model.gap_s)
-    variance = model.noise_m**2 / many + model.street_m**2
-    rules = Rules(model.radius_m, model.beta_m, model.gap_s, model.detour_m, 2.0 * model.noise_m)
-    segment, offset_m, gap_m, before = likeliest(
-        looks, look_x, look_y, look_s, variance, ground.grid, ground.arcs, rules, MOST_CANDIDATES
+    usual = _USUAL_KMH[ground.mode] / 3.6
+    looks, look_x, look_y, look_s, many = condense(
+        x, y, tracks.time_s, tracks.indptr, model.noise_m / usual, model.gap_s
     )
+    pace = paces(looks, look_x, look_y, look_s, model.gap_s, usual)
+    variance = model.noise_m**2 / many + model.street_m**2
+    rules = Rules(model.beta_m, model.gap_s, model.detour_m, 2.0 * model.noise_m)
+    places = ground.places
+    place, before = likeliest(
+        looks, look_x, look_y, look_s, variance, pace, places, ground.arcs, rules, MOST_PLACES
+    )  # fmt: skip
+    placed = place >= 0
+    segment = np.where(placed, places.segment[place], -1).astype(np.int32)
+    offset_m = np.where(placed, places.offset_m[place], np.nan)
+    gap_m = np.where(placed, np.hypot(places.x[place] - look_x, places.y[place] - look_y), np.nan)
     hold_place(segment, offset_m, before, rules.still_m, ground.arcs)
     chain = _chains(segment, before)
     look_track = np.repeat(np.arange(len(tracks)), np.diff(looks))

@@ -1,4 +1,4 @@
-"""The compiled half of map matching: points condensed to looks, and the likeliest places by Viterbi's recursion."""
+"""The compiled heart of map matching: the likeliest places of a track's looks, by Viterbi's recursion."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gis.nearby import segments_near
+from gis.places import places_near
+
+#: Standard deviations of a look's error within which places are held possible.
+REACH = 3.8
+#: Looks in a row that may be passed over as strays before a way is broken.
+MOST_STRAYS = 3
+#: What a way costs, in units of log likelihood: a metre more than the pace allows (a fifth is free), a metre less, at
+#: most for less (people stand still), and turning round within a street.
+HASTE, DELAY, MOST_DELAY, TURN = 0.3, 0.15, 2.0, 3.0
+PACE_SPREAD = 0.2
 
 
 class Arcs(NamedTuple):
@@ -23,65 +32,41 @@ class Arcs(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """The numbers of the model, see ``matching.MatchModel``."""
+    """The numbers of ``matching.MatchModel``; still_m : a step back against a one-way street up to this is noise."""
 
-    radius_m: float
     beta_m: float
     gap_s: float
     detour_m: float
     still_m: float
 
 
-@njit(cache=True)
-def condense(x, y, time_s, indptr, window_s, gap_s):  # type: ignore[no-untyped-def]
-    """Average points of one time window to one look: (indptr, x, y, time_s, points averaged, first point).
+class _Work(NamedTuple):
+    """Arrays used again for every pair of looks, see where they are filled."""
 
-    The first and the last point of a track, and those beside a gap, stay by themselves: they say where it ends.
-    """
-    looks = np.zeros(indptr.size, np.int64)
-    out_x, out_y, out_s = np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    many, begins = np.zeros(x.size, np.int64), np.zeros(x.size, np.int64)
-    n = 0
-    for track in range(indptr.size - 1):
-        first, last = indptr[track], indptr[track + 1]
-        fresh, since = True, 0.0
-        for i in range(first, last):
-            opens = i == first or time_s[i] - time_s[i - 1] > gap_s
-            closes = i == last - 1 or time_s[i + 1] - time_s[i] > gap_s
-            if opens or closes or fresh or time_s[i] - since >= window_s:
-                out_x[n], out_y[n], out_s[n], begins[n] = 0.0, 0.0, 0.0, i
-                since = time_s[i]
-                n += 1
-            k = many[n - 1]
-            out_x[n - 1] += (x[i] - out_x[n - 1]) / (k + 1)
-            out_y[n - 1] += (y[i] - out_y[n - 1]) / (k + 1)
-            out_s[n - 1] += (time_s[i] - out_s[n - 1]) / (k + 1)
-            many[n - 1] = k + 1
-            fresh = opens or closes
-        looks[track + 1] = n
-    return looks, out_x[:n].copy(), out_y[:n].copy(), out_s[:n].copy(), many[:n].copy(), begins[:n].copy()
+    reached: NDArray[np.float64]
+    touched: NDArray[np.int32]
+    column: NDArray[np.int32]
+    key: NDArray[np.float64]
+    node: NDArray[np.int32]
+    metres: NDArray[np.float64]
+    from_node: NDArray[np.int32]
+    to_node: NDArray[np.int32]
+    to_row: NDArray[np.int32]
+    in_m: NDArray[np.float64]
 
 
 @njit(cache=True)
-def _sift_down(key, node, size):  # type: ignore[no-untyped-def]
-    """Take the last entry of a binary heap to where the first was taken from."""
-    d, v = key[size], node[size]
-    hole = 0
-    while True:
-        child = 2 * hole + 1
-        if child >= size:
-            break
-        if child + 1 < size and key[child + 1] < key[child]:
-            child += 1
-        if key[child] >= d:
-            break
-        key[hole], node[hole] = key[child], node[child]
-        hole = child
-    key[hole], node[hole] = d, v
+def _new_work(n_nodes, n_arcs, most):  # type: ignore[no-untyped-def]
+    return _Work(
+        np.full(n_nodes, np.inf), np.empty(n_nodes, np.int32), np.full(n_nodes, -1, np.int32),
+        np.empty(n_arcs + 2), np.empty(n_arcs + 2, np.int32), np.empty((2 * most, 2 * most)),
+        np.empty(2 * most, np.int32), np.empty(2 * most, np.int32), np.empty((most, 2), np.int32), np.empty((most, 2)),
+    )  # fmt: skip
 
 
 @njit(cache=True)
 def _push(key, node, size, d, v):  # type: ignore[no-untyped-def]
+    """Add an entry to a binary heap of ``size``."""
     hole = size
     while hole > 0:
         above = (hole - 1) // 2
@@ -93,35 +78,42 @@ def _push(key, node, size, d, v):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _search(arcs, segment, offset_m, limit_m, wanted, mark, n_wanted, reached, touched, key, node):  # type: ignore[no-untyped-def]
-    """Label ``reached`` with the metres from a place on a segment to nodes, until all wanted ones or the limit.
+def _drop_first(key, node, size):  # type: ignore[no-untyped-def]
+    """Take the first entry out of a binary heap that then has ``size``."""
+    d, v = key[size], node[size]
+    hole = 0
+    while 2 * hole + 1 < size:
+        child = 2 * hole + 1
+        if child + 1 < size and key[child + 1] < key[child]:
+            child += 1
+        if key[child] >= d:
+            break
+        key[hole], node[hole] = key[child], node[child]
+        hole = child
+    key[hole], node[hole] = d, v
 
-    wanted : nodes whose entry equals ``mark``. Returns how many nodes were touched (``touched`` names them).
+
+@njit(cache=True)
+def _search(arcs, start, limit_m, row, n_wanted, work):  # type: ignore[no-untyped-def]
+    """Write the metres from node ``start`` to the wanted nodes, up to a limit, into a row of ``work.metres``.
+
+    A node is wanted where ``work.column`` names the column its metres go to; ``inf`` stands for beyond the limit.
     """
-    n_touched, size = 0, 0
-    rest_m = arcs.length_m[segment] - offset_m
-    for side in range(2):
-        if side == 0:
-            v, d, may = arcs.u[segment], offset_m, arcs.backward[segment] or offset_m == 0.0
-        else:
-            v, d, may = arcs.v[segment], rest_m, arcs.forward[segment] or rest_m == 0.0
-        if may and d <= limit_m and d < reached[v]:
-            if reached[v] == np.inf:
-                touched[n_touched] = v
-                n_touched += 1
-            reached[v] = d
-            _push(key, node, size, d, v)
-            size += 1
+    reached, touched, key, node = work.reached, work.touched, work.key, work.node
+    for i in range(n_wanted):
+        work.metres[row, i] = np.inf
+    reached[start], touched[0], key[0], node[0] = 0.0, start, 0.0, start
+    n_touched, size, left = 1, 1, n_wanted
     while size > 0:
         d, a = key[0], node[0]
         size -= 1
-        if size > 0:
-            _sift_down(key, node, size)
+        _drop_first(key, node, size)
         if d > reached[a]:
             continue
-        if wanted[a] == mark:
-            n_wanted -= 1
-            if n_wanted == 0:
+        if work.column[a] >= 0:
+            work.metres[row, work.column[a]] = d
+            left -= 1
+            if left == 0:
                 break
         for e in range(arcs.indptr[a], arcs.indptr[a + 1]):
             b, later = arcs.head[e], d + arcs.metres[e]
@@ -132,121 +124,213 @@ def _search(arcs, segment, offset_m, limit_m, wanted, mark, n_wanted, reached, t
                 reached[b] = later
                 _push(key, node, size, later, b)
                 size += 1
-    return n_touched
+    for i in range(n_touched):
+        reached[touched[i]] = np.inf
 
 
 @njit(cache=True)
-def _route_m(arcs, reached, segment, offset_m, to_segment, to_offset_m, still_m):  # type: ignore[no-untyped-def]
-    """Return the metres from a place to another, given those to the nodes; ``inf`` beyond what was searched."""
-    best = np.inf
-    u, v = arcs.u[to_segment], arcs.v[to_segment]
-    rest_m = arcs.length_m[to_segment] - to_offset_m
-    if arcs.forward[to_segment] or to_offset_m == 0.0:
-        best = reached[u] + to_offset_m
-    if arcs.backward[to_segment] or rest_m == 0.0:
-        best = min(best, reached[v] + rest_m)
-    if segment == to_segment:
-        ahead_m = to_offset_m - offset_m
-        if ahead_m == 0.0 or (arcs.forward[segment] if ahead_m > 0.0 else arcs.backward[segment]):
-            best = min(best, abs(ahead_m))
-        elif abs(ahead_m) <= still_m:  # noise alone sets a standing car back; nobody drove against the traffic
-            best = 0.0
-    return best
+def _goals(arcs, places, state, value, back, first, last, work):  # type: ignore[no-untyped-def]
+    """Make the places first:last of ``state`` ready to be reached; return how many nodes their ways come in over.
 
-
-@njit(cache=True)
-def likeliest(looks, x, y, time_s, variance, grid, arcs, rules, most):  # type: ignore[no-untyped-def]
-    """Return (segment, offset_m, gap_m, before) of each look, by Viterbi's recursion.
-
-    looks : (n + 1,) of each track; variance : (l,) square metres of a look's error. segment is -1 where nothing is
-    near enough or no way leads to or from it. before : the look that a way leads here from, -1 where a chain begins.
+    in_m : (k, 2) metres from u and from v, ``inf`` against the street's direction.
     """
-    n_looks, n = x.size, arcs.indptr.size - 1
-    best_segment, best_offset = np.full(n_looks, -1, np.int32), np.full(n_looks, np.nan)
-    best_gap, before = np.full(n_looks, np.nan), np.full(n_looks, -1, np.int64)
-    longest = 1
-    for track in range(looks.size - 1):
-        longest = max(longest, looks[track + 1] - looks[track])
-    segment, offset_m = np.empty(longest * most, np.int32), np.empty(longest * most)
-    gap_m, value = np.empty(longest * most), np.empty(longest * most)
-    back, count, link = np.empty(longest * most, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
-    reached, wanted = np.full(n, np.inf), np.full(n, -1, np.int64)
-    touched = np.empty(n, np.int32)
-    key, node = np.empty(arcs.head.size + 2), np.empty(arcs.head.size + 2, np.int32)
-    at = np.zeros(2, np.int64)
-    mark = np.int64(0)
+    n = 0
+    for i in range(first, last):
+        p = state[i]
+        s, along = places.segment[p], places.offset_m[p]
+        rest = arcs.length_m[s] - along
+        work.in_m[i - first, 0] = along if arcs.forward[s] or along <= 0.0 else np.inf
+        work.in_m[i - first, 1] = rest if arcs.backward[s] or rest <= 0.0 else np.inf
+        for side in range(2):
+            v = arcs.u[s] if side == 0 else arcs.v[s]
+            if work.column[v] < 0:
+                work.column[v] = n
+                work.to_node[n] = v
+                n += 1
+            work.to_row[i - first, side] = work.column[v]
+            value[i, side], back[i, side] = -np.inf, -1
+    return n
+
+
+@njit(cache=True)
+def _row_of(arcs, start, limit_m, n_from, n_wanted, work):  # type: ignore[no-untyped-def]
+    """Return the row of the metres from a node and how many rows there are now: searched once for all its places."""
+    row = 0
+    while row < n_from and work.from_node[row] != start:
+        row += 1
+    if row == n_from:
+        work.from_node[row] = start
+        _search(arcs, start, limit_m, row, n_wanted, work)
+        n_from += 1
+    return row, n_from
+
+
+@njit(cache=True)
+def _loss(way_m, straight_m, usual_m, beta_m):  # type: ignore[no-untyped-def]
+    """Return what a way costs: its difference from the straight line, and from what the pace makes in the time."""
+    late = min(DELAY * max((1.0 - PACE_SPREAD) * usual_m - way_m, 0.0), MOST_DELAY)
+    return abs(way_m - straight_m) / beta_m + HASTE * max(way_m - (1.0 + PACE_SPREAD) * usual_m, 0.0) + late
+
+
+@njit(cache=True)
+def _leave(arcs, places, rules, usual_m, limit_m, state, value, back, base, i, rows, first, last, work):  # type: ignore[no-untyped-def]
+    """Offer the ways from place base + i to the places first:last of the next look.
+
+    A state is a place and the end its bearer heads for (0: u, 1: v); ``back`` names it as 2 * i + end. rows : of
+    ``work.metres`` for either end of the place's segment. Leaving by the other end is turning round.
+    """
+    a = state[base + i]
+    s, along = places.segment[a], places.offset_m[a]
+    top = max(value[base + i, 0], value[base + i, 1])
+    for k in range(first, last):
+        if top <= value[k, 0] and top <= value[k, 1]:
+            continue
+        b = state[k]
+        straight_m = np.hypot(places.x[a] - places.x[b], places.y[a] - places.y[b])
+        least = top - HASTE * max(straight_m - (1.0 + PACE_SPREAD) * usual_m, 0.0)  # no way is shorter than straight
+        if least <= value[k, 0] and least <= value[k, 1]:
+            continue
+        ahead = places.offset_m[b] - along
+        beside = places.segment[b] == s
+        if beside and abs(ahead) <= rules.still_m and not (arcs.forward[s] if ahead > 0.0 else arcs.backward[s]):
+            ahead = 0.0  # noise alone sets a driver back; nobody drove against the traffic
+        for end in range(2):
+            turned = value[base + i, 1 - end] - TURN
+            begin, via = value[base + i, end], 2 * i + end
+            if beside and ahead == 0.0:  # stays, heading as before
+                gain = begin - _loss(0.0, straight_m, usual_m, rules.beta_m)
+                if gain > value[k, end]:
+                    value[k, end], back[k, end] = gain, via
+            if turned > begin:
+                begin, via = turned, 2 * i + 1 - end
+            if beside and (ahead < 0.0 and end == 0 or ahead > 0.0 and end == 1):
+                if (arcs.forward[s] if end == 1 else arcs.backward[s]) and abs(ahead) <= limit_m:
+                    gain = begin - _loss(abs(ahead), straight_m, usual_m, rules.beta_m)
+                    if gain > value[k, end]:
+                        value[k, end], back[k, end] = gain, via
+            out_m = along if end == 0 else arcs.length_m[s] - along
+            if out_m > 0.0 and not (arcs.backward[s] if end == 0 else arcs.forward[s]):
+                continue
+            for over in range(2):  # coming in over u, it heads for v
+                if begin <= value[k, 1 - over]:
+                    continue
+                way_m = out_m + work.metres[rows[end], work.to_row[k - first, over]] + work.in_m[k - first, over]
+                if way_m <= limit_m:
+                    gain = begin - _loss(way_m, straight_m, usual_m, rules.beta_m)
+                    if gain > value[k, 1 - over]:
+                        value[k, 1 - over], back[k, 1 - over] = gain, via
+
+
+@njit(cache=True)
+def _step(arcs, places, rules, usual_m, limit_m, state, value, back, base, end, first, last, work):  # type: ignore[no-untyped-def]
+    """Fill the values of places first:last of ``state`` from those of base:end; tell whether any was reached."""
+    n_wanted = _goals(arcs, places, state, value, back, first, last, work)
+    best = np.empty(end - base)
+    for i in range(end - base):
+        best[i] = -max(value[base + i, 0], value[base + i, 1])
+    order = np.argsort(best)  # the likeliest first: the others then rarely have anything to offer
+    rows = np.zeros(2, np.int64)
+    n_from = np.int64(0)
+    for i in order:
+        if best[i] == np.inf:
+            break
+        useful = False
+        for k in range(first, last):
+            useful |= -best[i] > min(value[k, 0], value[k, 1])
+        if not useful:
+            break
+        s = places.segment[state[base + i]]
+        for side in range(2):
+            v = arcs.u[s] if side == 0 else arcs.v[s]
+            rows[side], n_from = _row_of(arcs, v, limit_m, n_from, n_wanted, work)
+        _leave(arcs, places, rules, usual_m, limit_m, state, value, back, base, i, rows, first, last, work)
+    for i in range(n_wanted):
+        work.column[work.to_node[i]] = -1
+    found = False
+    for k in range(first, last):
+        found |= value[k, 0] > -np.inf or value[k, 1] > -np.inf
+    return found
+
+
+@njit(cache=True)
+def _see(places, state, value, first, last, x, y, variance):  # type: ignore[no-untyped-def]
+    """Count the distance of places from the look against them."""
+    for k in range(first, last):
+        p = state[k]
+        loss = 0.5 * ((places.x[p] - x) ** 2 + (places.y[p] - y) ** 2) / variance
+        value[k, 0] -= loss
+        value[k, 1] -= loss
+
+
+@njit(cache=True)
+def _trace(state, value, back, rows, link, first, last, place, before):  # type: ignore[no-untyped-def]
+    """Write the likeliest places of the looks that end with ``last``."""
+    i, end = rows[last], np.int64(0)
+    for k in range(rows[last], rows[last + 1]):
+        for h in range(2):
+            if value[k, h] > value[i, end]:
+                i, end = np.int64(k), np.int64(h)
+    j = np.int64(last)
+    while True:
+        place[first + j] = state[i]
+        if link[j] < 0:
+            break
+        before[first + j] = first + link[j]
+        via = back[i, end]
+        j = link[j]
+        i, end = rows[j] + via // 2, np.int64(via % 2)
+
+
+@njit(cache=True)
+def likeliest(looks, x, y, time_s, variance, pace, places, arcs, rules, most):  # type: ignore[no-untyped-def]
+    """Return (place, before) of each look: the likeliest places of every track, by Viterbi's recursion.
+
+    looks : (n + 1,) of each track; x, y, time_s (l,); variance : (l,) square metres of a look's error each way;
+    pace : (n,) metres a second. place is -1 where no street is near enough, or no way leads there; before : the look
+    that a way leads here from, -1 where a way begins. most : places held possible for one look.
+    """
+    place, before = np.full(x.size, -1, np.int64), np.full(x.size, -1, np.int64)
+    work = _new_work(arcs.indptr.size - 1, arcs.head.size, most)
+    scratch = np.empty(most, np.int64)
     for track in range(looks.size - 1):
         first, many = looks[track], looks[track + 1] - looks[track]
-        for j in range(many):
-            at[0], at[1] = j * most, (j + 1) * most
-            count[j] = segments_near(x[first + j], y[first + j], rules.radius_m, grid, at, segment, offset_m, gap_m)
-        begin = 0
+        rows, link = np.zeros(many + 1, np.int64), np.full(many, -1, np.int64)
+        for fill in range(2):
+            state = np.empty(rows[many] if fill else 0, np.int64)
+            for j in range(many):
+                at, radius = first + j, REACH * np.sqrt(variance[first + j])
+                if fill:
+                    places_near(x[at], y[at], radius, places, rows[j], rows[j + 1], state)
+                else:
+                    rows[j + 1] = rows[j] + places_near(x[at], y[at], radius, places, np.int64(0), most, scratch)
+        value, back = np.zeros((state.size, 2)), np.full((state.size, 2), -1, np.int32)
+        begin = np.int64(0)
         while begin < many:
-            if count[begin] == 0:
-                begin += 1
-                continue
-            for i in range(begin * most, begin * most + count[begin]):
-                value[i] = -0.5 * gap_m[i] ** 2 / variance[first + begin]
-                back[i] = -1
-            last, skipped, resume = begin, 0, begin + 1
-            link[begin] = -1
-            for j in range(begin + 1, many):
-                if time_s[first + j] - time_s[first + last] > rules.gap_s:
-                    break
-                if count[j] == 0:
-                    continue
-                mark += 1
-                n_wanted = 0
-                for i in range(j * most, j * most + count[j]):
-                    for side in range(2):
-                        v = arcs.u[segment[i]] if side == 0 else arcs.v[segment[i]]
-                        if wanted[v] != mark:
-                            wanted[v] = mark
-                            n_wanted += 1
-                    value[i], back[i] = -np.inf, -1
-                straight = np.hypot(x[first + j] - x[first + last], y[first + j] - y[first + last])
-                limit_m = straight + rules.detour_m + straight
-                found = False
-                for i in range(last * most, last * most + count[last]):
-                    if value[i] == -np.inf:
-                        continue
-                    n_touched = _search(
-                        arcs, segment[i], offset_m[i], limit_m, wanted, mark, n_wanted, reached, touched, key, node
-                    )
-                    for k in range(j * most, j * most + count[j]):
-                        route = _route_m(
-                            arcs, reached, segment[i], offset_m[i], segment[k], offset_m[k], rules.still_m
-                        )
-                        if route <= limit_m:
-                            gain = value[i] - abs(route - straight) / rules.beta_m
-                            if gain > value[k]:
-                                value[k], back[k] = gain, i
-                                found = True
-                    for k in range(n_touched):
-                        reached[touched[k]] = np.inf
-                if not found:  # a stray look is passed over; where several are, the way is broken
-                    skipped += 1
-                    if skipped > 3:
+            last, strays = begin, 0
+            if rows[begin + 1] > rows[begin]:
+                for k in range(rows[begin], rows[begin + 1]):
+                    value[k, 0], value[k, 1] = 0.0, 0.0
+                link[begin] = -1
+                _see(places, state, value, rows[begin], rows[begin + 1], x[first + begin], y[first + begin],
+                     variance[first + begin])  # fmt: skip
+                for j in range(begin + 1, many):
+                    at, since = first + j, first + last
+                    took_s = time_s[at] - time_s[since]
+                    if took_s > rules.gap_s or strays > MOST_STRAYS:
                         break
-                    continue
-                for k in range(j * most, j * most + count[j]):
-                    value[k] -= 0.5 * gap_m[k] ** 2 / variance[first + j]
-                link[j] = last
-                last, skipped, resume = j, 0, j + 1
-            top = last * most
-            for i in range(last * most, last * most + count[last]):
-                if value[i] > value[top]:
-                    top = i
-            j, i = last, top
-            while True:
-                best_segment[first + j], best_offset[first + j] = segment[i], offset_m[i]
-                best_gap[first + j] = gap_m[i]
-                if link[j] < 0:
-                    break
-                before[first + j] = first + link[j]
-                i, j = back[i], link[j]
-            begin = resume
-    return best_segment, best_offset, best_gap, before
+                    if rows[j + 1] == rows[j]:
+                        continue
+                    limit_m = 2.0 * np.hypot(x[at] - x[since], y[at] - y[since]) + rules.detour_m
+                    if not _step(arcs, places, rules, pace[track] * took_s, limit_m, state, value, back, rows[last],
+                                 rows[last + 1], rows[j], rows[j + 1], work):  # fmt: skip
+                        strays += 1
+                        continue
+                    _see(places, state, value, rows[j], rows[j + 1], x[at], y[at], variance[at])
+                    link[j] = last
+                    last, strays = np.int64(j), 0
+                _trace(state, value, back, rows, link, first, last, place, before)
+            begin = last + 1
+    return place, before
 
 
 @njit(cache=True)

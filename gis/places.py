@@ -1,0 +1,91 @@
+"""Streets as places a few metres apart, in the cells of an even grid: what lies near a point, for compiled searches."""
+
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numba import njit
+from numpy.typing import NDArray
+
+from gis.crs import to_metric
+from gis.network import StreetNetwork
+
+#: Metres of a cell's side.
+CELL_M = 50.0
+
+
+class Places(NamedTuple):
+    """Places along segments, evenly apart with one at either end; grouped by cell, within it by segment and offset.
+
+    west, south : corner of the grid; columns, rows : of its cells. Places of cell c are ``indptr[c]:indptr[c + 1]``
+    of segment (p,) int32, offset_m (p,) metres from u, x, y (p,) metric coordinates of the network.
+    """
+
+    west: float
+    south: float
+    columns: int
+    rows: int
+    indptr: NDArray[np.int64]
+    segment: NDArray[np.int32]
+    offset_m: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
+def places_along(network: StreetNetwork, usable: NDArray[np.bool_], step_m: float) -> Places:
+    """Mark places at most ``step_m`` apart along the segments marked in ``usable`` (m,)."""
+    chosen = np.flatnonzero(usable)
+    gaps = np.maximum(np.ceil(network.length_m[chosen] / step_m), 1.0).astype(np.int64)
+    of = np.repeat(np.arange(len(chosen)), gaps + 1)
+    step = np.arange(len(of)) - np.repeat(np.cumsum(gaps + 1) - gaps - 1, gaps + 1)
+    share = step / gaps[of]
+    vertices, line = shapely.get_coordinates(network.geometry[chosen], return_index=True)
+    x, y = to_metric(vertices[:, 0], vertices[:, 1], network.crs)
+    drawn = np.where(np.diff(line, prepend=-1) == 0, np.hypot(np.diff(x, prepend=0.0), np.diff(y, prepend=0.0)), 0.0)
+    along = np.cumsum(drawn)
+    first, last = np.searchsorted(line, np.arange(len(chosen))), np.searchsorted(line, np.arange(len(chosen)), "right")
+    begin, end = along[first] if len(x) else along, along[last - 1] if len(x) else along
+    at = begin[of] + (end - begin)[of] * share
+    px, py = np.interp(at, along, x), np.interp(at, along, y)
+    # at the seam between two lines the running length stands still: an end there is its own line's
+    px, py = np.where(step == 0, x[first][of], px), np.where(step == 0, y[first][of], py)
+    px = np.where(step == gaps[of], x[last - 1][of], px)
+    py = np.where(step == gaps[of], y[last - 1][of], py)
+    return _in_cells(chosen[of].astype(np.int32), network.length_m[chosen[of]] * share, px, py)
+
+
+def _in_cells(
+    segment: NDArray[np.int32], offset_m: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> Places:
+    if not len(x):
+        return Places(0.0, 0.0, 1, 1, np.zeros(2, np.int64), segment, offset_m, x, y)
+    west, south = float(x.min()), float(y.min())
+    column, row = ((x - west) // CELL_M).astype(np.int64), ((y - south) // CELL_M).astype(np.int64)
+    columns, rows = int(column.max()) + 1, int(row.max()) + 1
+    cell = row * columns + column
+    order = np.argsort(cell, kind="stable")
+    indptr = np.zeros(columns * rows + 1, np.int64)
+    np.cumsum(np.bincount(cell, minlength=columns * rows), out=indptr[1:])
+    return Places(west, south, columns, rows, indptr, segment[order], offset_m[order], x[order], y[order])
+
+
+@njit(cache=True)
+def places_near(x, y, radius_m, places, first, end, found):  # type: ignore[no-untyped-def]
+    """Write the places within ``radius_m`` of a point into ``found`` from ``first`` on; return where they end.
+
+    Cells are taken row by row from the south; what would lie beyond ``end`` is left out.
+    """
+    top = first
+    low_x = max(np.int64((x - radius_m - places.west) // CELL_M), 0)
+    high_x = min(np.int64((x + radius_m - places.west) // CELL_M), places.columns - 1)
+    low_y = max(np.int64((y - radius_m - places.south) // CELL_M), 0)
+    high_y = min(np.int64((y + radius_m - places.south) // CELL_M), places.rows - 1)
+    for row in range(low_y, high_y + 1):
+        for column in range(low_x, high_x + 1):
+            cell = row * places.columns + column
+            for p in range(places.indptr[cell], places.indptr[cell + 1]):
+                ahead, aside = places.x[p] - x, places.y[p] - y
+                if ahead * ahead + aside * aside <= radius_m * radius_m and top < end:
+                    found[top] = p
+                    top += 1
+    return top

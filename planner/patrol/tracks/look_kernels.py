@@ -1,0 +1,63 @@
+"""The compiled beginning of map matching: points condensed to looks, and the pace a track keeps."""
+
+import numpy as np
+from numba import njit
+
+#: Metres of the usual way over which a track's pace is measured: far more than the noise, mostly without a corner.
+PACE_M = 60.0
+
+
+@njit(cache=True)
+def condense(x, y, time_s, indptr, window_s, gap_s):  # type: ignore[no-untyped-def]
+    """Average points of one time window to one look: (indptr, x, y, time_s, points averaged).
+
+    indptr : (n + 1,) points of each track. The first and the last point of a track, and those beside a gap, stay by
+    themselves: they say where it ends.
+    """
+    looks = np.zeros(indptr.size, np.int64)
+    out_x, out_y, out_s, many = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.zeros(x.size, np.int64)
+    n = 0
+    for track in range(indptr.size - 1):
+        first, last = indptr[track], indptr[track + 1]
+        alone, since = True, 0.0
+        for i in range(first, last):
+            opens = i == first or time_s[i] - time_s[i - 1] > gap_s
+            closes = i == last - 1 or time_s[i + 1] - time_s[i] > gap_s
+            if opens or closes or alone or time_s[i] - since >= window_s:
+                out_x[n], out_y[n], out_s[n] = 0.0, 0.0, 0.0
+                since = time_s[i]
+                n += 1
+            k = many[n - 1] + 1
+            out_x[n - 1] += (x[i] - out_x[n - 1]) / k
+            out_y[n - 1] += (y[i] - out_y[n - 1]) / k
+            out_s[n - 1] += (time_s[i] - out_s[n - 1]) / k
+            many[n - 1] = k
+            alone = opens or closes
+        looks[track + 1] = n
+    return looks, out_x[:n].copy(), out_y[:n].copy(), out_s[:n].copy(), many[:n].copy()
+
+
+@njit(cache=True)
+def paces(looks, x, y, time_s, gap_s, usual):  # type: ignore[no-untyped-def]
+    """Return the metres a second each track keeps while it moves (n,), within half and twice the usual.
+
+    It is the straight way made in the time the usual pace takes for ``PACE_M``, or more: the median; tracks too short have the usual pace.
+    """
+    out = np.full(looks.size - 1, usual)
+    least_s = PACE_M / usual
+    for track in range(looks.size - 1):
+        first, last = looks[track], looks[track + 1]
+        found = np.empty(last - first)
+        n, j = 0, first
+        for i in range(first, last):
+            while j < last and time_s[j] - time_s[i] < least_s:
+                j += 1
+            if j < last and time_s[j] - time_s[i] <= gap_s:
+                found[n] = np.hypot(x[j] - x[i], y[j] - y[i]) / (time_s[j] - time_s[i])
+                n += 1
+        if n >= 5:
+            for i in range(n, found.size):
+                found[i] = np.inf
+            found.sort()
+            out[track] = min(max(found[np.int64(0.5 * n)], 0.5 * usual), 2.0 * usual)
+    return out
