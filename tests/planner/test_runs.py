@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -60,6 +61,17 @@ def test_changed_records_make_a_new_run_and_old_versions_can_still_be_asked(own_
     assert after.id != before.id
     assert after.tables["points"]["code"].tolist() == ["P2"]
     assert run_coverage(own_town, question, versions={("service-points", ""): old}).id == before.id
+
+
+def test_duties_of_patrols_are_no_input_of_coverage_and_a_roster_only_on_a_day(own_town, question) -> None:
+    asked, dated = replace(question, on=None), replace(question, on=date(2026, 3, 1))
+    before = run_coverage(own_town, asked)
+    duties = pd.DataFrame({"duty_id": ["D1"], "segment_id": [1]})
+    worker = {"person": "张三", "role": "grid_worker", "area_code": "320102001001001", "from_date": date(2026, 1, 1)}
+    own_town.import_layer("patrol-duties", "", duties, source="toy", sha256="1")
+    own_town.import_layer("roster", "", pd.DataFrame([{**worker, "shift": "20:00-24:00"}]), source="toy", sha256="1")
+    assert run_coverage(own_town, asked).id == before.id
+    assert set(run_coverage(own_town, dated).inputs) == {*before.inputs, "roster"}
 
 
 def test_a_comparison_says_what_every_area_gains_and_loses(own_town, question) -> None:
