@@ -34,8 +34,8 @@ def _asked(command: object) -> object:
         click.option("--loss", type=float, help="Draw one of many plans at random, each at most this share dearer than "
                      "the best found (0.05), so that nobody learns the schedule."),
         click.option("--within", multiple=True, metavar="AREA", help="Only in this area (code or name); repeatable."),
-        click.option("--hours", default="20:00-24:00", show_default=True, help="Who is on duty then walks, the own shift "
-                     "through; these hours are the shift of workers who record none."),
+        click.option("--hours", default="20:00-24:00", show_default=True, help="Who is on duty then walks, the own "
+                     "shift through; these hours are the shift of workers who record none."),
         click.option("--workers", type=click.Path(path_type=Path), metavar="ROSTER", help="Import this roster first."),
         click.option("--date", "date", required=True, metavar="DATE", help="The evening it begins: 2026-01-31."),
     ):  # fmt: skip

@@ -117,7 +117,7 @@ def _rows(
                 continue
             name = record["name"] or network.name[s]
             taken[s] = {**shared, "name": name, "segment": s, "offset_m": 0.0, "gap_m": 0.0, "check": False}
-        elif record["area_code"]:
+        elif pd.notna(record["area_code"]) and record["area_code"]:
             areas.append((str(record["area_code"]), shared))
         elif at.segment[i] >= 0:
             spot = {"segment": int(at.segment[i]), "offset_m": float(at.offset_m[i]), "gap_m": float(at.gap_m[i])}
