@@ -34,6 +34,7 @@ STEP_WORDS = {
     "reports": "发现报告 discovery reports",
     "roster": "人员名册 roster",
     "candidates": "候选点 candidates",
+    "duties": "巡查要求 patrol duties",
     "siting": "选址（Ctrl-C 保留当前最好方案） siting (Ctrl-C keeps the best plan so far)",
     "patrol": "排巡查路线（Ctrl-C 保留当前最好方案） patrol routes (Ctrl-C keeps the best so far)",
     "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
