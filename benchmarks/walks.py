@@ -32,7 +32,13 @@ class Walks:
 
 
 def walks(
-    network: StreetNetwork, mode: str, *, count: int, metres: float, kmh: float, rng: np.random.Generator,
+    network: StreetNetwork,
+    mode: str,
+    *,
+    count: int,
+    metres: float,
+    kmh: float,
+    rng: np.random.Generator,
     within: NDArray[np.bool_] | None = None,
 ) -> Walks:
     """Walk ``count`` ways of some ``metres`` from random places: half of them wandering, half from goal to goal.
@@ -120,7 +126,12 @@ def _at(network: StreetNetwork, node: int) -> Positions:
 
 
 def points_of(
-    network: StreetNetwork, walked: Walks, *, every_s: tuple[float, float], noise_m: float, rng: np.random.Generator,
+    network: StreetNetwork,
+    walked: Walks,
+    *,
+    every_s: tuple[float, float],
+    noise_m: float,
+    rng: np.random.Generator,
     shift: object = None,
 ) -> Tracks:
     """Return the points a phone gives: one every ``every_s`` seconds (least, most), each off by Gaussian noise.

@@ -70,18 +70,22 @@ def _in_cells(
 
 
 @njit(cache=True)
+def _cells_between(low_m: float, high_m: float, count: int) -> tuple[int, int]:
+    """Return the first cell of a row of ``count`` that a span touches, and the one after the last."""
+    return max(int(low_m // CELL_M), 0), min(int(high_m // CELL_M), count - 1) + 1
+
+
+@njit(cache=True)
 def places_near(x, y, radius_m, places, first, end, found):  # type: ignore[no-untyped-def]
     """Write the places within ``radius_m`` of a point into ``found`` from ``first`` on; return where they end.
 
     Cells are taken row by row from the south; what would lie beyond ``end`` is left out.
     """
     top = first
-    low_x = max(np.int64((x - radius_m - places.west) // CELL_M), 0)
-    high_x = min(np.int64((x + radius_m - places.west) // CELL_M), places.columns - 1)
-    low_y = max(np.int64((y - radius_m - places.south) // CELL_M), 0)
-    high_y = min(np.int64((y + radius_m - places.south) // CELL_M), places.rows - 1)
-    for row in range(low_y, high_y + 1):
-        for column in range(low_x, high_x + 1):
+    columns = _cells_between(x - radius_m - places.west, x + radius_m - places.west, places.columns)
+    rows = _cells_between(y - radius_m - places.south, y + radius_m - places.south, places.rows)
+    for row in range(rows[0], rows[1]):
+        for column in range(columns[0], columns[1]):
             cell = row * places.columns + column
             for p in range(places.indptr[cell], places.indptr[cell + 1]):
                 ahead, aside = places.x[p] - x, places.y[p] - y

@@ -41,7 +41,8 @@ def condense(x, y, time_s, indptr, window_s, gap_s):  # type: ignore[no-untyped-
 def paces(looks, x, y, time_s, gap_s, usual):  # type: ignore[no-untyped-def]
     """Return the metres a second each track keeps while it moves (n,), within half and twice the usual.
 
-    It is the straight way made in the time the usual pace takes for ``PACE_M``, or more: the median; tracks too short have the usual pace.
+    It is the median of the straight ways made in the time the usual pace takes for ``PACE_M``, or more; tracks too
+    short for that have the usual pace.
     """
     out = np.full(looks.size - 1, usual)
     least_s = PACE_M / usual

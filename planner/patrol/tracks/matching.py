@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from gis.crs import to_metric
 from gis.errors import QuestionError
 from gis.modes import EBIKE_KMH, WALK_KMH, travel_by
-from gis.places import Places, places_along
 from gis.network import Positions, StreetNetwork
+from gis.places import Places, places_along
 from gis.reach_ways import ways_between
 from gis.search_graph import SearchGraph, search_graph
 from planner.patrol.tracks.look_kernels import condense, paces

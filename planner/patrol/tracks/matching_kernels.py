@@ -203,13 +203,14 @@ def _leave(arcs, places, rules, usual_m, limit_m, state, value, back, base, i, r
                     value[k, end], back[k, end] = gain, via
             if turned > begin:
                 begin, via = turned, 2 * i + 1 - end
-            if beside and (ahead < 0.0 and end == 0 or ahead > 0.0 and end == 1):
-                if (arcs.forward[s] if end == 1 else arcs.backward[s]) and abs(ahead) <= limit_m:
-                    gain = begin - _loss(abs(ahead), straight_m, usual_m, rules.beta_m)
-                    if gain > value[k, end]:
-                        value[k, end], back[k, end] = gain, via
+            onward = ahead > 0.0 if end == 1 else ahead < 0.0
+            may = arcs.forward[s] if end == 1 else arcs.backward[s]
+            if beside and onward and may and abs(ahead) <= limit_m:
+                gain = begin - _loss(abs(ahead), straight_m, usual_m, rules.beta_m)
+                if gain > value[k, end]:
+                    value[k, end], back[k, end] = gain, via
             out_m = along if end == 0 else arcs.length_m[s] - along
-            if out_m > 0.0 and not (arcs.backward[s] if end == 0 else arcs.forward[s]):
+            if out_m > 0.0 and not may:
                 continue
             for over in range(2):  # coming in over u, it heads for v
                 if begin <= value[k, 1 - over]:
