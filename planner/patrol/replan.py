@@ -9,11 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gis.errors import QuestionError
-from planner.patrol.answer import SERVED, Tables, night_tables, steps_and_legs, walks_of
+from gis.reach_ways import ways_between
+from planner.coverage_inputs import select
+from planner.patrol.answer import SERVED, Tables, Walk, night_tables, steps_and_legs, walks_of
 from planner.patrol.duties import REPORT_ID
 from planner.patrol.night import Night
 from planner.patrol.records import PatrolRecords
 from planner.patrol.rounds import Job, Numbers, solve
+from planner.patrol.schedule import Timetable
 from planner.patrol.territories import Part, worthwhile
 from planner.watch import Watch
 
@@ -143,7 +146,9 @@ def plan_again(
     routes = [np.empty(0, np.int64) for _ in range(len(night.crews))]
     for crew, route in zip(part.crews, found, strict=True):
         routes[crew] = part.services[route]
-    new_steps, new_legs = steps_and_legs(records, rest, walks_of(rest, routes), date)
+    idle = [c for c in part.crews.tolist() if not len(routes[c]) and now.kept[c] > 0]
+    walks = [*walks_of(rest, routes), *(_homeward(rest, c) for c in idle)]
+    new_steps, new_legs = steps_and_legs(records, rest, walks, date)
     changed = [str(night.crews.id[c]) for c in part.crews]
     spliced, legs = _spliced(tables, now, night, changed, ill, new_steps, new_legs)
     ended = "cancelled" if watch.cancelled else "settled"
@@ -210,6 +215,19 @@ def _rest(night: Night, now: Standing) -> Night:
         break_s=np.where(now.broke, 0.0, crews.break_s),
     )  # fmt: skip
     return replace(night, crews=shorter, start=now.place)
+
+
+def _homeward(rest: Night, crew: int) -> Walk:
+    """Return the way back of a crew that has nothing left to do."""
+    k = int(rest.mode_of[crew])
+    at = rest.places[k]
+    way = ways_between(
+        rest.graphs[k], select(at, rest.start[[crew]].astype(np.int64)), select(at, rest.end[[crew]].astype(np.int64))
+    )
+    none, nothing = np.empty(0, np.int64), np.empty(0)
+    back_s = 0.0 if rest.start[crew] == rest.end[crew] else float(way.time_s[0])
+    returns_s = float(rest.crews.from_s[crew]) + back_s
+    return Walk(crew, none, Timetable(none, nothing, nothing, nothing, -1, returns_s))
 
 
 def _spliced(
