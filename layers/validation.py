@@ -326,16 +326,19 @@ def _warn_of_areas(records: pd.DataFrame, context: Context, warnings: list[Lampl
 
 
 def _check_duplicates(schema: LayerSchema, records: pd.DataFrame, verdicts: _Verdicts) -> None:
-    """Leave out a row identical to one before it, where rows need no name, and a code that stood before."""
+    """Leave out a row identical to one before it, where rows need no name, and a code that stood before.
+
+    A street has one duty: a second one could only be planned by leaving out the first.
+    """
     standing = verdicts.standing
     if schema.name in {"reports", "roster", "patrol-duties"}:
         comparable = records.copy()
         if "geometry" in comparable:
             comparable["geometry"] = shapely.to_wkb(np.asarray(comparable["geometry"], object))
         verdicts.reject(_repeated(comparable, standing), "duplicate_row")
-    for name in schema.unique:
+    for name in (*schema.unique, *(("segment_id",) if schema.name == "patrol-duties" else ())):
         spec = schema.field(name)
-        named = verdicts.standing & (records[name].astype(str) != "").to_numpy()
+        named = verdicts.standing & (records[name].notna() & (records[name].astype(str) != "")).to_numpy()
         again = _repeated(records[[name]], named)
         verdicts.reject(again, "duplicate_code", records[name], field=name, field_zh=spec.zh)
 

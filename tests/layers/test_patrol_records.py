@@ -94,12 +94,19 @@ def test_a_duty_is_a_segment_or_a_place_or_an_areas_streets() -> None:
 
 
 def test_duties_without_an_id_are_named_and_repeated_ones_left_out() -> None:
-    same = {"segment_id": 3, "times_a_week": 3}
+    same = {"area_code": "320102002", "times_a_week": 3}
     verdict = checked("patrol-duties", same, same, {**same, "times_a_week": 1}, {**same, "duty_id": "D1"})
     assert verdict.rejected["code"].tolist() == ["duplicate_row"]
     assert verdict.accepted["duty_id"].tolist() == ["D1", "D2", "D3"]
     twice = checked("patrol-duties", DUTY, DUTY | {"priority": 2})
     assert twice.rejected["code"].tolist() == ["duplicate_code"]
+
+
+def test_a_street_has_one_duty_and_a_second_is_left_out_with_its_reason() -> None:
+    street = {"segment_id": 3, "geometry": None}
+    verdict = checked("patrol-duties", street, {**street, "opens": "21:00"}, DUTY, DUTY | {"duty_id": "D2"})
+    assert verdict.rejected[["row", "code"]].to_numpy().tolist() == [[2, "duplicate_code"]]
+    assert verdict.rejected["en"].tolist() == ["segment_id occurs before in this file: 3"]
 
 
 def test_segments_that_are_not_imported_are_warned_of_and_kept() -> None:
