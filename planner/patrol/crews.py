@@ -72,19 +72,25 @@ def crews_of(
     roster : as the layer. hours : of the patrol; who is on duty at none of them stays out, and they are the shift of
     those who have none. centre : code of an area -> metres of its middle.
     at : metres of each point, x and y. Grid workers in office who have not the day off; those of one ``pair`` walk
-    together, as long as all of them may. A worker without a station begins at the point nearest to the home.
+    together, as long as all of them may, and never alone. A worker without a station begins at the point nearest to the home.
     """
     day = pd.Timestamp(date)
     begins, ends = pd.to_datetime(roster["from_date"]), pd.to_datetime(roster["until_date"])
     here = (begins.isna() | (begins <= day)) & (ends.isna() | (ends >= day)) & (roster["role"] == "grid_worker")
     off = roster["days_off"].fillna("").map(lambda days: WEEKDAYS[date.weekday()] in str(days).split(","))
     working = roster[here & ~off].reset_index(drop=True)
-    pair = working["pair"].fillna("").astype(str)
-    alone = "row " + working.index.astype(str)
-    # a pair works where its members do: the first one's community parts pairs of the same word in two places
-    together = np.where(pair == "", alone, "pair " + pair + " " + working["area_code"].astype(str).str[:9])
+    # a pair's word may be used again in another subdistrict
+    word = working["pair"].fillna("").astype(str)
+    together = np.where(
+        word == "", "row " + working.index.astype(str), "pair " + word + " " + working["area_code"].astype(str).str[:9]
+    )
     numbered = list(working.groupby(together, sort=False).groups.values())
     station, notes = _stations(working, points, centre, at)
+    alone = [rows for rows in numbered if len(rows) == 1 and word[rows[0]] != ""]
+    if alone:
+        zh, en = f"{len(alone)} 名网格员的搭档不在岗，未排", f"{len(alone)} grid workers whose partner is off stay in"
+        notes.append(Note("partner-off", zh, en))
+    numbered = [rows for rows in numbered if len(rows) > 1 or word[rows[0]] == ""]
     crews = [_crew(working.loc[rows], [int(station[i]) for i in rows], hours) for rows in numbered]
     on_duty = [
         c for c in crews if min(c["until_s"], hours[1]) > max(c["from_s"], hours[0]) or c["until_s"] <= c["from_s"]
