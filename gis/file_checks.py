@@ -52,6 +52,7 @@ KINDS = (
     FileKind("geojson", (".geojson", ".json"), "GeoJSON"),
     FileKind("shp", (".shp",), "ESRI Shapefile"),
     FileKind("kml", (".kml", ".ovkml"), "LIBKML", "kml"),
+    FileKind("gpx", (".gpx",), "GPX", "gpx"),
     FileKind("kmz", (".kmz", ".ovkmz"), "LIBKML"),
     FileKind("csv", (".csv", ".tsv", ".txt")),
     FileKind("csv.gz", (".csv.gz", ".tsv.gz")),
@@ -64,7 +65,7 @@ KINDS = (
     FileKind("graphml", (".graphml",), xml_root="graphml"),
     FileKind("graphml.gz", (".graphml.gz",), xml_root="graphml"),
 )
-TABLE_KINDS = frozenset({"gpkg", "geojson", "shp", "kml", "kmz", "csv", "csv.gz", "xlsx", "parquet", "zip"})
+TABLE_KINDS = frozenset({"gpkg", "geojson", "shp", "kml", "kmz", "gpx", "csv", "csv.gz", "xlsx", "parquet", "zip"})
 
 
 def kind_of(path: Path) -> FileKind:

@@ -221,6 +221,7 @@ def _refuse_view(source: Source, layer: str) -> None:
 
 
 _CRS_MEMBER = re.compile(rb'"crs"\s*:\s*\{(?P<inside>[^{}]*(?:\{[^{}]*\})?[^{}]*)\}')
+_ZONE = r":\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)$"
 _CRS_NAME = re.compile(rb'"name"\s*:\s*"(?P<name>[^"]*:[^"]*)"')
 
 
@@ -237,7 +238,24 @@ def _read_geojson(source: Source, layer: str | None, encoding: str | None, datum
             raise FileRefusedError(
                 f"{source.name}：坐标系“{crs}”无法识别", f"{source.name}: the crs it names cannot be read: {crs!r}"
             ) from None
-    return _read_gdal(source, layer, encoding, datum, limits)
+    raw = _read_gdal(source, layer, encoding, datum, limits)
+    return replace(raw, table=_with_zones(source, layer, raw.table))
+
+
+def _with_zones(source: Source, layer: str | None, table: pa.Table) -> pa.Table:
+    """Put back the zone that times were written with: GDAL hands their figures on without it."""
+    bare = [f.name for f in table.schema if pa.types.is_timestamp(f.type) and f.type.tz is None]
+    if not bare:
+        return table
+    _, text = pyogrio.read_arrow(
+        source.path, layer=layer, columns=bare, read_geometry=False, max_features=table.num_rows,
+        datetime_as_string=True,
+    )  # fmt: skip
+    for name in bare:
+        if (told := text.column(name).to_pandas()).str.contains(_ZONE, na=False).any():
+            times = pd.to_datetime(told, format="ISO8601", utc=True, errors="coerce")
+            table = table.set_column(table.schema.get_field_index(name), name, pa.array(times))
+    return table
 
 
 def _without_zone(table: pa.Table) -> pa.Table:
@@ -275,6 +293,32 @@ def _read_kml(source: Source, layer: str | None, encoding: str | None, datum: st
     shapes = np.concatenate([np.full(p.table.num_rows, None) if p.shapes is None else p.shapes for p in parts])
     notes = [n for p in parts for n in p.notes]
     return _Raw(table, shapes, parts[0].layer, "UTF-8", notes, "EPSG:4326", datum)
+
+
+def _read_gpx(source: Source, layer: str | None, encoding: str | None, datum: str, limits: Limits) -> _Raw:
+    """Read the points of all tracks, or the waypoints where there is no track; GPX is WGS84 by definition.
+
+    A column ``track`` bears the name of each point's track, its number where it has none.
+    """
+    found = []
+    for name in [layer] if layer else ["track_points", "waypoints"]:
+        raw = _read_gdal(source, name, encoding, datum, limits)
+        if raw.table.num_rows:
+            found.append(raw)
+            break
+    if not found:
+        raise FileRefusedError(f"{source.name}：没有任何轨迹点", f"{source.name}: holds no points of tracks")
+    frame = _with_zones(source, found[0].layer, found[0].table).to_pandas()
+    if "time" in frame and frame["time"].dt.tz is None:
+        frame["time"] = frame["time"].dt.tz_localize("UTC")  # as the standard says
+    if "track_fid" in frame:
+        named = (
+            _read_gdal(source, "tracks", encoding, datum, limits).table.to_pandas().get("name", pd.Series(dtype=str))
+        )
+        names = {i: name for i, name in enumerate(named) if isinstance(name, str) and name.strip()}
+        frame.insert(0, "track", [names.get(i, str(i + 1)) for i in frame["track_fid"]])
+    table = pa.Table.from_pandas(frame.dropna(axis="columns", how="all"), preserve_index=False)
+    return replace(found[0], table=table, encoding="UTF-8")
 
 
 def _kml_columns(table: pa.Table) -> pa.Table:
@@ -353,6 +397,7 @@ _READERS: dict[str, Callable[[Source, str | None, str | None, str, Limits], _Raw
     "geojson": _read_geojson,
     "shp": _read_shapefile,
     "kml": _read_kml,
+    "gpx": _read_gpx,
     "csv": _read_csv,
     "csv.gz": _read_csv,
     "xlsx": _read_xlsx,

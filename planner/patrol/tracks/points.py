@@ -1,5 +1,6 @@
 """Tracks as given: points with times, one run of them a track."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from gis.errors import QuestionError
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +46,41 @@ class Tracks:
         """Which track each point belongs to (k,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
 
-    def kept(self, points: NDArray[np.bool_]) -> "Tracks":
+    @property
+    def points(self) -> NDArray[np.int64]:
+        """How many points each track has (n,)."""
+        return np.diff(self.indptr)
+
+    def kept(self, points: Flags) -> "Tracks":
         """Return the same tracks with only the marked points (k,); a track may be left without any."""
         counts = np.bincount(self.of_point[points], minlength=len(self))
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return Tracks(self.name, self.person, indptr, self.lon[points], self.lat[points], self.time_s[points])
+
+    def in_time(self) -> "Tracks":
+        """Return the same tracks with points in the order of their times, of each time the first given."""
+        order = np.lexsort((self.time_s, self.of_point))
+        of, time_s = self.of_point[order], self.time_s[order]
+        fresh = np.r_[True, (of[1:] != of[:-1]) | (time_s[1:] > time_s[:-1])][: len(of)]
+        ordered = Tracks(self.name, self.person, self.indptr, self.lon[order], self.lat[order], time_s)
+        return ordered.kept(fresh)
+
+
+Shifts = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def on_duty(tracks: Tracks, shifts: Shifts, hours: tuple[int, int] | None) -> Flags:
+    """Tell which points (k,) fall into their bearer's duty hours; of all others nothing may be kept.
+
+    shifts : person -> (from, until) in seconds since 1970. hours : (from, until) in seconds since midnight of any day,
+    until past from, for those without a shift of their own; None where only shifts count.
+    """
+    duty = np.zeros(len(tracks.lon), bool)
+    for i, person in enumerate(tracks.person):
+        part = slice(tracks.indptr[i], tracks.indptr[i + 1])
+        if str(person) in shifts:
+            for begins, ends in shifts[str(person)]:
+                duty[part] |= (tracks.time_s[part] >= begins) & (tracks.time_s[part] <= ends)
+        elif hours is not None:
+            duty[part] = (tracks.time_s[part] - hours[0]) % DAY_S <= hours[1] - hours[0]
+    return duty
