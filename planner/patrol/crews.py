@@ -72,7 +72,8 @@ def crews_of(
     roster : as the layer. hours : of the patrol; who is on duty at none of them stays out, and they are the shift of
     those who have none. centre : code of an area -> metres of its middle.
     at : metres of each point, x and y. Grid workers in office who have not the day off; those of one ``pair`` walk
-    together, as long as all of them may, and never alone. A worker without a station begins at the point nearest to the home.
+    together, as long as all of them may, and never alone. A worker without a station begins at the point nearest to
+    the home.
     """
     day = pd.Timestamp(date)
     begins, ends = pd.to_datetime(roster["from_date"]), pd.to_datetime(roster["until_date"])
