@@ -11,8 +11,8 @@ PACE_M = 60.0
 def condense(x, y, time_s, indptr, window_s, gap_s):  # type: ignore[no-untyped-def]
     """Average points of one time window to one look: (indptr, x, y, time_s, points averaged).
 
-    indptr : (n + 1,) points of each track. The first and the last point of a track, and those beside a gap, stay by
-    themselves: they say where it ends.
+    indptr : (n + 1,) points, window_s : (n,) seconds of each track. The first and the last point of a track, and those
+    beside a gap, stay by themselves: they say where it ends.
     """
     looks = np.zeros(indptr.size, np.int64)
     out_x, out_y, out_s, many = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.zeros(x.size, np.int64)
@@ -23,7 +23,7 @@ def condense(x, y, time_s, indptr, window_s, gap_s):  # type: ignore[no-untyped-
         for i in range(first, last):
             opens = i == first or time_s[i] - time_s[i - 1] > gap_s
             closes = i == last - 1 or time_s[i + 1] - time_s[i] > gap_s
-            if opens or closes or alone or time_s[i] - since >= window_s:
+            if opens or closes or alone or time_s[i] - since >= window_s[track]:
                 out_x[n], out_y[n], out_s[n] = 0.0, 0.0, 0.0
                 since = time_s[i]
                 n += 1

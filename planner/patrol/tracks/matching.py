@@ -20,29 +20,30 @@ from planner.patrol.tracks.points import Floats, Tracks
 #: Metres between the places held possible along a street, and how many of them at most for one look.
 STEP_M = 8.0
 MOST_PLACES = 600
+#: Metres of a phone's error, each way, among houses.
+USUAL_NOISE_M = 10.0
 _USUAL_KMH = {"walk": WALK_KMH, "ebike": EBIKE_KMH, "drive": 30.0}
 
 
 @dataclass(frozen=True, slots=True)
 class MatchModel:
-    """How far points lie from the street walked, and how ways are judged.
+    """How ways are judged.
 
-    noise_m : standard deviation of a point's error, each way. street_m : what is left of it however many points are
-    averaged: streets are drawn along their middle, and errors of one minute are alike. beta_m : mean difference
-    between a way and the straight line. gap_s : a longer silence breaks a track in parts. detour_m : a way may be
-    twice the straight line and this much longer. spike_m : moves out and back of less are noise.
+    street_m : what is left of a point's error however many points are averaged: streets are drawn along their middle,
+    and errors of one minute are alike. beta_m : mean difference between a way and the straight line. gap_s : a longer
+    silence breaks a track in parts. detour_m : a way may be twice the straight line and this much longer. spike : moves
+    out and back of less than this many standard deviations of the noise are noise.
     Raises QuestionError on numbers that are not positive.
     """
 
-    noise_m: float = 10.0
     street_m: float = 3.0
     beta_m: float = 15.0
     gap_s: float = 180.0
     detour_m: float = 80.0
-    spike_m: float = 15.0
+    spike: float = 1.5
 
     def __post_init__(self) -> None:
-        numbers = (self.noise_m, self.street_m, self.beta_m, self.gap_s, self.detour_m, self.spike_m)
+        numbers = (self.street_m, self.beta_m, self.gap_s, self.detour_m, self.spike)
         if not all(np.isfinite(n) and n > 0 for n in numbers):
             raise QuestionError("轨迹匹配参数须为正数", "the numbers of the matching model must be positive")
 
@@ -55,7 +56,7 @@ class Matched:
     from_m, to_m (p,) metres from the segment's u end, ``from_m > to_m`` walked towards u; begin_s, end_s (p,).
     look_track, look_s, look_segment, look_offset_m, look_gap_m (l,) : the looks (points averaged over some seconds),
     their place and their distance from it; segment -1 and NaN where unmatched. look_chain (l,) : -1 where unmatched.
-    look_x, look_y (l,) metres.
+    look_x, look_y (l,) metres; look_points (l,) how many points were averaged.
     """
 
     track: NDArray[np.int64]
@@ -69,6 +70,7 @@ class Matched:
     look_s: Floats
     look_x: Floats
     look_y: Floats
+    look_points: NDArray[np.int64]
     look_segment: NDArray[np.int32]
     look_offset_m: Floats
     look_gap_m: Floats
@@ -110,15 +112,22 @@ def match_ground(network: StreetNetwork, mode: str) -> MatchGround:
     return MatchGround(network, mode, places_along(network, open_, STEP_M), graph, arcs)
 
 
-def match(ground: MatchGround, tracks: Tracks, *, model: MatchModel | None = None) -> Matched:
+def match(
+    ground: MatchGround, tracks: Tracks, *, noise_m: float | Floats = USUAL_NOISE_M, model: MatchModel | None = None
+) -> Matched:
     """Find the streets each track followed.
 
-    Points are averaged over windows in which the mode moves two standard deviations of the noise (the paper drops
-    points closer than that; their mean says more), the looks are placed on segments by Viterbi's recursion over their
-    distance from the segment and the difference between the shortest way and the straight line, and the ways between
-    looks are joined, moves out and back within the noise taken out. Times must not go backwards within a track.
+    noise_m : standard deviation of a point's error each way, one for all or one a track (n,).
 
-    Raises QuestionError where they do. Source: Newson & Krumm 2009, doi:10.1145/1653771.1653818.
+    Points are averaged over windows in which the mode moves one standard deviation (the paper drops points closer than
+    two; their mean says more). The looks are placed by Viterbi's recursion over places ``STEP_M`` apart along all
+    streets near by (the paper holds only the nearest place of each possible), by their distance from the look and the
+    difference between the shortest way and the straight line from place to place (the paper's from point to point),
+    with a price on turning round within a street and on ways that the track's own pace does not make in the time. The
+    ways between looks are joined, moves out and back within the noise taken out.
+
+    Raises QuestionError where times go backwards within a track.
+    Source: Newson & Krumm 2009, doi:10.1145/1653771.1653818.
     """
     model = model or MatchModel()
     inside = np.ones(len(tracks.lon), bool)
@@ -128,12 +137,12 @@ def match(ground: MatchGround, tracks: Tracks, *, model: MatchModel | None = Non
 
     x, y = to_metric(tracks.lon, tracks.lat, ground.network.crs)
     usual = _USUAL_KMH[ground.mode] / 3.6
-    looks, look_x, look_y, look_s, many = condense(
-        x, y, tracks.time_s, tracks.indptr, model.noise_m / usual, model.gap_s
-    )
+    noise = np.broadcast_to(np.asarray(noise_m, np.float64), len(tracks))
+    looks, look_x, look_y, look_s, many = condense(x, y, tracks.time_s, tracks.indptr, noise / usual, model.gap_s)
     pace = paces(looks, look_x, look_y, look_s, model.gap_s, usual)
-    variance = model.noise_m**2 / many + model.street_m**2
-    rules = Rules(model.beta_m, model.gap_s, model.detour_m, 2.0 * model.noise_m)
+    look_track = np.repeat(np.arange(len(tracks)), np.diff(looks))
+    variance = noise[look_track] ** 2 / many + model.street_m**2
+    rules = Rules(model.beta_m, model.gap_s, model.detour_m, 2.0 * USUAL_NOISE_M)
     places = ground.places
     place, before = likeliest(
         looks, look_x, look_y, look_s, variance, pace, places, ground.arcs, rules, MOST_PLACES
@@ -144,10 +153,9 @@ def match(ground: MatchGround, tracks: Tracks, *, model: MatchModel | None = Non
     gap_m = np.where(placed, np.hypot(places.x[place] - look_x, places.y[place] - look_y), np.nan)
     hold_place(segment, offset_m, before, rules.still_m, ground.arcs)
     chain = _chains(segment, before)
-    look_track = np.repeat(np.arange(len(tracks)), np.diff(looks))
-    pieces = _pieces(ground, model, segment, offset_m, look_s, before, chain)
+    pieces = _pieces(ground, model.spike * noise[look_track], segment, offset_m, look_s, before, chain)
     return Matched(
-        _tracks_of(pieces[0], chain, look_track), *pieces, look_track, look_s, look_x, look_y, segment, offset_m,
+        _tracks_of(pieces[0], chain, look_track), *pieces, look_track, look_s, look_x, look_y, many, segment, offset_m,
         gap_m, chain,
     )  # fmt: skip
 
@@ -168,14 +176,17 @@ def _tracks_of(
 
 def _pieces(
     ground: MatchGround,
-    model: MatchModel,
+    spike_m: Floats,
     segment: NDArray[np.int32],
     offset_m: Floats,
     time_s: Floats,
     before: NDArray[np.int64],
     chain: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats, Floats, Floats, Floats]:
-    """Return (chain, segment, from_m, to_m, begin_s, end_s) of the ways between looks, joined and tidied."""
+    """Return (chain, segment, from_m, to_m, begin_s, end_s) of the ways between looks, joined and tidied.
+
+    spike_m : (l,) moves out and back of less, near each look, are noise.
+    """
     to = np.flatnonzero(before >= 0)
     since = before[to]
     nil = np.zeros(len(to))
@@ -191,10 +202,11 @@ def _pieces(
     took_s = (time_s[to] - time_s[since])[way]
     end_s = time_s[since][way] + took_s * done / total
     begin_s = time_s[since][way] + took_s * (done - metres) / total
-    # a way may begin without moving: its time is spent where the next stretch begins
     of = chain[to][way]
     rows = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=int(chain.max(initial=-1)) + 1))]).astype(np.int64)
+    least_m = np.zeros(len(rows) - 1)
+    least_m[chain[chain >= 0]] = spike_m[chain >= 0]
     rows, on, from_m, to_m, begin_s, end_s = without_spikes(
-        rows, ways.segment, ways.from_m, ways.to_m, begin_s, end_s, model.spike_m
+        rows, ways.segment, ways.from_m, ways.to_m, begin_s, end_s, least_m
     )
     return np.repeat(np.arange(len(rows) - 1), np.diff(rows)), on, from_m, to_m, begin_s, end_s

@@ -39,7 +39,7 @@ def _back_m(segment, from_m, to_m, before, k, first, last, least_m):  # type: ig
 
 @njit(cache=True)
 def without_spikes(chains, segment, from_m, to_m, begin_s, end_s, least_m):  # type: ignore[no-untyped-def]
-    """Take moves out and back again of less than ``least_m`` out of ways, and join stretches of one direction.
+    """Take moves out and back again of less than ``least_m`` (c,) out of ways, and join stretches of one direction.
 
     chains : (c + 1,) the stretches of each way, in order; each stretch begins where the one before it ends.
     The time spent out and back is spent standing where the move began. Returns the arrays anew:
@@ -67,8 +67,8 @@ def without_spikes(chains, segment, from_m, to_m, begin_s, end_s, least_m):  # t
                     to_m[top - 1], end_s[top - 1] = to_m[k], end_s[k]
                     k += 1
                     continue
-                retraced = _back_m(segment, from_m, to_m, top - 1, k, first, last, least_m)
-                if retraced < least_m:
+                retraced = _back_m(segment, from_m, to_m, top - 1, k, first, last, least_m[c])
+                if retraced < least_m[c]:
                     step = min(abs(to_m[k] - from_m[k]), abs(to_m[top - 1] - from_m[top - 1]))
                     share = step / abs(to_m[k] - from_m[k])
                     from_m[k] += (to_m[k] - from_m[k]) * share

@@ -23,6 +23,8 @@ STILL_POINTS, STILL_S = 20, 300.0
 EXACT_M = 0.15
 #: Points in a row so exact that no receiver made them, and the share of a track's points.
 EXACT_POINTS, EXACT_SHARE = 20, 0.9
+#: Points of a track looked at first: only where these are that exact are all.
+SAMPLE = 50
 #: Share of a track's steps found in another track from which one is a copy.
 COPY_SHARE = 0.5
 
@@ -165,19 +167,30 @@ def _straight(tracks: Tracks, x: Floats, y: Floats) -> list[_Flag]:
 
 def _on_the_line(tracks: Tracks, network: StreetNetwork, planned: Flags | None) -> list[_Flag]:
     """Flag tracks whose points lie on streets more exactly than any receiver measures."""
-    if not len(tracks.lon):
+    per_track = np.maximum(tracks.points // SAMPLE, 1)
+    within = np.arange(len(tracks.lon)) - tracks.indptr[tracks.of_point]
+    sampled = tracks.kept(within % per_track[tracks.of_point] == 0)
+    suspects = _exact_points(sampled, network)[0] >= EXACT_SHARE * np.maximum(sampled.points, 1)
+    if not suspects.any():
         return []
-    at = snap(network, tracks.lon, tracks.lat)
-    of = tracks.of_point
-    exact = at.gap_m < EXACT_M
-    counts = np.bincount(of[exact], minlength=len(tracks))
-    as_planned = exact & planned[np.maximum(at.segment, 0)] if planned is not None else np.zeros(len(of), bool)
-    on_plan = np.bincount(of[as_planned], minlength=len(tracks))
-    suspect = (counts >= EXACT_POINTS) & (counts >= EXACT_SHARE * tracks.points)
+    counts, segment = _exact_points(tracks.kept(suspects[tracks.of_point]), network)
+    on_plan = np.zeros(len(tracks), np.int64)
+    if planned is not None:
+        on_plan = np.bincount(
+            tracks.of_point[suspects[tracks.of_point]], planned[segment] & (segment >= 0), len(tracks)
+        )
+    sure = (counts >= EXACT_POINTS) & (counts >= EXACT_SHARE * tracks.points)
     return [
         _Flag(int(i), "as-planned" if on_plan[i] >= EXACT_SHARE * counts[i] else "on-the-line", int(counts[i]))
-        for i in np.flatnonzero(suspect)
+        for i in np.flatnonzero(sure)
     ]
+
+
+def _exact_points(tracks: Tracks, network: StreetNetwork) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return (n,) how many points of each track lie exactly on streets, and (k,) the segment of those, -1 of others."""
+    at = snap(network, tracks.lon, tracks.lat)
+    exact = at.gap_m < EXACT_M
+    return np.bincount(tracks.of_point[exact], minlength=len(tracks)), np.where(exact, at.segment, -1).astype(np.int32)
 
 
 def _copies(tracks: Tracks, steps: _Steps) -> list[_Flag]:
@@ -199,9 +212,9 @@ def _copies(tracks: Tracks, steps: _Steps) -> list[_Flag]:
     pairs = pairs.assign(first=first["track"].reindex(pairs["key"]).to_numpy())
     copied = pairs[pairs["first"] != pairs["track"]]
     own = pairs.groupby("track").size()
-    found = copied.groupby(["track", "first"]).size()
+    found = copied.groupby(["track", "first"], as_index=False).size()
     return [
-        _Flag(int(i), "copy", int(n), str(tracks.name[int(other)]))
-        for (i, other), n in found.items()
+        _Flag(int(i), "copy", int(n), str(tracks.name[other]))
+        for i, other, n in zip(found["track"], found["first"], found["size"], strict=True)
         if n >= max(COPY_SHARE * own[i], EXACT_POINTS)
     ]

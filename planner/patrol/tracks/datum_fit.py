@@ -1,0 +1,53 @@
+"""In which datum a phone wrote a track: the one in which it follows the streets."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.datum import DATUMS, to_wgs84
+from planner.patrol.tracks.matching import USUAL_NOISE_M, MatchGround, match
+from planner.patrol.tracks.points import Floats, Tracks
+
+#: Points from the beginning of a track that are tried: half an hour of walking settles it.
+TRIED_POINTS = 400
+#: Looks that must be there to tell from, and how much nearer to streets another datum must bring them.
+LEAST_LOOKS, NEARER = 15, 0.7
+
+
+def fitted_datum(ground: MatchGround, tracks: Tracks, group: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Return the datum of each track (n,): the one in which its looks lie nearest to the ways found.
+
+    tracks : as written, in the order of their times. group : (n,) tracks of one file bear one number. A track that
+    tells too little goes by the other tracks of its file; what nothing speaks against is WGS84.
+    """
+    within = np.arange(len(tracks.lon)) - tracks.indptr[tracks.of_point]
+    tried = tracks.kept(within < TRIED_POINTS)
+    sums, counts = np.zeros((len(DATUMS), len(tracks))), np.zeros(len(tracks))
+    for d, datum in enumerate(DATUMS):
+        lon, lat = to_wgs84(tried.lon, tried.lat, datum)
+        moved = Tracks(tried.name, tried.person, tried.indptr, lon, lat, tried.time_s)
+        sums[d], counts = _misfit(ground, moved)
+    own = _clear(sums, counts)
+    groups = int(group.max(initial=-1)) + 1
+    pooled = np.array([np.bincount(group, s, groups) for s in sums])
+    of_group = _clear(pooled, np.bincount(group, counts, groups).astype(np.float64))
+    chosen = np.where(own >= 0, own, of_group[group])
+    return np.array(DATUMS, object)[np.maximum(chosen, 0)]
+
+
+def _misfit(ground: MatchGround, tracks: Tracks) -> tuple[Floats, Floats]:
+    """Return (n,) the summed squared gaps of a track's looks, and how many looks; no gap counts as the widest."""
+    found = match(ground, tracks)
+    widest = 3.0 * USUAL_NOISE_M
+    gap = np.where(found.look_segment >= 0, np.minimum(found.look_gap_m, widest), widest)
+    n = len(tracks)
+    looks = np.bincount(found.look_track, minlength=n).astype(np.float64)
+    return np.bincount(found.look_track, gap**2, n), looks
+
+
+def _clear(sums: Floats, counts: Floats) -> NDArray[np.int64]:
+    """Return (n,) the datum of the least sum where it is clear; -1 where there is too little to tell from."""
+    best = sums.argmin(axis=0)
+    least = sums.min(axis=0)
+    others = np.where(np.arange(len(sums))[:, None] == best, np.inf, sums).min(axis=0)
+    told = (counts >= LEAST_LOOKS) & (least < NEARER * others)
+    return np.where(told, best, -1)
