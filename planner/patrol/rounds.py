@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.patrol.night import Night
-from planner.patrol.problem import Ints
+from planner.patrol.night import UNEVEN, Night
+from planner.patrol.problem import Crews, Ints, PatrolProblem, Services
 from planner.patrol.search import search
 from planner.patrol.territories import Part, crew_parts, station_parts
 from planner.watch import Watch
@@ -53,6 +53,20 @@ class Team(Protocol):
 
     def submit(self, job: Job, seconds: float) -> Future[Routes]:
         """Begin to solve a part, and return its routes to come."""
+
+
+def compile_search() -> None:
+    """Search a street of two segments, so that the compiled parts are there before the clock runs."""
+    services = Services(
+        np.array([[0, 1], [1, 2]], np.int32), np.array([[1, 0], [2, 1]], np.int32), np.ones((1, 2), bool),
+        np.ones((1, 2)), np.zeros(2), np.ones(2), np.array([-np.inf, 1.0]), np.array([np.inf, 90.0]),
+    )  # fmt: skip
+    zero = np.zeros(1, np.int32)
+    crew = Crews(
+        zero, zero, zero, np.zeros(1), np.full(1, 100.0), np.full(1, 100.0), np.zeros(1), np.zeros(1),
+        np.full(1, np.inf), zero, np.zeros((1, 2)),
+    )  # fmt: skip
+    search(PatrolProblem(services, crew, np.ones((1, 3, 3), np.float32), UNEVEN), Watch(), iterations=1)
 
 
 def solve(job: Job, watch: Watch) -> Routes:

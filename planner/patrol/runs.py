@@ -26,7 +26,7 @@ from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
 from planner.patrol.question import PatrolQuestion, parse_hours
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
 from planner.patrol.replan import plan_again
-from planner.patrol.rounds import Job, Routes, plan_night, solve
+from planner.patrol.rounds import Job, Routes, compile_search, plan_night, solve
 from planner.patrol.variety import draw_plan
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
@@ -102,6 +102,7 @@ def run_patrol(
     tell = progress or (lambda step: None)
     records = load_records(store, used, tell)
     tell("patrol")
+    compile_search()
     calendar = calendar_of(records, question)
     nights: list[Tables] = []
     notes = [*records.city.notes, *calendar.notes]
@@ -169,6 +170,7 @@ def run_replan(
     calendar = with_reports(calendar, records, reports, now_s)
     due = np.r_[kept, np.ones(len(reports), bool)]
     night = lay_out(records, calendar, crews, due, np.full(len(due), "", object))
+    compile_search()
     watch = Watch(monotonic, cancelled=cancelled, hear=hear)
     again = plan_again(records, night, tables, date, now_s, ill, watch, seed)
     tell("keeping")
