@@ -226,6 +226,16 @@ class Store:
         with self._reading() as connection:
             return [_run_from(row, {}) for row in connection.execute(query)]
 
+    def remove_runs(self, kind: str, before: datetime) -> int:
+        """Remove the analyses of a kind kept before ``before`` (UTC), with their tables; return how many they were."""
+        limit = before.replace(tzinfo=None)
+        old = [run.id for run in self.runs(kind) if run.created_at is not None and run.created_at < limit]
+        with self._writing() as connection:
+            for run_id in old:
+                connection.execute(delete(RUN_TABLE).where(RUN_TABLE.c.run_id == run_id))
+                connection.execute(delete(RUN).where(RUN.c.id == run_id))
+        return len(old)
+
     # settings and the derived cache
 
     def setting(self, name: str, default: str | None = None) -> str | None:

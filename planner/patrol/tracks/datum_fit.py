@@ -40,8 +40,9 @@ def _misfit(ground: MatchGround, tracks: Tracks) -> tuple[Floats, Floats]:
     widest = 3.0 * USUAL_NOISE_M
     gap = np.where(found.look_segment >= 0, np.minimum(found.look_gap_m, widest), widest)
     n = len(tracks)
-    looks = np.bincount(found.look_track, minlength=n).astype(np.float64)
-    return np.bincount(found.look_track, gap**2, n), looks
+    of = found.look_track
+    squares, looks = np.bincount(of, gap**2, n), np.bincount(of, minlength=n)
+    return squares.astype(np.float64), looks.astype(np.float64)
 
 
 def _clear(sums: Floats, counts: Floats) -> NDArray[np.int64]:

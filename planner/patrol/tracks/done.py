@@ -87,9 +87,9 @@ def compare_with_plan(
         np.maximum(matched.from_m, matched.to_m),
     )
     ours = owner >= 0
-    walked = Stretches(*(part[ours] for part in walked))
+    walked = Stretches(walked.line[ours], walked.from_m[ours], walked.to_m[ours])
     service = service.assign(covered_m=covered_m(_stretches(service), walked))
-    segments = service.groupby(["line", "owner", "segment"], sort=False).agg(
+    segments: pd.DataFrame = service.groupby(["line", "owner", "segment"], sort=False).agg(
         planned_m=("planned_m", "sum"), walked_m=("covered_m", "sum"), name=("name", "first"),
         priority=("priority", "sum"), must=("must", "any"),
     ).reset_index()  # fmt: skip
@@ -102,7 +102,7 @@ def _seconds(times: pd.Series) -> Floats:
 
 
 def _owners(crews: pd.DataFrame, tracks: Tracks, matched: Matched) -> NDArray[np.int64]:
-    """Return (p,) the row of the crew each piece was walked for, -1 for none: the first whose shift holds its middle."""
+    """Return (p,) the row of the crew each piece was walked for, the first whose shift holds its middle; -1: none."""
     owner = np.full(len(matched.segment), -1)
     middle_s = (matched.begin_s + matched.end_s) / 2
     begins, ends = _seconds(crews["shift_from"]), _seconds(crews["shift_until"])
@@ -133,7 +133,8 @@ def _legs(network: StreetNetwork, plan: dict[str, pd.DataFrame], number: "pd.Ser
         high=np.maximum(legs["from_m"], legs["to_m"])[known],
     )
     legs = legs.assign(planned_m=legs["high"] - legs["low"])
-    return legs.assign(line=_line(legs["owner"].to_numpy(), legs["segment"].to_numpy(np.int32), network))
+    line = _line(legs["owner"].to_numpy(np.int64), legs["segment"].to_numpy(np.int32), network)
+    return pd.DataFrame(legs.assign(line=line))
 
 
 def _stretches(legs: pd.DataFrame) -> Stretches:
@@ -153,23 +154,24 @@ def _done(
     ours: Flags = owner >= 0
     pairs = np.unique(np.column_stack([owner[ours], matched.track[ours]]), axis=0)
     beside_m = matched.metres[ours] - covered_m(walked, planned)
-    of, done = segments["owner"].to_numpy(np.int64), segments["done"].to_numpy(bool)
+    of, finished = segments["owner"].to_numpy(np.int64), segments["done"].to_numpy(bool)
     planned_m = segments["planned_m"].to_numpy(float)
     sums = {
         "tracks": np.bincount(pairs[:, 0].astype(np.int64), minlength=n),
         "segments": np.bincount(of, minlength=n),
-        "segments_done": np.bincount(of[done], minlength=n),
+        "segments_done": np.bincount(of[finished], minlength=n),
         "planned_m": np.bincount(of, planned_m, n),
         "walked_m": np.bincount(of, segments["walked_m"].to_numpy(float), n),
     }
-    done_m = np.bincount(of[done], planned_m[done], n)
+    done_m = np.bincount(of[finished], planned_m[finished], n)
     whole = np.where(sums["planned_m"] > 0, sums["planned_m"], np.nan)
-    return crews[["date", "crew", "persons"]].assign(
+    done = pd.DataFrame(crews[["date", "crew", "persons"]]).assign(
         **sums,
         walked_share=sums["walked_m"] / whole,
         done_share=done_m / whole,
         unplanned_m=np.bincount(owner[ours], np.maximum(beside_m, 0.0), n),
     )
+    return pd.DataFrame(done)
 
 
 def _missed(network: StreetNetwork, crews: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:

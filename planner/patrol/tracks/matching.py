@@ -1,6 +1,7 @@
 """Tracks brought onto the streets they followed: map matching by a hidden Markov model (Newson & Krumm 2009)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,32 @@ class Matched:
     def metres(self) -> Floats:
         """Length of each piece (p,)."""
         return np.abs(self.to_m - self.from_m)
+
+    def matched_s(self, n: int) -> Floats:
+        """Return how many seconds of each of ``n`` tracks some way covers (n,)."""
+        placed = np.flatnonzero(self.look_chain >= 0)
+        joined = placed[1:][self.look_chain[placed[1:]] == self.look_chain[placed[:-1]]]
+        before = placed[:-1][self.look_chain[placed[1:]] == self.look_chain[placed[:-1]]]
+        spent_s = self.look_s[joined] - self.look_s[before]
+        return np.bincount(self.look_track[joined], spent_s, n).astype(np.float64)
+
+
+def combined(parts: list[tuple[NDArray[np.int64], Matched]]) -> Matched:
+    """Return several answers as one; each comes with the numbers its tracks have among all."""
+    if not parts:
+        raise QuestionError("没有可匹配的轨迹", "there are no tracks to match")
+    columns: dict[str, list[NDArray[Any]]] = {field.name: [] for field in fields(Matched)}
+    chains = 0
+    for numbers, one in parts:
+        for name, values in columns.items():
+            value = getattr(one, name)
+            if name in ("track", "look_track"):
+                value = numbers[value]
+            elif name in ("chain", "look_chain"):
+                value = np.where(value >= 0, value + chains, -1)
+            values.append(value)
+        chains += int(one.look_chain.max(initial=-1)) + 1
+    return Matched(**{name: np.concatenate(values) for name, values in columns.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

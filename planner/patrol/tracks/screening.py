@@ -52,7 +52,7 @@ FLAGS = {
 class _Flag(NamedTuple):
     track: int
     code: str
-    count: int
+    times: int
     other: str = ""
 
 
@@ -69,17 +69,17 @@ class _Steps:
 def screen(
     tracks: Tracks,
     network: StreetNetwork,
-    mode: str,
+    modes: NDArray[np.object_],
     *,
-    noise_m: float,
+    noise_m: Floats,
     in_city: Flags,
     planned: Flags | None = None,
 ) -> pd.DataFrame:
     """List what is odd about each track: columns track (number), code, count, zh, en.
 
-    tracks : in the order given, on duty only. in_city : (k,) whether each point lies in the city. planned : (m,)
-    segments of the plan walked, where there is one. A step is too fast by the distance beyond what noise of
-    ``noise_m`` at both ends explains.
+    tracks : in the order given, on duty only. modes : (n,) how each moved. in_city : (k,) whether each point lies in
+    the city. planned : (m,) segments of the plan, where there is one. A step is too fast where it is so beyond what
+    errors of ``noise_m`` (n,) at both ends explain.
     """
     given_s = np.diff(tracks.time_s, prepend=0.0)
     starts = np.zeros(len(tracks.lon), bool)
@@ -94,13 +94,14 @@ def screen(
     ]  # fmt: skip
     x, y = to_metric(ordered.lon, ordered.lat, network.crs)
     steps = _steps(ordered, x, y)
-    flags += _speeds(steps, FASTEST[mode], noise_m)
+    fastest = np.array([FASTEST[str(mode)] for mode in modes], np.float64)
+    flags += _speeds(steps, fastest[steps.track], noise_m[steps.track])
     flags += _frozen(ordered, steps)
     flags += _straight(ordered, x, y)
     flags += _on_the_line(ordered, network, planned)
     flags += _copies(ordered, steps)
     rows = [
-        (f.track, f.code, f.count, *(s.format(count=f.count, other=f.other) for s in FLAGS[f.code]))
+        (f.track, f.code, f.times, *(s.format(count=f.times, other=f.other) for s in FLAGS[f.code]))
         for f in sorted(flags, key=lambda f: (f.track, list(FLAGS).index(f.code)))
     ]
     return pd.DataFrame(rows, columns=["track", "code", "count", "zh", "en"]).astype(
@@ -120,7 +121,7 @@ def _steps(tracks: Tracks, x: Floats, y: Floats) -> _Steps:
     return _Steps(of[point], metres, tracks.time_s[point] - tracks.time_s[point - 1], point)
 
 
-def _speeds(steps: _Steps, fastest: float, noise_m: float) -> list[_Flag]:
+def _speeds(steps: _Steps, fastest: Floats, noise_m: Floats) -> list[_Flag]:
     """Flag steps beyond the fastest pace; a jump is one that no vehicle makes either."""
     # the error of a distance between two points stays below 5.5 standard deviations of one in 3,000 steps
     sure_m = steps.metres - 5.5 * noise_m
