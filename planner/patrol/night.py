@@ -26,7 +26,7 @@ UNEVEN = 1.0
 #: Ways are searched this many times as far as a part is wide, and this many metres more.
 DETOUR, DETOUR_M = 1.6, 800.0
 #: Part of a crew's time that goes into services, about, where the rest is walking between them.
-BUSY_SHARE = 0.8
+BUSY_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,13 +226,15 @@ def _left_out(night: Night) -> Floats:
     Where the crews have time for everything, any duty outweighs any way to it; where they have not, worth and time
     are weighed against each other.
     """
-    done_s = np.min(night.service_s, axis=0, initial=np.inf)
-    priority = night.priority
-    can = np.isfinite(done_s)
-    if not can.any():
+    able = np.isfinite(night.service_s)
+    crews_of_mode = np.bincount(night.mode_of, minlength=len(night.modes))[:, None]
+    could = (able * crews_of_mode).sum(axis=0)
+    if not could.any():
         return np.full(len(night), MUST_S)
+    taken_s = (np.where(able, night.service_s, 0.0) * crews_of_mode).sum(axis=0) / np.maximum(could, 1)
+    can = could > 0
     have_s = BUSY_SHARE * float((night.crews.longest_s - night.crews.break_s).sum())
-    worth = WORTH_TIMES * float(np.median(done_s[can])) * priority / float(np.median(priority[can]))
-    if done_s[can].sum() < have_s:
+    worth = WORTH_TIMES * float(np.median(taken_s[can])) * night.priority / float(np.median(night.priority[can]))
+    if taken_s.sum() < have_s:
         worth = np.maximum(worth, 2.0 * float(night.crews.longest_s.max(initial=0.0)))
     return np.where(night.duties.must[night.duty], MUST_S, np.maximum(worth, 1e-6))
