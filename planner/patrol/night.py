@@ -39,6 +39,7 @@ class Night:
     other side of a street walked twice. left_out, opens_s, closes_s : (n,) as ``problem.Services``.
     cell : (n,) code of the grid cell or community around it, "" unknown. usual : (n,) names of the persons who usually
     walk there, "" for none. x, y : (n,) metres of its middle. start, end : (r,) places where shifts begin and end.
+    scarce : whether there is more to do than the crews have time for, about.
     """
 
     duties: Duties
@@ -62,6 +63,7 @@ class Night:
     y: Floats
     start: Ints
     end: Ints
+    scarce: bool = False
 
     def __len__(self) -> int:
         return len(self.duty)
@@ -188,7 +190,8 @@ def night_of(
         np.where(tomorrow, closes_s + 86_400.0, closes_s), cell[duty], usual[duty], middle[0][duty], middle[1][duty],
         home, home,
     )  # fmt: skip
-    return replace(night, left_out=_left_out(night))
+    left_out, scarce = _left_out(night)
+    return replace(night, left_out=left_out, scarce=scarce)
 
 
 def _at_nodes(network: StreetNetwork, travel: Travel) -> Positions:
@@ -220,8 +223,8 @@ def _service_s(
     return np.where(duties.check[duty], duties.dwell_s[duty], along_s)
 
 
-def _left_out(night: Night) -> Floats:
-    """Return (n,) what leaving each service out costs: its worth in seconds of crew time.
+def _left_out(night: Night) -> tuple[Floats, bool]:
+    """Return (n,) what leaving each service out costs, its worth in seconds of crew time, and whether time is scarce.
 
     Where the crews have time for everything, any duty outweighs any way to it; where they have not, worth and time
     are weighed against each other.
@@ -230,11 +233,12 @@ def _left_out(night: Night) -> Floats:
     crews_of_mode = np.bincount(night.mode_of, minlength=len(night.modes))[:, None]
     could = (able * crews_of_mode).sum(axis=0)
     if not could.any():
-        return np.full(len(night), MUST_S)
+        return np.full(len(night), MUST_S), False
     taken_s = (np.where(able, night.service_s, 0.0) * crews_of_mode).sum(axis=0) / np.maximum(could, 1)
     can = could > 0
     have_s = BUSY_SHARE * float((night.crews.longest_s - night.crews.break_s).sum())
     worth = WORTH_TIMES * float(np.median(taken_s[can])) * night.priority / float(np.median(night.priority[can]))
-    if taken_s.sum() < have_s:
+    scarce = bool(taken_s.sum() > have_s)
+    if not scarce:
         worth = np.maximum(worth, 2.0 * float(night.crews.longest_s.max(initial=0.0)))
-    return np.where(night.duties.must[night.duty], MUST_S, np.maximum(worth, 1e-6))
+    return np.where(night.duties.must[night.duty], MUST_S, np.maximum(worth, 1e-6)), scarce

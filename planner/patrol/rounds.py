@@ -23,8 +23,9 @@ ROUNDS, TURN = 4, 0.7
 FIRST_SHARE = 0.5
 #: Moves that one core makes in a second, at least: so that a night planned with time to spare depends on no clock.
 MOVES_PER_S = 2500
-#: Later rounds begin from the routes there are and not from scratch, so with little heat.
-LATER_HEAT = 0.1
+#: Where much must stay undone, worth is at stake and not seconds: the search begins that much hotter. Later rounds
+#: begin from the routes there are and not from scratch, so with little heat.
+SCARCE_HEAT, LATER_HEAT = 30.0, 0.1
 #: How many times dearer everything left out is when gaps are filled at the end.
 FILL_TIMES = 1e3
 #: Seconds between two looks at the watch while parts are solved elsewhere.
@@ -117,7 +118,7 @@ def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: 
         jobs = [
             Job(
                 night.take(part.services, part.crews), within(part, routes) if k else None,
-                round(MOVES_PER_S * s), int(rng.integers(2**31)), LATER_HEAT if k else 1.0,
+                round(MOVES_PER_S * s), int(rng.integers(2**31)), LATER_HEAT if k else SCARCE_HEAT if night.scarce else 1.0,
             )
             for part, s in zip(parts, core_s, strict=True)
         ]  # fmt: skip
