@@ -111,6 +111,7 @@ def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: 
         if k > 0:
             parts = crew_parts(night, routes, TURN * k)
         share = 1.0 if rounds == 1 else FIRST_SHARE if k == 0 else (1.0 - FIRST_SHARE) / (rounds - 1)
+        heat = LATER_HEAT if k else SCARCE_HEAT if night.scarce else 1.0
         in_all = max(sum(len(part.services) for part in parts), 1)
         core_s = [
             seconds * (team.cores if len(parts) > 1 else 1) * share * len(part.services) / in_all for part in parts
@@ -118,7 +119,7 @@ def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: 
         jobs = [
             Job(
                 night.take(part.services, part.crews), within(part, routes) if k else None,
-                round(MOVES_PER_S * s), int(rng.integers(2**31)), LATER_HEAT if k else SCARCE_HEAT if night.scarce else 1.0,
+                round(MOVES_PER_S * s), int(rng.integers(2**31)), heat,
             )
             for part, s in zip(parts, core_s, strict=True)
         ]  # fmt: skip
