@@ -11,6 +11,7 @@ from gis.modes import travel_by
 from gis.network import Positions, StreetNetwork
 from gis.reach_ways import ways_between
 from gis.search_graph import search_graph
+from planner.patrol.tracks.done import Stretches, merged
 from planner.patrol.tracks.points import Tracks
 
 Floats = NDArray[np.float64]
@@ -191,3 +192,11 @@ def compare(truth, found) -> tuple[float, float, float]:  # type: ignore[no-unty
         float((np.minimum(a[:-1], b[:-1]) * span).sum()),
         float((np.maximum(b[:-1] - a[:-1], 0) * span).sum()),
     )
+
+
+def once(stretches):  # type: ignore[no-untyped-def]
+    """Return (track, segment, from_m, to_m) with every metre of a segment once a track, however often it was passed."""
+    track, segment, from_m, to_m = stretches
+    keys, line = np.unique(np.column_stack([track, segment]), axis=0, return_inverse=True)
+    whole = merged(Stretches(line.ravel(), np.minimum(from_m, to_m), np.maximum(from_m, to_m)))
+    return keys[whole.line, 0], keys[whole.line, 1], whole.from_m, whole.to_m

@@ -7,8 +7,8 @@ from gis.datum import DATUMS, to_wgs84
 from planner.patrol.tracks.matching import USUAL_NOISE_M, MatchGround, match
 from planner.patrol.tracks.points import Floats, Tracks
 
-#: Points from the beginning of a track that are tried: half an hour of walking settles it.
-TRIED_POINTS = 400
+#: Spans of ``TRIED_S`` with points that are tried from the beginning of a track: eight minutes of walking settle it.
+TRIED, TRIED_S = 60, 8.0
 #: Looks that must be there to tell from, and how much nearer to streets another datum must bring them.
 LEAST_LOOKS, NEARER = 15, 0.7
 
@@ -19,8 +19,7 @@ def fitted_datum(ground: MatchGround, tracks: Tracks, group: NDArray[np.int64]) 
     tracks : as written, in the order of their times. group : (n,) tracks of one file bear one number. A track that
     tells too little goes by the other tracks of its file; what nothing speaks against is WGS84.
     """
-    within = np.arange(len(tracks.lon)) - tracks.indptr[tracks.of_point]
-    tried = tracks.kept(within < TRIED_POINTS)
+    tried = tracks.beginning(TRIED, TRIED_S)
     sums, counts = np.zeros((len(DATUMS), len(tracks))), np.zeros(len(tracks))
     for d, datum in enumerate(DATUMS):
         lon, lat = to_wgs84(tried.lon, tried.lat, datum)

@@ -6,8 +6,8 @@ import pandas as pd
 from planner.patrol.tracks.matching import USUAL_NOISE_M, MatchGround, match
 from planner.patrol.tracks.points import Floats, Tracks
 
-#: Points from the beginning of a track that are looked at, and looks that must be among them.
-TRIED_POINTS, LEAST_LOOKS = 400, 15
+#: Spans of ``TRIED_S`` with points that are looked at from the beginning of a track, and looks that must be among them.
+TRIED, TRIED_S, LEAST_LOOKS = 120, 8.0, 15
 #: The median distance of points from the way found for them, in standard deviations of their error: 1.18 of the truth
 #: (the median of a Rayleigh distribution), less because the way found leans towards the points.
 MEDIAN_GAP = 1.05
@@ -19,8 +19,7 @@ def measured_noise(ground: MatchGround, tracks: Tracks) -> Floats:
 
     A robust estimate from the distance between points and the way found for them, as Newson & Krumm's (2009).
     """
-    within = np.arange(len(tracks.lon)) - tracks.indptr[tracks.of_point]
-    found = match(ground, tracks.kept(within < TRIED_POINTS))
+    found = match(ground, tracks.beginning(TRIED, TRIED_S))
     placed = found.look_segment >= 0
     # the error of a mean of k points is that of one divided by the root of k
     gap_m = pd.Series((found.look_gap_m * np.sqrt(found.look_points))[placed])

@@ -57,6 +57,16 @@ class Tracks:
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return Tracks(self.name, self.person, indptr, self.lon[points], self.lat[points], self.time_s[points])
 
+    def beginning(self, windows: int, window_s: float) -> "Tracks":
+        """Return the same tracks up to as many spans of ``window_s`` as hold points; times must not go backwards."""
+        of = self.of_point
+        starts = self.indptr[:-1][of]
+        window = ((self.time_s - self.time_s[starts]) // window_s).astype(np.int64)
+        fresh = np.r_[True, window[1:] != window[:-1]][: len(of)]
+        fresh[self.indptr[:-1][self.points > 0]] = True
+        count = np.cumsum(fresh)
+        return self.kept(count - count[starts] < windows)
+
     def in_time(self) -> "Tracks":
         """Return the same tracks with points in the order of their times, of each time the first given."""
         order = np.lexsort((self.time_s, self.of_point))
