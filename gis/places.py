@@ -35,6 +35,9 @@ class Places(NamedTuple):
 def places_along(network: StreetNetwork, usable: NDArray[np.bool_], step_m: float) -> Places:
     """Mark places at most ``step_m`` apart along the segments marked in ``usable`` (m,)."""
     chosen = np.flatnonzero(usable)
+    if not len(chosen):
+        return _in_cells(np.empty(0, np.int32), np.empty(0), np.empty(0), np.empty(0))
+
     gaps = np.maximum(np.ceil(network.length_m[chosen] / step_m), 1.0).astype(np.int64)
     of = np.repeat(np.arange(len(chosen)), gaps + 1)
     step = np.arange(len(of)) - np.repeat(np.cumsum(gaps + 1) - gaps - 1, gaps + 1)
@@ -44,7 +47,7 @@ def places_along(network: StreetNetwork, usable: NDArray[np.bool_], step_m: floa
     drawn = np.where(np.diff(line, prepend=-1) == 0, np.hypot(np.diff(x, prepend=0.0), np.diff(y, prepend=0.0)), 0.0)
     along = np.cumsum(drawn)
     first, last = np.searchsorted(line, np.arange(len(chosen))), np.searchsorted(line, np.arange(len(chosen)), "right")
-    begin, end = along[first] if len(x) else along, along[last - 1] if len(x) else along
+    begin, end = along[first], along[last - 1]
     at = begin[of] + (end - begin)[of] * share
     px, py = np.interp(at, along, x), np.interp(at, along, y)
     # at the seam between two lines the running length stands still: an end there is its own line's

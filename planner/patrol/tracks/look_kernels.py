@@ -5,6 +5,9 @@ from numba import njit
 
 #: Metres of the usual way over which a track's pace is measured: far more than the noise, mostly without a corner.
 PACE_M = 60.0
+#: Seconds from which staying in one spot is standing, and the mean squared distance from the spot, in variances, up to
+#: which it is: two by noise alone; a slow walk of 0.4 m/s spreads its points to four in that time.
+STAND_S, STAND_SPREAD = 120.0, 3.2
 
 
 @njit(cache=True)
@@ -38,6 +41,36 @@ def condense(x, y, time_s, indptr, window_s, gap_s):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
+def stand(x, y, time_s, indptr, noise_m, gap_s):  # type: ignore[no-untyped-def]
+    """Bring the points of each stand to their mean, in place: while someone stands, points wander and he does not.
+
+    noise_m : (n,) of each track. A stand is a longest run of points, ``STAND_S`` or more, no farther from their mean
+    than noise explains.
+    """
+    for track in range(indptr.size - 1):
+        first, last = indptr[track], indptr[track + 1]
+        most = STAND_SPREAD * noise_m[track] ** 2
+        i = first
+        while i < last:
+            j, mean_x, mean_y, spread = i, 0.0, 0.0, 0.0
+            while j < last and (j == i or time_s[j] - time_s[j - 1] <= gap_s):
+                k = j - i + 1
+                dx, dy = x[j] - mean_x, y[j] - mean_y
+                after_x, after_y = mean_x + dx / k, mean_y + dy / k
+                after = spread + dx * (x[j] - after_x) + dy * (y[j] - after_y)  # Welford's sum of squares
+                if after > most * k and k > 3:
+                    break
+                mean_x, mean_y, spread = after_x, after_y, after
+                j += 1
+            if j - i > 3 and time_s[j - 1] - time_s[i] >= STAND_S and spread <= most * (j - i):
+                for k in range(i, j):
+                    x[k], y[k] = mean_x, mean_y
+                i = j
+            else:
+                i += 1
+
+
+@njit(cache=True)
 def paces(looks, x, y, time_s, gap_s, usual):  # type: ignore[no-untyped-def]
     """Return the metres a second each track keeps while it moves (n,), within half and twice the usual.
 
@@ -55,7 +88,7 @@ def paces(looks, x, y, time_s, gap_s, usual):  # type: ignore[no-untyped-def]
                 j += 1
             if j < last and time_s[j] - time_s[i] <= gap_s:
                 found[n] = np.hypot(x[j] - x[i], y[j] - y[i]) / (time_s[j] - time_s[i])
-                n += 1
+                n += found[n] > 0.3 * usual  # slower than that is standing about
         if n >= 5:
             for i in range(n, found.size):
                 found[i] = np.inf

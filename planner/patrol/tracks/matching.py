@@ -13,7 +13,7 @@ from gis.network import Positions, StreetNetwork
 from gis.places import Places, places_along
 from gis.reach_ways import ways_between
 from gis.search_graph import SearchGraph, search_graph
-from planner.patrol.tracks.look_kernels import condense, paces
+from planner.patrol.tracks.look_kernels import condense, paces, stand
 from planner.patrol.tracks.matching_kernels import Arcs, Rules, hold_place, likeliest
 from planner.patrol.tracks.path_kernels import without_spikes
 from planner.patrol.tracks.points import Floats, Tracks
@@ -147,8 +147,8 @@ def match(
     noise_m : standard deviation of a point's error each way, one for all or one a track (n,).
 
     Points are averaged over windows in which the mode moves one standard deviation (the paper drops points closer than
-    two; their mean says more). The looks are placed by Viterbi's recursion over places ``STEP_M`` apart along all
-    streets near by (the paper holds only the nearest place of each possible), by their distance from the look and the
+    two; their mean says more), and those of a stand brought to one spot. The looks are placed by Viterbi's recursion
+    over places ``STEP_M`` apart along all streets near by (the paper holds only the nearest place of each possible), by their distance from the look and the
     difference between the shortest way and the straight line from place to place (the paper's from point to point),
     with a price on turning round within a street and on ways that the track's own pace does not make in the time. The
     ways between looks are joined, moves out and back within the noise taken out.
@@ -165,6 +165,8 @@ def match(
     x, y = to_metric(tracks.lon, tracks.lat, ground.network.crs)
     usual = _USUAL_KMH[ground.mode] / 3.6
     noise = np.broadcast_to(np.asarray(noise_m, np.float64), len(tracks))
+    x, y = x.copy(), y.copy()
+    stand(x, y, tracks.time_s, tracks.indptr, noise, model.gap_s)
     looks, look_x, look_y, look_s, many = condense(x, y, tracks.time_s, tracks.indptr, noise / usual, model.gap_s)
     pace = paces(looks, look_x, look_y, look_s, model.gap_s, usual)
     look_track = np.repeat(np.arange(len(tracks)), np.diff(looks))
@@ -236,4 +238,21 @@ def _pieces(
     rows, on, from_m, to_m, begin_s, end_s = without_spikes(
         rows, ways.segment, ways.from_m, ways.to_m, begin_s, end_s, least_m
     )
-    return np.repeat(np.arange(len(rows) - 1), np.diff(rows)), on, from_m, to_m, begin_s, end_s
+    of = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
+    _fill_time(chain, time_s, of, begin_s, end_s)
+    return of, on, from_m, to_m, begin_s, end_s
+
+
+def _fill_time(chain: NDArray[np.int64], time_s: Floats, of: NDArray[np.int64], begin_s: Floats, end_s: Floats) -> None:
+    """Let the pieces of each way follow one another from its first look to its last (in place).
+
+    Time spent standing is spent on the piece before it, or at the very beginning on the first.
+    """
+    placed = np.flatnonzero(chain >= 0)
+    first = np.r_[True, chain[placed][1:] != chain[placed][:-1]][: len(placed)]
+    last = np.r_[first[1:], True][: len(placed)]
+    opens = np.r_[True, of[1:] != of[:-1]][: len(of)]
+    closes = np.r_[opens[1:], True][: len(of)]
+    begin_s[opens] = time_s[placed[first]][of[opens]]
+    end_s[~closes] = begin_s[1:][~closes[:-1]]
+    end_s[closes] = time_s[placed[last]][of[closes]]

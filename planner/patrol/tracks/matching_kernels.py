@@ -16,7 +16,7 @@ MOST_STRAYS = 3
 #: most for less (people stand still), and turning round within a street.
 HASTE, DELAY, MOST_DELAY, TURN = 0.3, 0.15, 2.0, 3.0
 PACE_SPREAD = 0.2
-BEAM = 10.0
+BEAM = 12.0
 
 
 class Arcs(NamedTuple):
@@ -330,8 +330,10 @@ def likeliest(looks, x, y, time_s, variance, pace, places, arcs, rules, most):  
                         break
                     if rows[j + 1] == rows[j]:
                         continue
-                    limit_m = 2.0 * np.hypot(x[at] - x[since], y[at] - y[since]) + rules.detour_m
-                    if not _step(arcs, places, rules, pace[track] * took_s, limit_m, state, value, back, rows[last],
+                    straight_m = np.hypot(x[at] - x[since], y[at] - y[since])
+                    limit_m = 2.0 * straight_m + rules.detour_m
+                    usual_m = pace[track] * took_s if straight_m > 0.0 else 0.0  # in one spot: standing
+                    if not _step(arcs, places, rules, usual_m, limit_m, state, value, back, rows[last],
                                  rows[last + 1], rows[j], rows[j + 1], work):  # fmt: skip
                         strays += 1
                         continue
