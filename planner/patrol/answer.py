@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from gis.network import StreetNetwork
 from gis.reach_ways import ways_between
 from planner.coverage_inputs import select
+from planner.notes import Note
+from planner.patrol.check import faults
 from planner.patrol.limits import reasons
 from planner.patrol.night import Night, away
 from planner.patrol.problem import PatrolProblem
@@ -30,21 +32,24 @@ LEG_COLUMNS = ("date", "crew", "step", "segment_id", "from_m", "to_m")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """One crew's night: the services of its route, as numbers of the night, and their times."""
+    """One crew's night: the services of its route, as numbers of the night, their times, and any limit it breaks."""
 
     crew: int
     route: Numbers
     times: Timetable
+    faults: tuple[Note, ...] = ()
 
 
 def walks_of(night: Night, routes: Sequence[Numbers]) -> list[Walk]:
-    """Return when each crew that goes out does what: directions and times of its route."""
+    """Return when each crew that goes out does what, checked by code that shares nothing with the search."""
     walks = []
     for r, route in enumerate(routes):
         if len(route):
             alone = own_problem(night, r, route)
             order = np.argsort(np.argsort(route)).astype(np.int32)
-            walks.append(Walk(r, route, timetable(alone, 0, order)))
+            times = timetable(alone, 0, order)
+            found = faults(alone, [order], [times.direction])
+            walks.append(Walk(r, route, times, tuple(replace(f, zh=f"{night.crews.id[r]}：{f.zh}") for f in found)))
     return walks
 
 

@@ -20,10 +20,11 @@ from planner.patrol.schedule import Timetable
 from planner.patrol.territories import Part, worthwhile
 from planner.watch import Watch
 
-#: So many crews nearest to what changed share it out; all others keep their routes.
-CREWS_AGAIN = 8
-#: Moves of the search, and its heat: from the routes there are, in seconds.
-MOVES, HEAT = 4000, 0.1
+#: So many crews nearest to what changed share it out, and with it so many of the services nobody has; all others keep
+#: their routes.
+CREWS_AGAIN, MOST_OPEN = 6, 150
+#: Moves of the search, and its heat: from the routes there are, in a second or two.
+MOVES, HEAT = 2000, 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,8 +203,9 @@ def _part(night: Night, now: Standing, open_: Numbers, ill: Sequence[str]) -> Pa
     routed = np.zeros(len(night), bool)
     for c in crews:
         routed[now.route[c]] = True
-    services = np.union1d(open_, np.flatnonzero(routed))
-    return worthwhile(night, Part(services, crews), routed)
+    near = np.hypot(night.x[open_][:, None] - x, night.y[open_][:, None] - y).min(axis=1)
+    wanted = np.lexsort((near, ~np.isin(open_, changed), ~night.duties.must[night.duty[open_]]))[:MOST_OPEN]
+    return worthwhile(night, Part(np.union1d(open_[wanted], np.flatnonzero(routed)), crews), routed)
 
 
 def _rest(night: Night, now: Standing) -> Night:

@@ -240,7 +240,9 @@ def _plan_date(
         routes, row = draw_plan(night, routes, question.loss, unhurried, pool, date, seed)
         variety = {"variety": row}
     ended = "cancelled" if cancelled() else "time" if planned.cut_short else "settled"
-    steps, legs = steps_and_legs(records, night, walks_of(night, routes), date)
+    walks = walks_of(night, routes)
+    notes += [fault for walk in walks for fault in walk.faults]
+    steps, legs = steps_and_legs(records, night, walks, date)
     return {**night_tables(records, night, steps, legs, date, ended, question.seed), **variety}, notes
 
 
