@@ -148,10 +148,10 @@ def match(
 
     Points are averaged over windows in which the mode moves one standard deviation (the paper drops points closer than
     two; their mean says more), and those of a stand brought to one spot. The looks are placed by Viterbi's recursion
-    over places ``STEP_M`` apart along all streets near by (the paper holds only the nearest place of each possible), by their distance from the look and the
-    difference between the shortest way and the straight line from place to place (the paper's from point to point),
-    with a price on turning round within a street and on ways that the track's own pace does not make in the time. The
-    ways between looks are joined, moves out and back within the noise taken out.
+    over places ``STEP_M`` apart along all streets near by (the paper holds only the nearest place of each possible), by
+    their distance from the look and the difference between the shortest way and the straight line from place to place
+    (the paper's from point to point), with a price on turning round within a street and on ways that the track's own
+    pace does not make in the time. The ways between looks are joined, moves out and back within the noise taken out.
 
     Raises QuestionError where times go backwards within a track.
     Source: Newson & Krumm 2009, doi:10.1145/1653771.1653818.
