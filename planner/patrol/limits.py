@@ -51,6 +51,8 @@ def reasons(night: Night, left: NDArray[np.int64], ended: str) -> list[Note]:
 
 def _is_closed(night: Night, i: int, go_s: float) -> bool:
     """Tell whether no crew could be there, and done, between the hours of service ``i``."""
+    if not (np.isfinite(night.opens_s[i]) or np.isfinite(night.closes_s[i])):
+        return False
     shortest_s = float(night.service_s[:, i].min())
     begins = np.maximum(night.crews.from_s + go_s, night.opens_s[i])
     return bool((begins + shortest_s > np.minimum(night.closes_s[i], night.crews.until_s)).all())
@@ -79,5 +81,6 @@ def _at(
     """Return the seconds at each place, by the nearer end of its segment."""
     s = np.maximum(segment[place], 0)
     pace, x = graph.seconds_per_m[s], np.nan_to_num(offset_m[place])
+    pace = np.where(np.isfinite(pace), pace, 1e9)
     over_u, over_v = near_s[graph.u[s]] + x * pace, near_s[graph.v[s]] + (graph.length_m[s] - x) * pace
     return np.where(segment[place] >= 0, np.minimum(over_u, over_v), np.inf)

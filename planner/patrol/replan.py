@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gis.errors import QuestionError
 from gis.reach_ways import ways_between
 from planner.coverage_inputs import select
+from planner.notes import Note
 from planner.patrol.answer import SERVED, Tables, Walk, night_tables, steps_and_legs, walks_of
 from planner.patrol.duties import REPORT_ID
 from planner.patrol.night import Night
@@ -127,8 +128,8 @@ def plan_again(
     ill: Sequence[str],
     watch: Watch,
     seed: int,
-) -> Tables:
-    """Return the night's tables with the rest planned again from ``now_s``.
+) -> tuple[Tables, list[Note]]:
+    """Return the night's tables with the rest planned again from ``now_s``, and any limit the new routes break.
 
     night : all duties of the night, new reports last. tables : of the plan so far. Crews far from what changed keep
     their routes to the letter; every crew keeps what it has walked or begun. Raises QuestionError on an unknown crew.
@@ -153,7 +154,8 @@ def plan_again(
     changed = [str(night.crews.id[c]) for c in part.crews]
     spliced, legs = _spliced(tables, now, night, changed, ill, new_steps, new_legs)
     ended = "cancelled" if watch.cancelled else "settled"
-    return night_tables(records, night, spliced, legs, date, ended, seed)
+    faults = [fault for walk in walks for fault in walk.faults]
+    return night_tables(records, night, spliced, legs, date, ended, seed), faults
 
 
 def _directions(night: Night, tables: Tables) -> NDArray[np.int64]:

@@ -172,11 +172,10 @@ def run_replan(
     night = lay_out(records, calendar, crews, due, np.full(len(due), "", object))
     compile_search()
     watch = Watch(monotonic, cancelled=cancelled, hear=hear)
-    again = plan_again(records, night, tables, date, now_s, ill, watch, seed)
+    again, faults = plan_again(records, night, tables, date, now_s, ill, watch, seed)
     tell("keeping")
-    return store.save_run(
-        replace(new, tables={**again, "notes": run.tables["notes"]}, seconds=process_time() - started)
-    )
+    notes = pd.concat([run.tables["notes"], note_table(faults)], ignore_index=True)
+    return store.save_run(replace(new, tables={**again, "notes": notes}, seconds=process_time() - started))
 
 
 def _night_at(run: Run, now: dt.datetime) -> dt.date:
