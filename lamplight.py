@@ -21,6 +21,7 @@ from terminal import (
     Shares,
     day,
     list_files,
+    pairs,
     say,
     store_options,
 )  # fmt: skip
@@ -116,7 +117,7 @@ def import_(
     with Progress(IMPORT_STEPS) as progress:
         report = import_file(
             store, layer, file, part=level, file_layer=file_layer, encoding=encoding, datum=datum,
-            approximate=approximate, columns=_pairs(columns),
+            approximate=approximate, columns=pairs(columns),
             progress=progress,
         )  # fmt: skip
     if report.versions:
@@ -542,13 +543,6 @@ def _report_text(report: "ImportReport", rejects: Path | None) -> str:
     lines += [f"  注意 look: {note.zh} / {note.en}" for note in report.warnings]
     lines += [f"  · {note.zh} / {note.en}" for note in report.notes]
     return "\n".join(lines)
-
-
-def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
-    bad = [pair for pair in columns if "=" not in pair]
-    if bad:
-        raise click.BadParameter(f"应写作 字段=列名 / expected FIELD=HEADING, got {bad[0]!r}", param_hint="--column")
-    return dict(pair.split("=", 1) for pair in columns)
 
 
 def _known_timezone(name: str) -> None:

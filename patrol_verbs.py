@@ -1,4 +1,4 @@
-"""The command line's verbs of patrol: plan a night or a week, plan the rest of a night again."""
+"""The command line's verbs of patrol: plan a night or a week, plan the rest again, see what was truly walked."""
 
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gis.errors import RecordError
-from terminal import Interrupt, OneLineGroup, Progress, day, list_files, say, store_options
+from terminal import Interrupt, OneLineGroup, Progress, day, list_files, pairs, say, store_options
 
 if TYPE_CHECKING:
     from layers.run import Run
@@ -114,6 +114,51 @@ def replan(
     show_patrol(store, again, out, as_json)
 
 
+@patrol.command(short_help="轨迹 Match tracks to the streets.")
+@click.argument("tracks", type=click.Path(path_type=Path), metavar="TRACKS")
+@click.option("--plan", metavar="RUN", help="Compare with this plan; its shifts say who was on duty when.")
+@click.option("--hours", help="On duty where no plan says so: 20:00-24:00.")
+@click.option("--datum", type=click.Choice(("auto", "wgs84", "gcj02", "bd09")), default="auto", show_default=True,
+              help="Of the coordinates; auto tells it from how well they fit the streets.")  # fmt: skip
+@click.option("--mode", type=click.Choice(("walk", "ebike", "drive")), default="walk", show_default=True,
+              help="How people moved, where no plan says so.")  # fmt: skip
+@click.option("--keep-days", type=int, default=90, show_default=True, help="What is older is forgotten unread.")
+@click.option("--noise-m", type=float, help="A point's usual error in metres; told from the tracks when left out.")
+@click.option("--column", "columns", multiple=True, metavar="FIELD=HEADING", help="Which heading holds a field.")
+@_OUT
+@store_options
+def match(
+    tracks: Path, plan: str | None, hours: str | None, datum: str, mode: str, keep_days: int, noise_m: float | None,
+    columns: tuple[str, ...], out: Path | None, db: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Match GPS tracks (GPX, CSV, XLSX, GeoJSON; a file, a folder or a zip) to the streets: what was truly walked.
+
+    Only points on duty are kept, and no point of a track is stored: only metres and minutes by street and hour.
+    """
+    from layers.store import Store
+    from planner.json_values import run_json
+    from planner.patrol.question import parse_hours
+    from planner.patrol.tracks.question import MatchQuestion
+    from planner.patrol.tracks.runs import TRACK_STEPS, run_match
+    from web.track_files import WRITERS, write_tracks
+    from web.track_text import track_text
+
+    store = Store(db)
+    question = MatchQuestion(
+        mode=mode, datum=datum, hours=None if hours is None else parse_hours(hours),
+        plan=None if plan is None else store.run(plan).id, keep_days=keep_days, noise_m=noise_m,
+    )  # fmt: skip
+    with Progress(TRACK_STEPS) as progress:
+        run = run_match(store, tracks, question, columns=pairs(columns), progress=progress)
+    written: list[Path] = []
+    if out is not None:
+        with Progress(list(WRITERS), "写出 writing") as progress:
+            written = write_tracks(store, run, out, progress=progress)
+    say(run_json(run, too_long={"effort"}) if as_json else {}, as_json, "" if as_json else track_text(store, run))
+    if not as_json:
+        list_files(written)
+
+
 def _moment(text: str, date: str) -> datetime:
     """Return a local time; one without a day is of the plan's evening, or of the morning after it."""
     try:
@@ -157,6 +202,6 @@ def show_patrol(store: "Store", run: "Run", out: Path | None, as_json: bool) -> 
     if out is not None:
         with Progress(list(WRITERS), "写出 writing") as progress:
             written = write_patrol(store, run, out, progress=progress)
-    say(patrol_json(run), True, "") if as_json else click.echo(patrol_text(run))
+    say(patrol_json(run) if as_json else {}, as_json, "" if as_json else patrol_text(run))
     if not as_json:
         list_files(written)

@@ -37,6 +37,13 @@ STEP_WORDS = {
     "duties": "巡查要求 patrol duties",
     "siting": "选址（Ctrl-C 保留当前最好方案） siting (Ctrl-C keeps the best plan so far)",
     "patrol": "排巡查路线（Ctrl-C 保留当前最好方案） patrol routes (Ctrl-C keeps the best so far)",
+    "reading": "读取轨迹 reading the tracks",
+    "duty": "剔除值班时间外的点 leaving out points off duty",
+    "datum": "判别坐标系 telling the datum",
+    "noise": "估计定位误差 measuring the noise",
+    "screening": "核查疑点 screening",
+    "matching": "匹配到街面 matching to streets",
+    "comparing": "与计划比较 comparing with the plan",
     "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
     "keeping": "保存结果 keeping the result",
 }
@@ -91,6 +98,14 @@ def day(text: str | None) -> date | None:
         raise click.BadParameter(
             f"日期应为 2026-01-31 的写法 / expected a date like 2026-01-31, got {text!r}"
         ) from None
+
+
+def pairs(columns: tuple[str, ...]) -> dict[str, str]:
+    """Return field -> heading of words such as "name=街道". Raises BadParameter on any other word."""
+    bad = [pair for pair in columns if "=" not in pair]
+    if bad:
+        raise click.BadParameter(f"应写作 字段=列名 / expected FIELD=HEADING, got {bad[0]!r}", param_hint="--column")
+    return dict(pair.split("=", 1) for pair in columns)
 
 
 class Progress:

@@ -25,13 +25,14 @@ from layers.demo_city import build
 from layers.demo_city.recipe import load_recipe
 from planner import coverage_question, demand, runs
 from planner.patrol.runs import PATROL_STEPS
+from planner.patrol.tracks.runs import TRACK_STEPS
 from planner.siting import question
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_every_step_a_bar_can_show_has_words() -> None:
-    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS, *PATROL_STEPS}
+    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS, *PATROL_STEPS, *TRACK_STEPS}
     assert set(terminal.STEP_WORDS) == steps
 
 
