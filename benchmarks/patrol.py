@@ -30,6 +30,8 @@ from planner.patrol.runs import run_patrol, run_replan
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "nanjing"
 EVENING = dt.date(2026, 3, 2)
 TIMES, SHARES = (7, 3, 1), (0.1, 0.3, 0.6)
+#: Codes of the independent checker.
+FAULTS = ("routes", "unknown", "twice", "capacity", "direction", "not-theirs", "no-way", "closed", "shift", "longest")
 
 
 def main() -> None:
@@ -49,8 +51,9 @@ def main() -> None:
         question = PatrolQuestion(EVENING, asked.days, within=within, seconds=asked.seconds, seed=asked.seed)
         began = time.monotonic()
         run = run_patrol(store, question, hear=lambda news: print(f"\r{news.doing:30}", end="", flush=True))
-        print(f"\r{asked.city}, {asked.workers} workers, {asked.stations} stations: {time.monotonic() - began:.1f} s wall,"
-              f" peak {_peak_mb():.0f} MB")  # fmt: skip
+        took_s = time.monotonic() - began
+        print(f"\r{asked.city}, {asked.workers} workers, {asked.stations} stations: {took_s:.1f} s wall, "
+              f"peak {_peak_mb():.0f} MB")  # fmt: skip
         report(run)
         if asked.days == 1:
             began = time.monotonic()
@@ -64,11 +67,14 @@ def report(run: Run) -> None:
     """Print one line a night."""
     for row in run.tables["plan"].to_dict("records"):
         print(
-            f"{row['date']} {row['ended']:8} {row['routes']} of {row['crews']} crews; {row['served']} of {row['services']}"
-            f" services, {row['must_served']} of {row['must']} that must be;"
-            f" priority {row['priority_served'] / row['priority']:.1%}; deadhead {row['deadhead_share']:.1%};"
-            f" longest {row['longest_s'] / 60:.0f}, shortest {row['shortest_s'] / 60:.0f} min; {row['walked_m'] / 1000:.0f} km"
+            f"{row['date']} {row['ended']:8} {row['routes']} of {row['crews']} crews; "
+            f"{row['served']} of {row['services']} services, {row['must_served']} of {row['must']} that must be; "
+            f"priority {row['priority_served'] / row['priority']:.1%}; deadhead {row['deadhead_share']:.1%}; "
+            f"longest {row['longest_s'] / 60:.0f}, shortest {row['shortest_s'] / 60:.0f} min; "
+            f"{row['walked_m'] / 1000:.0f} km"
         )
+    faults = run.tables["notes"][run.tables["notes"]["code"].isin(FAULTS)]
+    print(f"hard limits broken: {len(faults)}")
 
 
 def nanjing_store(folder: Path, *, core: bool, workers: int, stations: int) -> Store:
@@ -97,7 +103,8 @@ def nanjing_store(folder: Path, *, core: bool, workers: int, stations: int) -> S
     times = rng.choice(TIMES, len(here), p=SHARES)
     windowed = rng.random(len(here)) < 0.01
     duties = pd.DataFrame({
-        "segment_id": here["edge_id"], "times_a_week": times, "priority": np.round(rng.lognormal(0.0, 0.7, len(here)), 2),
+        "segment_id": here["edge_id"], "times_a_week": times,
+        "priority": np.round(rng.lognormal(0.0, 0.7, len(here)), 2),
         "must": rng.random(len(here)) < 0.02, "opens": np.where(windowed, "21:00", ""),
         "closes": np.where(windowed, "24:00", ""),
     })  # fmt: skip
@@ -117,8 +124,8 @@ def _roster(workers: int, stations: int, code: str, rng: np.random.Generator) ->
     """Return grid workers: four-hour shifts, one in six on an e-bike, a break of a quarter of an hour for some."""
     number = np.arange(workers)
     return pd.DataFrame({
-        "person": [f"网格员{i + 1}" for i in number], "role": "grid_worker", "area_code": code, "from_date": "2026-01-01",
-        "mode": np.where(number % 6 == 5, "ebike", "walk"), "shift": "20:00-24:00",
+        "person": [f"网格员{i + 1}" for i in number], "role": "grid_worker", "area_code": code,
+        "from_date": "2026-01-01", "mode": np.where(number % 6 == 5, "ebike", "walk"), "shift": "20:00-24:00",
         "break_min": np.where(rng.random(workers) < 0.5, 15, 0), "station": [f"P{i % stations:03d}" for i in number],
     })  # fmt: skip
 

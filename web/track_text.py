@@ -16,8 +16,8 @@ def track_text(store: Store, run: Run) -> str:
     for row in tracks.head(TRACKS_LISTED).to_dict("records"):
         doubt = f"  ! {row['flags']}" if row["flags"] else ""
         lines.append(
-            f"{row['track']} {row['person']}  {row['matched_m'] / 1000:.2f} km  {row['kept']}/{row['points']} 点 points  "
-            f"未匹配 unmatched {row['unmatched_share']:.1%}{doubt}"
+            f"{row['track']} {row['person']}  {row['matched_m'] / 1000:.2f} km  "
+            f"{row['kept']}/{row['points']} 点 points  未匹配 unmatched {row['unmatched_share']:.1%}{doubt}"
         )
     if len(tracks) > TRACKS_LISTED:
         lines.append(f"…… 另有 {len(tracks) - TRACKS_LISTED} 条 / and {len(tracks) - TRACKS_LISTED} more")
