@@ -5,9 +5,9 @@ from numba import njit
 
 #: Metres of the usual way over which a track's pace is measured: far more than the noise, mostly without a corner.
 PACE_M = 60.0
-#: Seconds from which staying in one spot is standing, and the mean squared distance from the spot, in variances, up to
-#: which it is: two by noise alone; a slow walk of 0.4 m/s spreads its points to four in that time.
-STAND_S, STAND_SPREAD = 120.0, 3.2
+#: Seconds for each metre of noise from which staying in one spot is standing, and the mean squared distance from the
+#: spot, in variances, up to which it is: noise alone makes two, a slow walk of 0.4 m/s more than three in that time.
+STAND_S_PER_M, STAND_SPREAD = 12.0, 3.2
 
 
 @njit(cache=True)
@@ -44,8 +44,8 @@ def condense(x, y, time_s, indptr, window_s, gap_s):  # type: ignore[no-untyped-
 def stand(x, y, time_s, indptr, noise_m, gap_s):  # type: ignore[no-untyped-def]
     """Bring the points of each stand to their mean, in place: while someone stands, points wander and he does not.
 
-    noise_m : (n,) of each track. A stand is a longest run of points, ``STAND_S`` or more, no farther from their mean
-    than noise explains.
+    noise_m : (n,) of each track. A stand is a longest run of points, long enough, no farther from their mean than
+    noise explains.
     """
     for track in range(indptr.size - 1):
         first, last = indptr[track], indptr[track + 1]
@@ -62,7 +62,7 @@ def stand(x, y, time_s, indptr, noise_m, gap_s):  # type: ignore[no-untyped-def]
                     break
                 mean_x, mean_y, spread = after_x, after_y, after
                 j += 1
-            if j - i > 3 and time_s[j - 1] - time_s[i] >= STAND_S and spread <= most * (j - i):
+            if j - i > 3 and time_s[j - 1] - time_s[i] >= STAND_S_PER_M * noise_m[track] and spread <= most * (j - i):
                 for k in range(i, j):
                     x[k], y[k] = mean_x, mean_y
                 i = j
