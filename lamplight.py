@@ -52,8 +52,8 @@ SCENARIOS = ("day", "night", "winter", "loss")
 FRONTIERS = ("cost", "equity")
 SIZES = ("town", "city", "metro")
 WALK_KMH = 4.5
-#: New points the demo plans for, within ten minutes on foot.
-DEMO_SITES = 10
+#: New points the demo plans for, within ten minutes on foot; seconds of the search for its night of patrol.
+DEMO_SITES, DEMO_PATROL_S = 10, 10.0
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -278,8 +278,13 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
     from layers.hours import parse_hour_of_week
     from layers.store import Store
     from planner.coverage_question import CoverageQuestion
+    from planner.patrol.question import PatrolQuestion
+    from planner.patrol.runs import PATROL_STEPS, run_patrol
     from planner.runs import SITING_STEPS, STEPS, run_comparison, run_coverage, run_siting
     from planner.siting.question import SitingQuestion
+    from web.patrol_files import WRITERS as PATROL_WRITERS
+    from web.patrol_files import write_patrol
+    from web.patrol_text import patrol_text
     from web.siting_text import siting_text
     from web.text_tables import comparison_text, coverage_text
 
@@ -299,7 +304,14 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
             with Progress(STEPS) as progress:
                 run = run_coverage(store, question, progress=progress)
         answers.append((run, _write(store, run, folder, None)))
-    (always_run, _), (sunday, _), (sited, _) = answers
+    evening = day(store.setting("data_date"))
+    assert evening is not None  # the demo city knows its day
+    with Progress(PATROL_STEPS) as progress, Interrupt() as stop:
+        patrolled = run_patrol(store, PatrolQuestion(evening, seconds=DEMO_PATROL_S), progress=progress,
+                               cancelled=stop.is_set, hear=progress.hear)  # fmt: skip
+    with Progress(list(PATROL_WRITERS), "写出 writing") as progress:
+        answers.append((patrolled, write_patrol(store, patrolled, out, progress=progress)))
+    (always_run, _), (sunday, _), (sited, _), _ = answers
     change = run_comparison(store, always_run.id, sunday.id)
     summary = {
         "store": store.address,
@@ -313,6 +325,8 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
         click.echo(comparison_text(change, level="district"))
         click.echo(f"\n接下来 {DEMO_SITES} 个点设在哪里 / where the next {DEMO_SITES} points should stand")
         click.echo(siting_text(sited))
+        click.echo("\n当晚谁巡查哪些街面 / who walks which streets that night")
+        click.echo(patrol_text(patrolled))
         for _, written in answers:
             list_files(written)
         click.echo(f"数据库 / store: {store.address}")

@@ -50,9 +50,9 @@ def main() -> None:
         within = CORE_DISTRICTS if asked.city == "core" else ()
         question = PatrolQuestion(EVENING, asked.days, within=within, seconds=asked.seconds, seed=asked.seed)
         began = time.monotonic()
-        run = run_patrol(store, question, hear=lambda news: print(f"\r{news.doing:30}", end="", flush=True))
+        run = run_patrol(store, question)
         took_s = time.monotonic() - began
-        print(f"\r{asked.city}, {asked.workers} workers, {asked.stations} stations: {took_s:.1f} s wall, "
+        print(f"{asked.city}, {asked.workers} workers, {asked.stations} stations: {took_s:.1f} s wall, "
               f"peak {_peak_mb():.0f} MB")  # fmt: skip
         report(run)
         if asked.days == 1:
