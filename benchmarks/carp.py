@@ -116,7 +116,7 @@ def _start_up() -> None:
     edges = Instance(
         "", "", 3, arc, np.ones(4), arc[[0, 2]], np.ones(2), np.ones(2), np.array([True, False]), 2.0, 1, 0, np.nan
     )  # fmt: skip
-    search(problem_of(edges, _ways(edges), 1), Watch(time.process_time, seconds=60.0), iterations=1)
+    search(problem_of(edges, ways_of(edges), 1), Watch(time.process_time, seconds=60.0), iterations=1)
 
 
 def _solve(task: Task) -> Result:
@@ -134,7 +134,7 @@ def _solve(task: Task) -> Result:
 
 def _routes(instance: Instance, program: str, seconds: float, seed: int) -> Routes:
     """Return one program's routes, as tasks in order."""
-    ways = _ways(instance)
+    ways = ways_of(instance)
     # two routes that one vehicle could carry are no better than that one, so all pairs of routes carry more
     most = instance.vehicles or int(2 * instance.load.sum() / instance.capacity) + 1
     if program != OURS:
@@ -144,7 +144,7 @@ def _routes(instance: Instance, program: str, seconds: float, seed: int) -> Rout
     return [route.tolist() for route in plan.routes]
 
 
-def _ways(instance: Instance) -> Floats:
+def ways_of(instance: Instance) -> Floats:
     """Return (nodes, nodes) least cost to pass from node to node."""
     least: dict[tuple[int, int], float] = {}
     for (u, v), cost in zip(instance.arc.tolist(), instance.arc_cost.tolist(), strict=True):
