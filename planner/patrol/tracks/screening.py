@@ -14,6 +14,8 @@ from planner.patrol.tracks.points import Flags, Floats, Tracks
 
 #: Metres a second nobody exceeds for long: a run, a fast e-bike, a car in a city.
 FASTEST = {"walk": 3.5, "ebike": 14.0, "drive": 40.0}
+#: Seconds over which a pace is measured, and standard deviations of one point's error that a distance is in doubt by.
+PACE_S, SURE = 60.0, 6.0
 #: Metres of a jump that no noise explains, and how many times the fastest pace it takes.
 JUMP_M, JUMP_TIMES = 300.0, 3.0
 #: Points in a row, and seconds, that one spot may be reported: a receiver's figures always flicker.
@@ -30,7 +32,10 @@ COPY_SHARE = 0.5
 
 #: code -> sentences; {count} of points or steps, {other} the track copied.
 FLAGS = {
-    "too-fast": ("{count} 段速度超出出行方式所能", "{count} steps are faster than the mode allows"),
+    "too-fast": (
+        "{count} 个点之后一分钟的速度超出出行方式所能",
+        "{count} points begin a minute faster than the mode allows",
+    ),
     "teleport": ("{count} 处位置跳跃", "{count} jumps from place to place"),
     "time-backwards": ("{count} 处时间倒退", "time goes backwards {count} times"),
     "time-repeated": ("{count} 个点的时间重复", "{count} points repeat a time"),
@@ -78,8 +83,8 @@ def screen(
     """List what is odd about each track: columns track (number), code, count, zh, en.
 
     tracks : in the order given, on duty only. modes : (n,) how each moved. in_city : (k,) whether each point lies in
-    the city. planned : (m,) segments of the plan, where there is one. A step is too fast where it is so beyond what
-    errors of ``noise_m`` (n,) at both ends explain.
+    the city. planned : (m,) segments of the plan, where there is one. noise_m : (n,) error of points each way, beyond
+    which a pace must be too fast.
     """
     given_s = np.diff(tracks.time_s, prepend=0.0)
     starts = np.zeros(len(tracks.lon), bool)
@@ -95,7 +100,11 @@ def screen(
     x, y = to_metric(ordered.lon, ordered.lat, network.crs)
     steps = _steps(ordered, x, y)
     fastest = np.array([FASTEST[str(mode)] for mode in modes], np.float64)
-    flags += _speeds(steps, fastest[steps.track], noise_m[steps.track])
+    jump = _jumps(steps, fastest[steps.track], noise_m[steps.track])
+    flags += _counted(steps.track, "teleport", jump)
+    jumps = np.zeros(len(x), bool)
+    jumps[steps.point[jump]] = True
+    flags += _too_fast(ordered, x, y, fastest, noise_m, jumps)
     flags += _frozen(ordered, steps)
     flags += _straight(ordered, x, y)
     flags += _on_the_line(ordered, network, planned)
@@ -121,13 +130,25 @@ def _steps(tracks: Tracks, x: Floats, y: Floats) -> _Steps:
     return _Steps(of[point], metres, tracks.time_s[point] - tracks.time_s[point - 1], point)
 
 
-def _speeds(steps: _Steps, fastest: Floats, noise_m: Floats) -> list[_Flag]:
-    """Flag steps beyond the fastest pace; a jump is one that no vehicle makes either."""
-    # the error of a distance between two points stays below 5.5 standard deviations of one in 3,000 steps
-    sure_m = steps.metres - 5.5 * noise_m
-    fast = sure_m > fastest * steps.seconds
-    jump = fast & (steps.metres > JUMP_M) & (sure_m > JUMP_TIMES * fastest * steps.seconds)
-    return _counted(steps.track, "too-fast", fast & ~jump) + _counted(steps.track, "teleport", jump)
+def _jumps(steps: _Steps, fastest: Floats, noise_m: Floats) -> Flags:
+    """Tell which steps no vehicle makes, however far off their ends lie."""
+    sure_m = steps.metres - SURE * noise_m
+    return (steps.metres > JUMP_M) & (sure_m > JUMP_TIMES * fastest * steps.seconds)
+
+
+def _too_fast(tracks: Tracks, x: Floats, y: Floats, fastest: Floats, noise_m: Floats, jumps: Flags) -> list[_Flag]:
+    """Flag points from which the next minute leads farther than the fastest pace does; jumps are told apart."""
+    of = tracks.of_point
+    last_s = tracks.time_s.max(initial=0.0) + PACE_S
+    clock = (of * 2.0 * last_s) + tracks.time_s  # of one track after another: far apart, so that none meets another
+    later = np.searchsorted(clock, clock + PACE_S)
+    point = np.flatnonzero(later < len(of))
+    point = point[of[later[point]] == of[point]]
+    later = later[point]
+    sure_m = np.hypot(x[later] - x[point], y[later] - y[point]) - SURE * noise_m[of[point]]
+    fast = sure_m > fastest[of[point]] * (tracks.time_s[later] - tracks.time_s[point])
+    jumped = np.cumsum(jumps)
+    return _counted(of[point], "too-fast", fast & (jumped[later] == jumped[point]))
 
 
 def _runs(track: NDArray[np.int64], marked: Flags) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
