@@ -97,6 +97,14 @@ def test_every_option_is_explained_to_planners(verb: str) -> None:
         assert f"| `{problem}` |" in text, problem
 
 
+@pytest.mark.parametrize("verb", ["plan", "week", "replan", "match"])
+def test_every_option_is_explained_to_supervisors(verb: str) -> None:
+    text = (ROOT / "docs" / "supervisor.md").read_text("utf-8")
+    for option in lamplight.patrol.commands[verb].params:
+        if option.param_type_name == "option" and option.name not in ("db", "as_json"):
+            assert option.opts[0] in text, option.opts[0]
+
+
 def test_docs_name_no_folder_of_a_machine() -> None:
     for page in PAGES:
         assert not re.search(r"(?<![\w.])/(work|home|root|tmp|Users)/", page.read_text("utf-8")), page.name
