@@ -1,6 +1,6 @@
 """Judge map matching on simulated walks along real streets: what was found again, what was made up, and the time.
 
-python -m benchmarks.map_matching [--city nanjing futian FILE ...] [--mode walk ebike] [--seed N] [--peer]
+python -m benchmarks.map_matching [--city nanjing futian FILE ...] [--mode walk ebike] [--seed N] [--tracks N] [--peer]
 
 Each row is one city, mode, spacing of points in time and noise: passages (every passage of every metre counts) and
 streets (each metre once a track) found, in percent of what was walked, and CPU seconds for a million points on one
@@ -45,7 +45,6 @@ SETTINGS = (
 KMH = {"walk": 4.5, "ebike": 15.0}
 #: Metres of each track: a shift of two hours on foot, of one by e-bike.
 METRES = {"walk": 9_000.0, "ebike": 15_000.0}
-TRACKS = 40
 ROW = "{:<9} {:<6} {:>6} {:>6} {:<6} {:<8} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}"
 
 
@@ -57,6 +56,7 @@ def main() -> None:
     )
     parser.add_argument("--mode", nargs="*", default=["walk", "ebike"], choices=sorted(KMH))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tracks", type=int, default=40, help="how many tracks (a peer needs minutes for a few)")
     parser.add_argument("--peer", action="store_true", help="also leuvenmapmatching, where it is installed (slow)")
     asked = parser.parse_args()
     print(f"{machine()}; CPU seconds on one thread\n")
@@ -66,7 +66,7 @@ def main() -> None:
         network, _ = read_network(CITIES.get(name, Path(name)))
         within = _core(network) if name == "nanjing" else None
         for mode in asked.mode:
-            _rows(Path(name).name[:9], network, mode, within, asked.seed, peer=asked.peer)
+            _rows(Path(name).name[:9], network, mode, within, asked.seed, asked.tracks, peer=asked.peer)
 
 
 def _core(network: StreetNetwork) -> np.ndarray:
@@ -76,10 +76,12 @@ def _core(network: StreetNetwork) -> np.ndarray:
     return np.asarray(shapely.contains_xy(core, network.lon, network.lat))
 
 
-def _rows(city: str, network: StreetNetwork, mode: str, within: np.ndarray | None, seed: int, *, peer: bool) -> None:
+def _rows(
+    city: str, network: StreetNetwork, mode: str, within: np.ndarray | None, seed: int, count: int, *, peer: bool
+) -> None:
     ground = match_ground(network, mode)
     rng = np.random.default_rng(seed)
-    walked = walks(network, mode, count=TRACKS, metres=METRES[mode], kmh=KMH[mode], rng=rng, within=within)
+    walked = walks(network, mode, count=count, metres=METRES[mode], kmh=KMH[mode], rng=rng, within=within)
     truth = (walked.track, walked.segment, walked.from_m, walked.to_m)
     first = True
     for every_s, noise_m, gcj02 in SETTINGS:
