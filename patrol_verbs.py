@@ -205,3 +205,4 @@ def show_patrol(store: "Store", run: "Run", out: Path | None, as_json: bool) -> 
     say(patrol_json(run) if as_json else {}, as_json, "" if as_json else patrol_text(run))
     if not as_json:
         list_files(written)
+        click.echo(f"方案编号 / run: {run.id}")
