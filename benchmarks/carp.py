@@ -19,7 +19,8 @@ import argparse  # noqa: E402
 import math  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
-from concurrent.futures import ProcessPoolExecutor  # noqa: E402
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor  # noqa: E402
+from contextlib import ExitStack  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from importlib.util import find_spec  # noqa: E402
 from multiprocessing import get_context  # noqa: E402
@@ -33,8 +34,7 @@ from benchmarks.carp_check import judge  # noqa: E402
 from benchmarks.carp_files import Floats, Instance, read_instance  # noqa: E402
 from benchmarks.carp_peers import PEERS, Routes  # noqa: E402
 from planner.patrol.problem import Crews, PatrolProblem, Services  # noqa: E402
-from planner.patrol.search import search  # noqa: E402
-from planner.watch import Watch  # noqa: E402
+from planner.watch import FOREVER, Watch  # noqa: E402
 
 ROW = "{:<12} {:<10} {:>10} {:>10} {:>8} {:>9} {:>7}  {}"
 OURS = "lamplight"
@@ -101,22 +101,30 @@ Task = tuple[Instance, str, float, int]
 
 
 def _run(tasks: list[Task], jobs: int) -> Iterator[Result]:
-    """Yield results in order, each computed in a process that has started up already."""
-    if jobs <= 1:
-        _start_up()
-        yield from map(_solve, tasks)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start_up) as pool:
-        yield from pool.map(_solve, tasks)
+    """Yield results in order, ``jobs`` computed at a time.
+
+    Each program has processes of its own: OR-Tools and highspy each bring a HiGHS, and one process cannot hold both.
+    """
+    with ExitStack() as stack:
+        pools = {
+            program: stack.enter_context(
+                ProcessPoolExecutor(jobs, get_context("spawn"), _start_up if program == OURS else None)
+            )
+            for program in dict.fromkeys(program for _, program, *_ in tasks)
+        }
+        turns = stack.enter_context(ThreadPoolExecutor(jobs))
+        yield from turns.map(lambda task: pools[task[1]].submit(_solve, task).result(), tasks)
 
 
 def _start_up() -> None:
     """Compile or load the kernels before any time is taken."""
+    from planner.patrol.search import search  # loads highspy, see ``_run``
+
     arc = np.array([[0, 1], [1, 0], [1, 2], [2, 0]], np.int32)
     edges = Instance(
         "", "", 3, arc, np.ones(4), arc[[0, 2]], np.ones(2), np.ones(2), np.array([True, False]), 2.0, 1, 0, np.nan
     )  # fmt: skip
-    search(problem_of(edges, ways_of(edges), 1), Watch(time.process_time, seconds=60.0), iterations=1)
+    search(problem_of(edges, ways_of(edges), 1), FOREVER, iterations=100)
 
 
 def _solve(task: Task) -> Result:
@@ -134,14 +142,17 @@ def _solve(task: Task) -> Result:
 
 def _routes(instance: Instance, program: str, seconds: float, seed: int) -> Routes:
     """Return one program's routes, as tasks in order."""
-    ways = ways_of(instance)
     # two routes that one vehicle could carry are no better than that one, so all pairs of routes carry more
     most = instance.vehicles or int(2 * instance.load.sum() / instance.capacity) + 1
-    if program != OURS:
-        return PEERS[program](instance, ways, most, seconds, seed)
+    plan = _lamplight_routes if program == OURS else PEERS[program]
+    return plan(instance, ways_of(instance), most, seconds, seed)
+
+
+def _lamplight_routes(instance: Instance, ways: Floats, most: int, seconds: float, seed: int) -> Routes:
+    from planner.patrol.search import search  # loads highspy, see ``_run``
+
     watch = Watch(time.process_time, seconds=seconds)
-    plan = search(problem_of(instance, ways, most), watch, seed=seed)
-    return [route.tolist() for route in plan.routes]
+    return [route.tolist() for route in search(problem_of(instance, ways, most), watch, seed=seed).routes]
 
 
 def ways_of(instance: Instance) -> Floats:
