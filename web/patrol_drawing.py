@@ -60,6 +60,16 @@ class Route:
         """The crew with its persons."""
         return f"{self.crew['crew']} {self.crew['persons']}".strip()
 
+    @property
+    def middle(self) -> NDArray[np.float64] | None:
+        """The place (2,) halfway through what it patrols; None where it patrols no street."""
+        lines = self.lines_of("patrol")
+        if not len(lines):
+            return None
+        along = np.cumsum(shapely.length(lines))
+        i = int(np.searchsorted(along, along[-1] / 2))
+        return shapely.get_coordinates(shapely.line_interpolate_point(lines[i], 0.5, normalized=True))[0]
+
     def lines_of(self, *kinds: str) -> Lines:
         """Return the legs walked in steps of these kinds."""
         kind = self.steps.set_index("step")["kind"].reindex(self.legs["step"]).to_numpy(object)
@@ -205,10 +215,8 @@ def _routes(
         known = crew["station_name"] != WITHHELD
         if not known:
             # the way from and to the station would lead there
-            ends = (
-                own["step"][own["kind"] == "travel"].iloc[[0, -1]].tolist() if (own["kind"] == "travel").any() else []
-            )
-            of = of[~np.isin(legs["step"].to_numpy()[of], ends)]
+            ways = own["step"][own["kind"] == "travel"].to_numpy()
+            of = of[~np.isin(legs["step"].to_numpy()[of], [*ways[:1], *ways[-1:]])]
         own_legs, own_lines = legs.iloc[of].reset_index(drop=True), walked[of]
         own = own.assign(name=_named(own, own_legs))
         at = _places(own, own_legs, own_lines, _station(crew, crs) if known else (np.nan, np.nan))
@@ -295,8 +303,8 @@ def _ground(streets: gpd.GeoDataFrame, lines: Lines, routes: tuple[Route, ...]) 
 
 
 def _question(run: Run) -> tuple[str, str]:
-    """Say which nights were asked for, and what else."""
+    """Say which nights, and at what hours, were asked for."""
     dates = [str(date) for date in run.tables["plan"]["date"]]
-    words = (dates[0], dates[0]) if len(dates) == 1 else (f"{dates[0]} 至 {dates[-1]}", f"{dates[0]} to {dates[-1]}")
-    hours = str(run.parameters.get("hours", ""))
-    return f"{words[0]} {hours}".strip(), f"night of {words[1]} {hours}".strip() if len(dates) == 1 else words[1]
+    words = [*dict.fromkeys([dates[0], dates[-1]])]
+    # figures read alike in both languages
+    return f"{' – '.join(words)} {run.parameters.get('hours', '')}".strip(), ""

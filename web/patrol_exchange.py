@@ -77,8 +77,8 @@ def patrol_kml(what: PatrolDrawing, path: Path) -> None:
 def patrol_geojson(what: PatrolDrawing, path: Path) -> None:
     """Write GeoJSON: a feature for each step of each crew, lines for ways and points for stops, with its times."""
     rows = [row for route in what.routes for row in _ways(what, route)] + list(_stops(what))
-    columns = ["date", "crew", "persons", "step", "kind", "begins", "ends", "duty", "name", "side", "metres", "priority",
-               "must"]  # fmt: skip
+    columns = ["date", "crew", "persons", "step", "kind", "begins", "ends", "duty", "name", "side", "metres",
+               "priority", "must"]  # fmt: skip
     write_table(_frame(rows, columns), path)
 
 

@@ -24,11 +24,13 @@ MAX_VERTICES = 300_000
 #: More routes than this share a layer a night, or the control would be longer than the screen.
 MOST_LAYERS = 120
 STYLE = """
-.stop { box-sizing: border-box; width: 14px; height: 14px; background: #111; border: 2px solid #fff;
+.stop { box-sizing: border-box; width: 14px; height: 14px; border: 2px solid #fff;
   transform: rotate(45deg); }
+.badge { box-sizing: border-box; min-width: 22px; height: 22px; border-radius: 11px; border: 2px solid #fff;
+  color: #fff; font: 700 12px/18px sans-serif; text-align: center; }
 .corner i.rhomb { width: 9px; height: 9px; background: #111; border: 0; transform: rotate(45deg); margin: 0 7px; }
 .corner i.dashed { height: 0; border: 0; border-top: 2px dashed; }
-.corner b.no { display: inline-block; min-width: 22px; border-radius: 3px; color: #fff; text-align: center; }
+b.no { display: inline-block; min-width: 22px; border-radius: 3px; color: #fff; text-align: center; }
 """
 
 
@@ -36,13 +38,14 @@ class RouteLayer(Layer):
     """One crew's night, or several, with a card for every stretch and stop.
 
     rows : (steps of a line as ``map_parts.steps`` has them, colour, kind, tooltip and card as HTML); a check is a line
-    of one vertex.
+    of one vertex, and so is the badge with a crew's number.
     """
 
     _template = Template(
         """
         {% macro script(this, kwargs) %}
         var {{ this.get_name() }} = L.layerGroup();
+        {{ this._parent.get_name() }}.routesCanvas ??= L.canvas({pane: 'routes', padding: 0.3, tolerance: 4});
         {{ this.text }}.forEach(([steps, colour, kind, name, card]) => {
             let x = 0, y = 0;
             const line = [];
@@ -56,10 +59,12 @@ class RouteLayer(Layer):
                 left: {color: colour, weight: 3, opacity: 0.75, dashArray: '4 6'},
                 must: {color: colour, weight: 4.5, opacity: 0.95, dashArray: '9 5'},
             };
-            const mark = kind === 'stop'
-                ? L.marker(line[0], {icon: L.divIcon({className: '', html: '<div class="stop"></div>',
-                                                      iconSize: [14, 14]})})
-                : L.polyline(line, looks[kind]);
+            const icon = (html, size) => L.marker(line[0], {icon: L.divIcon({className: '', html: html,
+                                                                             iconSize: [size, size]})});
+            const mark = kind === 'stop' ? icon(`<div class="stop" style="background:${colour}"></div>`, 14)
+                : kind === 'badge' ? icon(`<div class="badge" style="background:${colour}">${name}</div>`, 22)
+                : L.polyline(line, {renderer: {{ this._parent.get_name() }}.routesCanvas, pane: 'routes',
+                                    ...looks[kind]});
             mark.bindTooltip(name, {sticky: true}).bindPopup(card, {maxWidth: 320});
             mark.addTo({{ this.get_name() }});
         });
@@ -81,6 +86,7 @@ def patrol_map(what: PatrolDrawing, path: Path) -> None:
     LamplightError where the browser assets have not been fetched.
     """
     page = OfflineMap()
+    page.add_child(folium.map.CustomPane("routes", z_index=430))
     page.add_child(map_parts.LineLayer("", [(patrol_words.GROUND_COLOUR, _ground(what))], view=None, control=False))
     for name, rows, show in _layers(what):
         page.add_child(RouteLayer(name, rows, show=show))
@@ -121,7 +127,7 @@ def _layers(what: PatrolDrawing) -> list[tuple[str, list[tuple[list[int], str, s
     for route in routes:
         name = f"{route.date[5:]} {route.name}" if several else route.name
         # the control writes a layer's name as HTML
-        layers.append((escape(name), _rows(what, route), route.date == first))
+        layers.append((f"{_number(route)} {escape(name)}", _rows(what, route), route.date == first))
     return layers
 
 
@@ -145,9 +151,17 @@ def _rows(what: PatrolDrawing, route: Route) -> list[tuple[list[int], str, str, 
             rows.append((steps, ink, item.kind, tip, card))
         elif item.kind == "check" and np.isfinite(item.at).all():
             lon, lat = to_lonlat([item.at[0]], [item.at[1]], what.crs)
-            rows.append((_steps(np.column_stack([lon, lat])), ink, "stop", tip, card))
+            rows.append((_steps(np.column_stack([lon, lat])), patrol_words.CHECK_COLOUR, "stop", tip, card))
     order = {"travel": 0, "patrol": 1, "stop": 2}
-    return sorted(rows, key=lambda row: order[row[2]])
+    rows.sort(key=lambda row: order[row[2]])
+    middle = route.middle
+    if middle is not None:
+        lon, lat = to_lonlat([middle[0]], [middle[1]], what.crs)
+        card = card_html(
+            route.name, "", [("任务 duties", f"{route.crew['services']}"), ("行程 ground", _figures(route))]
+        )
+        rows.append((_steps(np.column_stack([lon, lat])), ink, "badge", str(route.number), card))
+    return rows
 
 
 def _left_rows(what: PatrolDrawing, date: str) -> list[tuple[list[int], str, str, str, str]]:
@@ -186,10 +200,12 @@ def legend_html(what: PatrolDrawing) -> str:
     """Return the legend: each night's totals and crews, and what lines and marks mean."""
     nights = []
     for plan in what.tables["plan"].to_dict("records"):
+        worth = percent(plan["priority_served"], plan["priority"])
+        idle = percent(plan["deadhead_m"], plan["walked_m"])
         nights.append(
-            f"<h2>{escape(patrol_words.night(plan['date']))}</h2><small>{plan['served']:,} / {plan['services']:,} 项任务 "
-            f"duties · 优先值 priority {percent(plan['priority_served'], plan['priority'])} · {km(plan['walked_m'])} · "
-            f"空走 not patrolling {percent(plan['deadhead_m'], plan['walked_m'])}</small>"
+            f"<h2>{escape(patrol_words.night(plan['date']))}</h2>"
+            f"<small>{plan['served']:,} / {plan['services']:,} 项任务 duties · 优先值 priority {worth} · "
+            f"{km(plan['walked_m'])} · 空走 not patrolling {idle}</small>"
         )
     crews = ""
     if len(what.dates) == 1:
@@ -209,8 +225,15 @@ def legend_html(what: PatrolDrawing) -> str:
 
 def _crew_item(route: Route) -> str:
     mode = MODE_NAMES.get(str(route.crew["mode"]), (str(route.crew["mode"]), ""))[0]
-    said = f"{route.name} · {mode} · {minutes(route.crew['duration_s'])} min · {km(route.crew['walked_m'])}"
-    return f'<li><b class="no" style="background:{patrol_words.colour(route.number)}">{route.number}</b>{escape(said)}</li>'
+    return f"<li>{_number(route)}{escape(f'{route.name} · {mode} · {_figures(route)}')}</li>"
+
+
+def _number(route: Route) -> str:
+    return f'<b class="no" style="background:{patrol_words.colour(route.number)}">{route.number}</b>'
+
+
+def _figures(route: Route) -> str:
+    return f"{minutes(route.crew['duration_s'])} min · {km(route.crew['walked_m'])}"
 
 
 def _dashed(colour: str, words: tuple[str, str]) -> str:

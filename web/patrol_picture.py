@@ -8,7 +8,6 @@ import shapely
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
 from web import patrol_words
 from web.fonts import Lettering, lettering
@@ -39,8 +38,11 @@ def patrol_picture(what: PatrolDrawing, path: Path) -> None:
     axes = figure.add_axes(MAP_ROOM)
     scene = _scene(what, letters, routes)
     scale = fit(axes, scene.frame, MAP_ROOM)
-    _draw_map(axes, what, scene, routes, date, letters, scale)
+    _draw_map(axes, what, scene, routes, date, letters)
     draw_scale_and_north(axes, scene, letters, scale)
+    if len(what.dates) > 1:
+        words = letters.label((f"图为 {date} 一夜", f"the map shows the night of {date}"))
+        figure.text(MAP_ROOM[0], 0.875, words, va="bottom", color="#444444", fontproperties=letters.font(8))
     _write_column(figure.add_axes(COLUMN_ROOM), what, date, letters)
     write_foot(figure, what, letters)
     save(figure, path)
@@ -58,7 +60,7 @@ def _scene(what: PatrolDrawing, letters: Lettering, routes: list[Route]) -> Scen
 
 
 def _draw_map(
-    axes: Axes, what: PatrolDrawing, scene: Scene, routes: list[Route], date: str, letters: Lettering, scale: float
+    axes: Axes, what: PatrolDrawing, scene: Scene, routes: list[Route], date: str, letters: Lettering
 ) -> None:
     # lines are cut at the edge of the map's room, whatever the frame's shape
     axes.set_axis_on()
@@ -98,22 +100,13 @@ def _lines(
 
 def _number(axes: Axes, route: Route, letters: Lettering) -> None:
     """Write a crew's number halfway through what it patrols."""
-    at = _middle(route)
+    at = route.middle
     if at is None:
         return
     axes.scatter([at[0]], [at[1]], s=105, c=patrol_words.colour(route.number), edgecolors="white", linewidths=1.0,
                  zorder=10)  # fmt: skip
     axes.text(at[0], at[1], str(route.number), color="white", ha="center", va="center_baseline", zorder=11,
               fontproperties=letters.font(7.5, bold=True))  # fmt: skip
-
-
-def _middle(route: Route) -> NDArray[np.float64] | None:
-    lines = route.lines_of("patrol")
-    if not len(lines):
-        return None
-    along = np.cumsum(shapely.length(lines))
-    i = int(np.searchsorted(along, along[-1] / 2))
-    return shapely.get_coordinates(shapely.line_interpolate_point(lines[i], 0.5, normalized=True))[0]
 
 
 def _write_column(axes: Axes, what: PatrolDrawing, date: str, letters: Lettering) -> None:

@@ -14,7 +14,7 @@ from web.patrol_drawing import Lines, PatrolDrawing, Route, metric
 from web.patrol_turns import Item
 
 #: Width of a map in units of a tenth of a millimetre, and the heights it may have.
-WIDE, LEAST_HIGH, MOST_HIGH, OVERVIEW_HIGH = 1860.0, 900.0, 1600.0, 1380.0
+WIDE, LEAST_HIGH, MOST_HIGH, OVERVIEW_HIGH = 1860.0, 900.0, 1600.0, 1200.0
 #: Units kept free around the routes, between arrows along a route, and by which two passes of one street are apart.
 EDGE, ARROW_EVERY, APART = 70.0, 150.0, 9.0
 BADGE, BADGE_TEXT, NAME_TEXT = 21.0, 25.0, 27.0
@@ -57,7 +57,7 @@ def ground_of(what: PatrolDrawing) -> Lines:
 def overview_svg(what: PatrolDrawing, ground: Lines, routes: list[Route], left: Lines, must: Lines) -> str:
     """Draw all routes of a night, each in its colour with its number at its middle and at its station.
 
-    left, must : what stays uncovered, in metres; ``must`` : of these what must be done.
+    left, must : lines and points in metres that stay uncovered; ``must`` : of these what must be done.
     """
     walked = [line for route in routes for line in (route.lines if len(route.lines) else ())]
     paper = paper_of(np.array([*walked, *([] if walked else ground)], object), OVERVIEW_HIGH)
@@ -66,13 +66,15 @@ def overview_svg(what: PatrolDrawing, ground: Lines, routes: list[Route], left: 
     parts.append(
         _path(paper, must, f'stroke="{patrol_words.LEFT_MUST_COLOUR}" stroke-width="9" stroke-dasharray="16 9"')
     )
+    parts += [_diamond(at, patrol_words.LEFT_COLOUR) for at in _spots(paper, left)]
+    parts += [_diamond(at, patrol_words.LEFT_MUST_COLOUR) for at in _spots(paper, must)]
     for route in routes:
         ink = f'stroke="{patrol_words.colour(route.number)}"'
         parts.append(
             _path(paper, route.lines_of("travel"), f'{ink} stroke-width="4" stroke-dasharray="11 9" opacity=".8"')
         )
         parts.append(_path(paper, route.lines_of("patrol"), f'{ink} stroke-width="11"'))
-    badges = [(route, _middle(route)) for route in routes if len(route.lines)]
+    badges = [(route, at) for route in routes if (at := route.middle) is not None]
     xy = paper.xy(np.array([at for _, at in badges]).reshape(-1, 2))
     stations, codes = _station_places(paper, routes)
     tried = _around(xy, 24.0)
@@ -108,6 +110,11 @@ def _ground(paper: Paper, ground: Lines) -> str:
     seen = ground[shapely.intersects(paper.window, ground)]
     thin = shapely.simplify(shapely.clip_by_rect(seen, *paper.window.bounds), paper.scale)
     return _path(paper, thin, f'stroke="{patrol_words.GROUND_COLOUR}" stroke-width="6"')
+
+
+def _spots(paper: Paper, shapes: Lines) -> NDArray[np.float64]:
+    """Return the points among shapes."""
+    return paper.xy(shapely.get_coordinates(shapes[shapely.get_type_id(shapes) == 0]))
 
 
 def _path(paper: Paper, lines: Lines, style: str) -> str:
@@ -239,15 +246,6 @@ def _boxes(xy: NDArray[np.float64], half_wide: float, half_high: float) -> NDArr
     return np.hstack([xy - half, xy + half]) if len(xy) else np.empty((0, 4))
 
 
-def _middle(route: Route) -> NDArray[np.float64]:
-    """Return the place halfway through what a route patrols, or walks."""
-    lines = route.lines_of("patrol")
-    lines = lines if len(lines) else route.lines
-    along = np.cumsum(shapely.length(lines))
-    i = int(np.searchsorted(along, along[-1] / 2))
-    return shapely.get_coordinates(shapely.line_interpolate_point(lines[i], 0.5, normalized=True))[0]
-
-
 def _station_places(paper: Paper, routes: list[Route]) -> tuple[NDArray[np.float64], list[str]]:
     """Return where the stations stand, those whose place may be told."""
     at = {str(r.crew["station_code"]): r.at[0] for r in routes if r.known and len(r.at)}
@@ -282,9 +280,9 @@ def _leader(point: NDArray[np.float64], at: NDArray[np.float64]) -> str:
     )
 
 
-def _diamond(at: NDArray[np.float64]) -> str:
+def _diamond(at: NDArray[np.float64], ink: str = patrol_words.CHECK_COLOUR) -> str:
     return (
-        f'<rect x="-11" y="-11" width="22" height="22" fill="{patrol_words.CHECK_COLOUR}" stroke="#fff" '
+        f'<rect x="-11" y="-11" width="22" height="22" fill="{ink}" stroke="#fff" '
         f'stroke-width="3" transform="translate({at[0]:.1f} {at[1]:.1f}) rotate(45)"/>'
     )
 

@@ -3,6 +3,8 @@
 from html import escape
 from pathlib import Path
 
+from pandas import DataFrame
+
 from web import drawing, patrol_sheet_map, patrol_words
 from web.drawing import MODE_NAMES, ROLE_NAMES, both
 from web.patrol_drawing import Lines, PatrolDrawing, Route, metric
@@ -48,8 +50,8 @@ svg .street { font-size: 27px; fill: #4a4a4a; text-anchor: middle; paint-order: 
 .key .rhomb { width: 2.6mm; height: 2.6mm; padding: 0; border-radius: 0; transform: rotate(45deg); }
 .key .pill { background: #fff; color: #111; border: 1.5px solid #111; border-radius: 3mm; padding: 0 1.6mm; }
 ol { list-style: none; margin: 0; padding: 0; columns: 2; column-gap: 7mm; column-rule: 1px solid #ccc; }
-li { display: grid; grid-template-columns: 7mm 11mm 1fr 13mm; gap: 0 1.2mm; padding: .9mm .6mm .9mm 0; break-inside: avoid;
-  border-bottom: 1px solid #e3e3e3; line-height: 1.32; }
+li { display: grid; grid-template-columns: 7mm 11mm 1fr 13mm; gap: 0 1.2mm; padding: .9mm .6mm .9mm 0;
+  break-inside: avoid; border-bottom: 1px solid #e3e3e3; line-height: 1.32; }
 li .n { font-weight: 700; text-align: right; } li time { font-variant-numeric: tabular-nums; color: #333; }
 li time small { display: block; line-height: 1.25; }
 li .what { min-width: 0; overflow-wrap: anywhere; } li .what small { display: block; line-height: 1.25; }
@@ -62,11 +64,11 @@ li .ticks i { width: 4.6mm; height: 4.6mm; border: 1.2px solid #111; border-radi
 table { border-collapse: collapse; width: 100%; font-size: 12px; margin: 0 0 2mm; }
 th, td { border-bottom: 1px solid #ccc; padding: 1mm 1.6mm; text-align: right; vertical-align: top; }
 th { border-bottom: 1.5px solid #111; font-weight: 600; vertical-align: bottom; line-height: 1.25; }
-th small { display: block; } th.l, td.l { text-align: left; } tr { break-inside: avoid; }
+th small { display: block; } th { white-space: nowrap; } th.l, td.l { text-align: left; } tr { break-inside: avoid; }
 td .no { display: inline-block; min-width: 6mm; border-radius: 1mm; color: #fff; text-align: center; font-weight: 700; }
 .scroll { overflow-x: auto; }
-.sign { display: flex; gap: 6mm; margin: 4mm 0 0; break-inside: avoid; } .sign span { flex: 1; border-bottom: 1px solid #111;
-  padding: 0 0 7mm; font-size: 11px; color: #555; }
+.sign { display: flex; gap: 6mm; margin: 4mm 0 0; break-inside: avoid; }
+.sign span { flex: 1; border-bottom: 1px solid #111; padding: 0 0 7mm; font-size: 11px; color: #555; }
 footer { color: #666; font-size: 10px; margin-top: 2mm; }
 @media print {
   body { max-width: none; padding: 0 .5mm 0 0; font-size: 11.5px; }
@@ -79,7 +81,8 @@ footer { color: #666; font-size: 10px; margin-top: 2mm; }
   ol { columns: 1; } .facts { grid-template-columns: repeat(2, 1fr); }
   .facts span { font-size: 12px; }
   svg .street { font-size: 38px; } .key { font-size: 13px; } li.way { font-size: 14px; }
-  table { font-size: 13px; } td.l { white-space: normal; } .crews th, .crews td { white-space: nowrap; } .head .no { font-size: 22px; }
+  table { font-size: 13px; } td.l { white-space: normal; } .crews th, .crews td { white-space: nowrap; }
+  .head .no { font-size: 22px; }
   li { grid-template-columns: 9mm 13mm 1fr 14mm; padding: 1.6mm 0; } h1 { font-size: 19px; }
 }
 """
@@ -129,14 +132,13 @@ def _title(what: PatrolDrawing, words: tuple[str, str]) -> str:
 def _overview(what: PatrolDrawing, ground: Lines, date: str, routes: list[Route]) -> str:
     """Return the supervisor's page: all routes, the crews, what is not covered and why, notes."""
     left = what.of("uncovered", date)
-    street = (left["metres"] > 0).to_numpy()
     must = left["must"].to_numpy(bool)
     lines = metric(left.geometry.to_numpy(), what.crs)
-    svg = patrol_sheet_map.overview_svg(what, ground, routes, lines[street & ~must], lines[street & must])
+    svg = patrol_sheet_map.overview_svg(what, ground, routes, lines[~must], lines[must])
+    words = (f"{what.city} 巡查总览 {date} {patrol_words.weekday(date)[0]}", "Overview for the supervisor")
     return (
-        "<article>"
-        f"{_title(what, (f'{what.city} 巡查总览 {date} {patrol_words.weekday(date)[0]}', 'Overview for the supervisor'))}"
-        f"{_totals(what, date)}{svg}{_overview_key(bool(len(left)), bool(must.any()))}"
+        f"<article>{_title(what, words)}"
+        f"{_totals(what, date)}{svg}{_overview_key(left)}"
         f"{_crew_table(what, date)}{_left_table(left)}{_notes(what, date)}{_foot(what)}</article>"
     )
 
@@ -150,6 +152,7 @@ def _facts(facts: list[tuple[str, str, bool]]) -> str:
 
 def _totals(what: PatrolDrawing, date: str) -> str:
     plan = what.of("plan", date).to_dict("records")[0]
+    longest, shortest = minutes(plan["longest_s"]), minutes(plan["shortest_s"])
     ended = patrol_words.ENDED.get(str(plan["ended"]), (str(plan["ended"]), ""))
     return _facts([
         ("出巡班组 crews out", f"{plan['routes']} / {plan['crews']}", False),
@@ -158,21 +161,23 @@ def _totals(what: PatrolDrawing, date: str) -> str:
         ("优先值 priority", percent(plan["priority_served"], plan["priority"]), False),
         ("总行程 ground", km(plan["walked_m"]), False),
         ("空走 not patrolling", percent(plan["deadhead_m"], plan["walked_m"]), False),
-        ("班次最长 / 最短 longest / shortest", f"{minutes(plan['longest_s'])} / {minutes(plan['shortest_s'])} min", False),
+        ("班次最长 / 最短 longest / shortest", f"{longest} / {shortest} min", False),
         ("方案 plan", escape(ended[0]) + f" <small>{escape(ended[1])}</small>", False),
     ])  # fmt: skip
 
 
-def _overview_key(left: bool, must: bool) -> str:
+def _overview_key(left: DataFrame) -> str:
     parts = [
         '<span><i style="color:#0072b2"></i>巡查 patrolled</span>',
         '<span><i class="dash" style="color:#0072b2"></i>途经，不巡查 passed through</span>',
         '<span><i class="box">站</i>驻地 station</span>',
     ]
-    if left:
+    if (left["metres"] == 0).any():
+        parts.append('<span><i class="rhomb" style="background:#8a8a8a"></i>未查的检查点 check not made</span>')
+    if len(left):
         grey = patrol_words.LEFT_COLOUR
         parts.append(f'<span><i class="dash" style="color:{grey}"></i>今晚未巡查 not covered tonight</span>')
-    if must:
+    if left["must"].any():
         red = patrol_words.LEFT_MUST_COLOUR
         parts.append(
             f'<span><i class="dash" style="color:{red}"></i>{STAR} 必巡而未排 must be done, not covered</span>'
@@ -206,7 +211,7 @@ def _table(heads: list[tuple[str, str, str]], rows: list[str]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def _left_table(left: "drawing.DataFrame") -> str:
+def _left_table(left: DataFrame) -> str:
     """Return what is not covered: a row a reason, what must be done named first."""
     if not len(left):
         return (
@@ -226,7 +231,7 @@ def _left_table(left: "drawing.DataFrame") -> str:
     return f"<h2>未巡查 <small>Not covered</small></h2>{_table(heads, rows)}"
 
 
-def _where(left: "drawing.DataFrame") -> str:
+def _where(left: DataFrame) -> str:
     """Name the streets with most priority, and say how many more there are."""
     named = left[left["name"] != ""].groupby("name")["priority"].sum()
     order = sorted(named.index, key=lambda name: (-named[name], name))
@@ -250,10 +255,10 @@ def _sheet(what: PatrolDrawing, ground: Lines, route: Route) -> str:
     numbers = {item: n for n, item in enumerate(numbered, 1)}
     svg = patrol_sheet_map.route_svg(what, ground, route, listed, numbers)
     rows = "".join(_row(item, numbers.get(i)) for i, item in enumerate(listed))
-    ink = patrol_words.colour(route.number)
+    ink, code = patrol_words.colour(route.number), escape(str(route.crew["crew"]))
     return (
-        f'<article class="sheet"><div class="head"><div class="no" style="background:{ink}">{escape(str(route.crew["crew"]))}'
-        f"</div><div>{_title(what, (f'{what.city} 巡查路线单', 'Route sheet'))}</div></div>"
+        f'<article class="sheet" id="{code}-{route.date}"><div class="head"><div class="no" style="background:{ink}">'
+        f"{code}</div><div>{_title(what, (f'{what.city} 巡查路线单', 'Route sheet'))}</div></div>"
         f"{_crew_facts(route)}{svg}{_sheet_key(ink)}"
         '<h2 class="ticked"><span>路线 <small>Route, turn by turn</small></span>'
         "<small>方框：左＝走完 done，右＝有发现，另填报告 found, report filed</small></h2>"

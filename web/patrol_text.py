@@ -55,8 +55,8 @@ def _totals(plan: Mapping[str, Any]) -> list[str]:
 
 def _crews(crews: pd.DataFrame) -> str:
     shown = crews.head(MOST_CREWS).to_dict("records")
-    headings = ["班组 crew", "班次 shift", "任务 duties", "分钟 min", "公里 km", "空走 not patrolling", "优先值 priority",
-                "方式 mode"]  # fmt: skip
+    headings = ["班组 crew", "班次 shift", "任务 duties", "分钟 min", "公里 km", "空走 not patrolling",
+                "优先值 priority", "方式 mode"]  # fmt: skip
     rows = [
         [
             f"{crew['crew']} {crew['persons']}".strip(),

@@ -49,7 +49,9 @@ def clock(moment: str) -> str:
 
 
 def minutes(seconds: float) -> str:
-    """Return whole minutes; less than one and not nothing is "<1"."""
+    """Return whole minutes; less than one and not nothing is "<1", a dash for NaN."""
+    if math.isnan(seconds):
+        return "—"
     return "<1" if 0 < seconds < 30 else f"{math.floor(seconds / 60 + 0.5):d}"
 
 
