@@ -14,7 +14,7 @@ REACH = 3.8
 MOST_STRAYS = 3
 #: What a way costs, in units of log likelihood: a metre more than the pace allows (a fifth is free), a metre less, at
 #: most for less (people stand still), and turning round within a street.
-HASTE, DELAY, MOST_DELAY, TURN = 0.3, 0.15, 2.0, 3.0
+HASTE, DELAY, MOST_DELAY, TURN = 0.3, 0.15, 2.0, 5.0
 PACE_SPREAD = 0.2
 BEAM = 12.0
 
