@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from planner.patrol.problem import Ints, PatrolPlan, PatrolProblem
+from planner.patrol.route_pool import combine
 from planner.patrol.schedule import plan_cost
 from planner.patrol.working_plan import WorkingPlan
 from planner.watch import Watch
@@ -14,6 +15,8 @@ from planner.watch import Watch
 HOT, COLD = 1.0, 0.01
 #: Where services are left out, the temperature begins at this part of their usual worth, if that is more.
 HOT_WORTH = 0.1
+#: Shares of the time of each round; heat of all rounds but the first; most of the time for combining.
+SHARES, AGAIN, POOL_SHARE = (0.4, 0.3, 0.3), 0.3, 0.06
 #: Moves for each service, and at least, where neither moves nor time are limited.
 MOVES_A_SERVICE, LEAST_MOVES = 400, 4000
 #: Moves before the first look at the watch, and seconds between two.
@@ -33,7 +36,8 @@ def search(
     """Return the best plan met by ruin and recreate with simulated annealing, directions always chosen best.
 
     iterations : moves to make; where time does not cut them short, the plan depends on the seed alone. None to fill the
-    watch's time. start : routes to begin from, one for each crew; services that do not fit are left out of them.
+    watch's time, in rounds between which routes met are combined by set covering.
+    start : routes to begin from, one for each crew; services that do not fit are left out of them.
     heat : the first temperature, as a multiple of the usual one; less keeps nearer to ``start``.
     ceiling : finite to walk at random, from ``start``, among plans that cost no more, and return the last one.
 
@@ -42,26 +46,52 @@ def search(
     plan = WorkingPlan(problem, seed)
     if start is not None:
         plan.lay(start)
-    walk = math.isfinite(ceiling)
-    if not walk:
+    if math.isfinite(ceiling):
+        plan.overload(math.inf)
+        steps = _anneal(plan, watch, _moves(problem, iterations, watch), math.inf, ceiling)
+        routes = plan.routes
+    else:
         plan.fill()
-    if iterations is None and not math.isfinite(watch.left_s):
-        iterations = max(LEAST_MOVES, MOVES_A_SERVICE * len(problem.services))
-    steps = 0
-    if len(problem.services) and len(problem.crews):
-        steps = _anneal(plan, watch, iterations, heat, ceiling)
-    if not walk:
+        moves = _moves(problem, iterations, watch)
+        steps = _rounds(plan, watch, heat) if moves is None else _anneal(plan, watch, moves, heat)
         plan.lay(plan.best_routes)
         plan.fill()
-    routes = plan.routes if walk else plan.best_routes
+        routes = plan.best_routes
     return PatrolPlan(routes, plan_cost(problem, routes), steps)
 
 
-def _anneal(plan: WorkingPlan, watch: Watch, iterations: int | None, heat: float, ceiling: float) -> int:
+def _moves(problem: PatrolProblem, iterations: int | None, watch: Watch) -> int | None:
+    """Return the moves to make, None to fill the watch's time."""
+    if not len(problem.services) or not len(problem.crews):
+        return 0
+    if iterations is None and not math.isfinite(watch.left_s):
+        return max(LEAST_MOVES, MOVES_A_SERVICE * len(problem.services))
+    return iterations
+
+
+def _rounds(plan: WorkingPlan, watch: Watch, heat: float) -> int:
+    """Anneal in rounds; after each, combine routes met so far, and go on from the best. Return the moves made."""
+    all_s = watch.left_s
+    steps = 0
+    for k, share in enumerate(SHARES):
+        part = watch.within(watch.left_s * share / sum(SHARES[k:]))
+        steps += _anneal(plan, part, None, heat if k == 0 else AGAIN * heat)
+        plan.lay(plan.best_routes)
+        if watch.over:
+            break
+        found = combine(
+            plan.pool, plan.best_as_routes, plan.alike, plan.worth, plan.best_cost, watch.within(POOL_SHARE * all_s)
+        )  # fmt: skip
+        if found is not None:
+            plan.lay(found)
+    return steps
+
+
+def _anneal(
+    plan: WorkingPlan, watch: Watch, iterations: int | None, heat: float, ceiling: float = math.inf
+) -> int:  # fmt: skip
     """Let the temperature fall with the moves made or the time used, whichever is further; return the moves made."""
     hot, cold = _temperatures(plan, heat)
-    if math.isfinite(ceiling):
-        hot = cold = math.inf
     in_all = math.inf if iterations is None else float(iterations)
     all_s = looked_s = watch.left_s
     steps, moves, gone = 0, FIRST_MOVES, 0.0
@@ -85,7 +115,7 @@ def _temperatures(plan: WorkingPlan, heat: float) -> tuple[float, float]:
     priced = plan.absent & np.isfinite(plan.problem.services.left_out)
     if priced.any():
         hot = max(hot, HOT_WORTH * float(np.median(plan.worth[priced])))
-    return max(heat * hot, cold), cold
+    return max(heat * hot, cold), (cold if math.isfinite(heat) else math.inf)
 
 
 def _moves_until_look(moves: int, took_s: float) -> int:

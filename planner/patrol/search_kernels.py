@@ -9,74 +9,75 @@ best. Where hours or breaks matter, ``clock[i, 2 d + b]`` is the earliest end, w
 (b = 1) or not; ``ahead`` is then the least of both, a break that is still to come counted in.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.int32]
+Numbers = NDArray[np.int64]  # all of one type, and no literals: each function is compiled once
 Floats = NDArray[np.float64]
 
 
-class Ground(NamedTuple):
-    """What is known of n services at p places, by mode k.
+#: Nothing is allocated in these functions, so no references are counted, which took most of their time.
+compiled: Any = njit(cache=True, _nrt=False)  # type: ignore[call-overload]
 
-    begins, ends : (n, 2). both : (k, n). service, opens, closes : seconds. timed : (n,) has hours.
-    out, into : (k, p, p) float32, seconds from the first place to the second, and to the first from the second.
-    clocked : (1,) whether hours or breaks matter anywhere.
+
+#: What is known of a service: its hours, its load, whether it has hours.
+FACTS = np.dtype([("opens", "f8"), ("closes", "f8"), ("load", "f8"), ("timed", "?")], align=True)
+#: What is known of a crew: ``limit`` the most seconds on the way, ``rest_at`` the break's hour after the start,
+#: ``uneven`` the weight of the square of its seconds, ``alike`` equal for crews that do not differ.
+CREW = np.dtype(
+    [
+        *((name, "i8") for name in ("mode", "start", "end", "kind", "alike")),
+        *((name, "f8") for name in ("from_s", "limit", "rest_at", "rest_s", "capacity", "uneven")),
+    ],
+    align=True,
+)
+#: What is known of a route: how many services, how many of them with hours, seconds, cost, seconds added to it, load,
+#: whether the break is taken, and a number that changes with the route.
+ROUTE = np.dtype(
+    [
+        ("version", "i8"), *((name, "f8") for name in ("took", "cost", "extra", "load")),
+        ("size", "i8"), ("timed", "i8"), ("rested", "?"),
+    ],
+    align=True,
+)  # fmt: skip
+
+
+class Ground(NamedTuple):
+    """n services at p places, by mode k.
+
+    begins, ends : (n, 2) uint32. both : (k, n). service : (k, n) seconds. facts : (n,) ``FACTS``.
+    out, into : (k, p, p) seconds from the first place to the second, and to the first from the second.
     """
 
-    begins: Numbers
-    ends: Numbers
+    begins: NDArray[np.uint32]
+    ends: NDArray[np.uint32]
     both: NDArray[np.bool_]
     service: Floats
-    opens: Floats
-    closes: Floats
-    timed: NDArray[np.bool_]
-    load: Floats
+    facts: NDArray[np.void]
     out: NDArray[np.float32]
     into: NDArray[np.float32]
-    clocked: NDArray[np.bool_]
 
 
 class Duty(NamedTuple):
-    """What is known of r crews; ``limit`` is the most seconds on the way, ``rest_at`` the break's hour after the start.
+    """crew : (r,) ``CREW``. extra : (kinds, n) seconds added to the cost."""
 
-    alike : (r,) equal for crews that do not differ.
-    """
-
-    mode: Numbers
-    start: Numbers
-    end: Numbers
-    from_s: Floats
-    limit: Floats
-    rest_at: Floats
-    rest_s: Floats
-    capacity: Floats
-    kind: Numbers
+    crew: NDArray[np.void]
     extra: Floats
-    uneven: Floats
-    alike: Numbers
 
 
 class Rows(NamedTuple):
     """Routes of r crews in 2 r rows; ``row`` (r,) is where each lives.
 
-    size, timed, took, cost, extra, load, rested, version : (2 r,). task : (2 r, w). place : (2 r, w, 4) begins of both
-    directions, then ends. ahead, behind : (2 r, w, 2). clock : (2 r, w, 4). of, at : (n,) route and position of each
-    service, route -1 for none.
+    route : (2 r,) ``ROUTE``. task : (2 r, w). place : (2 r, w, 4) begins of both directions, then ends. ahead, behind :
+    (2 r, w, 2). clock : (2 r, w, 4), or (1, 1, 4) where neither hours nor breaks matter. of, at : (n,) route and
+    position of each service, route -1 for none.
     """
 
     row: Numbers
-    size: Numbers
-    timed: Numbers
-    took: Floats
-    cost: Floats
-    extra: Floats
-    load: Floats
-    rested: NDArray[np.bool_]
-    version: NDArray[np.int64]
+    route: NDArray[np.void]
     task: Numbers
     place: NDArray[np.uint32]
     ahead: Floats
@@ -86,7 +87,7 @@ class Rows(NamedTuple):
     at: Numbers
 
 
-@njit(cache=True)
+@compiled
 def step(n0, n1, n2, n3, t00, t01, t10, t11, service, opens, closes, rest_at, rest_s, both):  # type: ignore[no-untyped-def]
     """Return the earliest ends of the next service, from those of the one before.
 
@@ -111,12 +112,12 @@ def step(n0, n1, n2, n3, t00, t01, t10, t11, service, opens, closes, rest_at, re
     return out0, out1, out2, out3
 
 
-@njit(cache=True)
+@compiled
 def label_ahead(rows, ground, duty, row, r, first):  # type: ignore[no-untyped-def]
     """Set the labels ahead from position ``first`` to the end, and what the route takes and costs."""
-    m, size = duty.mode[r], rows.size[row]
+    m, size = duty.crew[r].mode, rows.route[row].size
     place, ahead, out = rows.place, rows.ahead, ground.out
-    if ground.clocked[0]:
+    if rows.clock.shape[0] > 1:
         _label_clock(rows, ground, duty, row, r, first)
     else:
         for i in range(first, size + 2):
@@ -134,24 +135,24 @@ def label_ahead(rows, ground, duty, row, r, first):  # type: ignore[no-untyped-d
             if both:
                 x, y = a0 + out[m, e0, b1], a1 + out[m, e1, b1]
                 ahead[row, i, 1] = (x if x < y else y) + service
-        rows.took[row] = ahead[row, size + 1, 0]
+        rows.route[row].took = ahead[row, size + 1, 0]
     if size == 0:
-        rows.took[row] = 0.0
-    rows.cost[row] = price_of(rows.took[row], duty.uneven[r]) + rows.extra[row]
+        rows.route[row].took = 0.0
+    rows.route[row].cost = price_of(rows.route[row].took, duty.crew[r].uneven) + rows.route[row].extra
 
 
-@njit(cache=True)
+@compiled
 def price_of(took, uneven):  # type: ignore[no-untyped-def]
     """Return what a route of ``took`` seconds costs."""
     return took + uneven * took * took
 
 
-@njit(cache=True)
+@compiled
 def _label_clock(rows, ground, duty, row, r, first):  # type: ignore[no-untyped-def]
     """Set the clock from position ``first`` on, the labels ahead that follow from it, and what the route takes."""
-    m, size = duty.mode[r], rows.size[row]
+    m, size = duty.crew[r].mode, rows.route[row].size
     place, clock, out = rows.place, rows.clock, ground.out
-    from_s = duty.from_s[r]
+    from_s, rest_at, rest_s = duty.crew[r].from_s, duty.crew[r].rest_at, duty.crew[r].rest_s
     n0, n1, n2, n3 = (
         clock[row, first - 1, 0],
         clock[row, first - 1, 1],
@@ -164,26 +165,26 @@ def _label_clock(rows, ground, duty, row, r, first):  # type: ignore[no-untyped-
         e0, e1 = place[row, i - 1, 2], place[row, i - 1, 3]
         n0, n1, n2, n3 = step(
             n0, n1, n2, n3, out[m, e0, b0], out[m, e0, b1], out[m, e1, b0], out[m, e1, b1], ground.service[m, t],
-            ground.opens[t] - from_s, ground.closes[t] - from_s, duty.rest_at[r], duty.rest_s[r], ground.both[m, t],
+            ground.facts[t].opens - from_s, ground.facts[t].closes - from_s, rest_at, rest_s, ground.both[m, t],
         )  # fmt: skip
         clock[row, i, 0], clock[row, i, 1], clock[row, i, 2], clock[row, i, 3] = n0, n1, n2, n3
     home = place[row, size + 1, 0]
     e0, e1 = place[row, size, 2], place[row, size, 3]
     open_ = min(n0 + out[m, e0, home], n2 + out[m, e1, home])
     rested = min(n1 + out[m, e0, home], n3 + out[m, e1, home])
-    was = rows.rested[row]
-    rows.rested[row] = rested <= open_
-    rows.took[row] = min(open_, rested)
-    to_come = duty.rest_s[r] if rows.rested[row] else 0.0
-    for i in range(0 if was != rows.rested[row] else first, size + 1):
+    was = rows.route[row].rested
+    rows.route[row].rested = rested <= open_
+    rows.route[row].took = min(open_, rested)
+    to_come = duty.crew[r].rest_s if rows.route[row].rested else 0.0
+    for i in range(0 if was != rows.route[row].rested else first, size + 1):
         rows.ahead[row, i, 0] = min(clock[row, i, 0] + to_come, clock[row, i, 1])
         rows.ahead[row, i, 1] = min(clock[row, i, 2] + to_come, clock[row, i, 3])
 
 
-@njit(cache=True)
+@compiled
 def label_behind(rows, ground, duty, row, r, last):  # type: ignore[no-untyped-def]
     """Set the labels behind from position ``last`` back to the first service."""
-    m = duty.mode[r]
+    m = duty.crew[r].mode
     place, behind, out = rows.place, rows.behind, ground.out
     for i in range(last, 0, -1):
         t = rows.task[row, i]
@@ -198,37 +199,45 @@ def label_behind(rows, ground, duty, row, r, last):  # type: ignore[no-untyped-d
             behind[row, i, 1] = (x if x < y else y) + ground.service[m, t]
 
 
-@njit(cache=True)
+@compiled
 def clear(rows, ground, duty, row, r):  # type: ignore[no-untyped-def]
     """Make a row an empty route."""
-    rows.size[row], rows.timed[row] = 0, 0
-    rows.took[row], rows.cost[row], rows.extra[row], rows.load[row] = 0.0, 0.0, 0.0, 0.0
-    rows.rested[row] = duty.rest_s[r] <= 0.0
+    rows.route[row].size, rows.route[row].timed = 0, 0
+    rows.route[row].took, rows.route[row].cost, rows.route[row].extra, rows.route[row].load = 0.0, 0.0, 0.0, 0.0
+    rows.route[row].rested = duty.crew[r].rest_s <= 0.0
     rows.ahead[row, 0, 0], rows.ahead[row, 0, 1] = 0.0, np.inf
-    if ground.clocked[0]:
+    if rows.clock.shape[0] > 1:
         for s in range(4):
             rows.clock[row, 0, s] = np.inf
-        rows.clock[row, 0, 1 if duty.rest_s[r] <= 0.0 else 0] = 0.0
+        rows.clock[row, 0, 1 if duty.crew[r].rest_s <= 0.0 else 0] = 0.0
     for d in range(4):
-        rows.place[row, 0, d] = duty.start[r]
+        rows.place[row, 0, d] = duty.crew[r].start
     _set_end(rows, duty, row, r)
 
 
-@njit(cache=True)
+@compiled
 def _set_end(rows, duty, row, r):  # type: ignore[no-untyped-def]
-    last = rows.size[row] + 1
+    last = rows.route[row].size + 1
     for d in range(4):
-        rows.place[row, last, d] = duty.end[r]
+        rows.place[row, last, d] = duty.crew[r].end
     rows.behind[row, last, 0], rows.behind[row, last, 1] = 0.0, np.inf
 
 
-@njit(cache=True)
+@compiled
 def copy_route(rows, ground, source, target):  # type: ignore[no-untyped-def]
     """Copy a route from one row to another."""
-    size = rows.size[source]
-    rows.size[target], rows.timed[target], rows.took[target] = size, rows.timed[source], rows.took[source]
-    rows.cost[target], rows.extra[target], rows.load[target] = rows.cost[source], rows.extra[source], rows.load[source]
-    rows.rested[target], rows.version[target] = rows.rested[source], rows.version[source]
+    size = rows.route[source].size
+    rows.route[target].size, rows.route[target].timed, rows.route[target].took = (
+        size,
+        rows.route[source].timed,
+        rows.route[source].took,
+    )
+    rows.route[target].cost, rows.route[target].extra, rows.route[target].load = (
+        rows.route[source].cost,
+        rows.route[source].extra,
+        rows.route[source].load,
+    )
+    rows.route[target].rested, rows.route[target].version = rows.route[source].rested, rows.route[source].version
     for i in range(size + 2):
         rows.task[target, i] = rows.task[source, i]
         for d in range(4):
@@ -236,54 +245,54 @@ def copy_route(rows, ground, source, target):  # type: ignore[no-untyped-def]
         for d in range(2):
             rows.ahead[target, i, d] = rows.ahead[source, i, d]
             rows.behind[target, i, d] = rows.behind[source, i, d]
-        if ground.clocked[0]:
+        if rows.clock.shape[0] > 1:
             for d in range(4):
                 rows.clock[target, i, d] = rows.clock[source, i, d]
 
 
-@njit(cache=True)
+@compiled
 def insert(rows, ground, duty, r, t, p, version):  # type: ignore[no-untyped-def]
     """Put service ``t`` at position ``p`` of the route of crew ``r``."""
     row = rows.row[r]
-    for i in range(rows.size[row] + 1, p - 1, -1):
+    for i in range(rows.route[row].size + 1, p - 1, -1):
         rows.task[row, i + 1] = rows.task[row, i]
         for d in range(4):
             rows.place[row, i + 1, d] = rows.place[row, i, d]
         for d in range(2):
             rows.behind[row, i + 1, d] = rows.behind[row, i, d]
-    rows.size[row] += 1
+    rows.route[row].size += 1
     rows.task[row, p] = t
     for d in range(2):
         rows.place[row, p, d] = ground.begins[t, d]
         rows.place[row, p, 2 + d] = ground.ends[t, d]
     rows.of[t] = r
-    for i in range(p, rows.size[row] + 1):
+    for i in range(p, rows.route[row].size + 1):
         rows.at[rows.task[row, i]] = i
-    _count(rows, ground, duty, row, r, t, 1)
-    rows.version[row] = version
+    _count(rows, ground, duty, row, r, t, 1.0)
+    rows.route[row].version = version
     label_ahead(rows, ground, duty, row, r, p)
     label_behind(rows, ground, duty, row, r, p)
 
 
-@njit(cache=True)
+@compiled
 def _count(rows, ground, duty, row, r, t, sign):  # type: ignore[no-untyped-def]
     """Count a service's load, extra seconds and hours in or out of a row."""
-    rows.load[row] += sign * ground.load[t]
-    rows.extra[row] += sign * duty.extra[duty.kind[r], t]
-    rows.timed[row] += sign * (1 if ground.timed[t] else 0)
+    rows.route[row].load += sign * ground.facts[t].load
+    rows.route[row].extra += sign * duty.extra[duty.crew[r].kind, t]
+    rows.route[row].timed += int(sign) if ground.facts[t].timed else 0
 
 
-@njit(cache=True)
+@compiled
 def remove(rows, ground, duty, r, first, last, keep_first, keep_last, version):  # type: ignore[no-untyped-def]
     """Take positions ``first`` to ``last`` out of the route of crew ``r``, but for ``keep_first`` to ``keep_last``."""
     row = rows.row[r]
     to = first
     end_of_change = first
-    for i in range(first, rows.size[row] + 2):
+    for i in range(first, rows.route[row].size + 2):
         if i <= last and not keep_first <= i <= keep_last:
             t = rows.task[row, i]
             rows.of[t] = -1
-            _count(rows, ground, duty, row, r, t, -1)
+            _count(rows, ground, duty, row, r, t, -1.0)
             continue
         if i <= last:
             end_of_change = to + 1
@@ -292,36 +301,36 @@ def remove(rows, ground, duty, r, first, last, keep_first, keep_last, version): 
             rows.place[row, to, d] = rows.place[row, i, d]
         for d in range(2):
             rows.behind[row, to, d] = rows.behind[row, i, d]
-        if i <= rows.size[row]:
+        if i <= rows.route[row].size:
             rows.at[rows.task[row, i]] = to
         to += 1
-    rows.size[row] = to - 2
-    rows.version[row] = version
-    if rows.size[row] == 0:
+    rows.route[row].size = to - 2
+    rows.route[row].version = version
+    if rows.route[row].size == 0:
         clear(rows, ground, duty, row, r)
         return
     label_ahead(rows, ground, duty, row, r, first)
     label_behind(rows, ground, duty, row, r, end_of_change - 1)
 
 
-@njit(cache=True)
+@compiled
 def best_place(rows, ground, duty, r, t, first, last, skip):  # type: ignore[no-untyped-def]
     """Return the least seconds the route takes with ``t`` at one of the positions, and that position.
 
     Positions ``first`` to ``last``, but for ``skip``; ``inf`` and -1 where it fits nowhere. Exact without hours and
     breaks; with them the labels give a bound, and what they do not rule out is walked through.
     """
-    row, m = rows.row[r], duty.mode[r]
+    row, m = rows.row[r], duty.crew[r].mode
     service = ground.service[m, t]
-    if not np.isfinite(service + duty.extra[duty.kind[r], t]) or rows.size[row] + 3 > rows.task.shape[1]:
+    if not np.isfinite(service + duty.extra[duty.crew[r].kind, t]) or rows.route[row].size + 3 > rows.task.shape[1]:
         return np.inf, -1
     place, ahead, behind, out, into = rows.place, rows.ahead, rows.behind, ground.out, ground.into
     b0, b1, e0, e1 = ground.begins[t, 0], ground.begins[t, 1], ground.ends[t, 0], ground.ends[t, 1]
     both = ground.both[m, t]
-    hours = rows.timed[row] > 0 or ground.timed[t]
-    may_rest = not rows.rested[row]
-    opens, closes = ground.opens[t] - duty.from_s[r], ground.closes[t] - duty.from_s[r]
-    least, at = duty.limit[r], -1
+    hours = rows.route[row].timed > 0 or ground.facts[t].timed
+    may_rest = not rows.route[row].rested
+    opens, closes = ground.facts[t].opens - duty.crew[r].from_s, ground.facts[t].closes - duty.crew[r].from_s
+    least, at = duty.crew[r].limit, -1
     for p in range(first, last + 1):
         if p == skip:
             continue
@@ -343,7 +352,7 @@ def best_place(rows, ground, duty, r, t, first, last, skip):  # type: ignore[no-
         took += service
         if took >= least:
             continue
-        if hours or (may_rest and took >= duty.rest_at[r]):
+        if hours or (may_rest and took >= duty.crew[r].rest_at):
             took = _walk(rows, ground, duty, row, r, t, p, opens, closes)
             if took >= least:
                 continue
@@ -351,12 +360,12 @@ def best_place(rows, ground, duty, r, t, first, last, skip):  # type: ignore[no-
     return (least, at) if at >= 0 else (np.inf, -1)
 
 
-@njit(cache=True)
+@compiled
 def _walk(rows, ground, duty, row, r, t, p, opens, closes):  # type: ignore[no-untyped-def]
     """Return what the route takes with ``t`` at position ``p``, hour by hour; ``inf`` where hours are missed."""
-    m, size, from_s = duty.mode[r], rows.size[row], duty.from_s[r]
+    m, size, from_s = duty.crew[r].mode, rows.route[row].size, duty.crew[r].from_s
     place, clock, out = rows.place, rows.clock, ground.out
-    rest_at, rest_s = duty.rest_at[r], duty.rest_s[r]
+    rest_at, rest_s = duty.crew[r].rest_at, duty.crew[r].rest_s
     e0, e1, b0, b1 = place[row, p - 1, 2], place[row, p - 1, 3], ground.begins[t, 0], ground.begins[t, 1]
     n0, n1, n2, n3 = step(
         clock[row, p - 1, 0], clock[row, p - 1, 1], clock[row, p - 1, 2], clock[row, p - 1, 3],
@@ -369,12 +378,12 @@ def _walk(rows, ground, duty, row, r, t, p, opens, closes):  # type: ignore[no-u
         b0, b1 = place[row, i, 0], place[row, i, 1]
         n0, n1, n2, n3 = step(
             n0, n1, n2, n3, out[m, f0, b0], out[m, f0, b1], out[m, f1, b0], out[m, f1, b1], ground.service[m, u],
-            ground.opens[u] - from_s, ground.closes[u] - from_s, rest_at, rest_s, ground.both[m, u],
+            ground.facts[u].opens - from_s, ground.facts[u].closes - from_s, rest_at, rest_s, ground.both[m, u],
         )  # fmt: skip
         if n0 == np.inf and n1 == np.inf and n2 == np.inf and n3 == np.inf:
             return np.inf
         if n0 == clock[row, i, 0] and n1 == clock[row, i, 1] and n2 == clock[row, i, 2] and n3 == clock[row, i, 3]:
-            return rows.took[row]  # waiting has taken up all that was added
+            return rows.route[row].took  # waiting has taken up all that was added
         f0, f1 = place[row, i, 2], place[row, i, 3]
-    home = duty.end[r]
+    home = duty.crew[r].end
     return min(min(n0, n1) + out[m, f0, home], min(n2, n3) + out[m, f1, home])

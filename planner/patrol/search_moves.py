@@ -8,50 +8,97 @@ than leaving them out does.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from planner.patrol.search_kernels import best_place, clear, copy_route, insert, price_of, remove
+from planner.patrol.search_kernels import best_place, clear, compiled, copy_route, insert, price_of, remove
 
 #: Services taken out in a move, about, and the longest string of them: as in the paper.
 PULLED, LONGEST_STRING = 10.0, 10.0
-#: Chance that a string skips services in its middle, that it skips one more, and that a place is not looked at.
-SPLIT, SPLIT_MORE, BLINK = 0.5, 0.5, 0.01
+#: Chance that a string skips services in its middle, that it skips one more, and that the best place in a route is
+#: not looked at, more often where the search only walks at random.
+SPLIT, SPLIT_MORE, BLINK, WALK_BLINK = 0.5, 0.5, 0.01, 0.2
+#: Chance that a move takes out single services scattered around its seed, and that one near it is taken.
+SCATTERED, SCATTER = 0.25, 0.3
 #: In routes longer than this only the places beside near services are tried.
-SHORT = 40
+SHORT = 40.0
 #: Services in no route tried in a move, at most; draws to find a seed that is in one.
 ABSENT, SEED_DRAWS = 10, 5
 
 #: A plan is better only by more seconds than this, above the rounding of sums.
 GAIN = 1e-6
-#: Where ``Work.count`` keeps what.
+#: The first position of a route, and no position; typed, as literals would have functions compiled again.
+FIRST, NONE = np.int64(1), np.int64(-1)
+#: Where ``Work.tally`` keeps what.
 VERSION, PASS, MOVE, ROUTED, USED = 0, 1, 2, 3, 4
+#: Where ``Work.fine`` keeps what.
+PRICE, OVER, BROKEN = 0, 1, 2
+#: Most load of a route while the search goes on, as a multiple of its capacity; moves after which the price of a unit
+#: too much is set anew, by which factor, and the share of plans that keep all capacities aimed at.
+OVERLOAD, PRICE_MOVES, PRICE_STEP, KEEPING = 1.25, 500, 1.1, 0.5
+
+
+#: The best place of a service in a route, of that ``version``.
+MEMO = np.dtype([("seen", "i8"), ("took", "f8"), ("spot", "i8")], align=True)
+#: For each crew the pass or move in which its route was last met; apart from that, a list of routes touched.
+MET = np.dtype([("fresh", "i8"), ("touched_in", "i8"), ("class_in", "i8"), ("touched", "i8")], align=True)
+#: For each service the move in which it last left a route; apart from that, lists of services pulled.
+LISTED = np.dtype([("left_in", "i8"), ("key", "f8"), ("pulled", "i8"), ("arranged", "i8")], align=True)
+#: A route met: its services, as a code that is hardly that of any others, what it costs, how many, whom it suits.
+SLOT = np.dtype([("held", "u8"), ("cost", "f8"), ("size", "i8"), ("alike", "i8")], align=True)
 
 
 class Work(NamedTuple):
     """What the moves remember, for n services and r crews.
 
-    random : (1,) state of the generator. count : (5,) as named above; ROUTED services in USED routes. seen : (n, r)
-    the version of a route for which took and spot hold the best place of a service in it. fresh, touched_in, class_in :
-    (r,) the pass or move in which a route was last met; left_in : (n,) the move in which a service last left one.
-    pulled, key : (n,). touched : (r,).
+    random : (1,) state of the generator. tally : (5,) as named above; ROUTED services in USED routes. fine : (3,) the
+    PRICE of a unit of load above a crew's capacity, the units OVER now, and BROKEN moves since the price was set that
+    left any. memo : (n, r) ``MEMO``. crew : (r,) ``MET``. list : (n,) ``LISTED``.
     """
 
     random: NDArray[np.uint64]
-    count: NDArray[np.int64]
-    seen: NDArray[np.int64]
-    took: NDArray[np.float64]
-    spot: NDArray[np.int32]
-    fresh: NDArray[np.int64]
-    touched_in: NDArray[np.int64]
-    class_in: NDArray[np.int64]
-    left_in: NDArray[np.int64]
-    pulled: NDArray[np.int32]
-    key: NDArray[np.float64]
-    touched: NDArray[np.int32]
+    tally: NDArray[np.int64]
+    fine: NDArray[np.float64]
+    memo: NDArray[np.void]
+    crew: NDArray[np.void]
+    list: NDArray[np.void]
 
 
-@njit(cache=True)
+class Pool(NamedTuple):
+    """Routes met, each in the slot its services point to: the latest, or the cheapest of the same services.
+
+    code : (n,) random, a set's being the exclusive or of its services'. slot : (s,) ``SLOT``, s a power of two.
+    task : (s, w).
+    """
+
+    code: NDArray[np.uint64]
+    slot: NDArray[np.void]
+    task: NDArray[np.int32]
+
+
+@compiled
+def _hold(rows, duty, pool, r):  # type: ignore[no-untyped-def]
+    """Keep the route of crew ``r`` in the pool if it may be walked."""
+    row = rows.row[r]
+    size = rows.route[row].size
+    if size == 0 or rows.route[row].load > duty.crew[r].capacity:
+        return
+    code = np.uint64(duty.crew[r].alike + 1)
+    for i in range(1, size + 1):
+        code ^= pool.code[rows.task[row, i]]
+    slot = np.int64((code >> np.uint64(20)) & np.uint64(pool.slot.size - 1))
+    if pool.slot[slot].held == code and pool.slot[slot].cost <= rows.route[row].cost:
+        return
+    pool.slot[slot].held, pool.slot[slot].cost, pool.slot[slot].size, pool.slot[slot].alike = (
+        code,
+        rows.route[row].cost,
+        size,
+        duty.crew[r].alike,
+    )
+    for i in range(size):
+        pool.task[slot, i] = rows.task[row, i + 1]
+
+
+@compiled
 def uniform(random):  # type: ignore[no-untyped-def]
     """Return the next number of [0, 1): xorshift64* (Vigna 2016, doi:10.1145/2845077)."""
     x = random[0]
@@ -62,98 +109,110 @@ def uniform(random):  # type: ignore[no-untyped-def]
     return ((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True)
+@compiled
 def _version(work):  # type: ignore[no-untyped-def]
-    work.count[VERSION] += 1
-    return work.count[VERSION]
+    work.tally[VERSION] += 1
+    return work.tally[VERSION]
 
 
-@njit(cache=True)
-def cheapest(rows, ground, duty, work, near, t, blink, whole):  # type: ignore[no-untyped-def]
+@compiled
+def cheapest(rows, ground, duty, work, near, t, blink, short):  # type: ignore[no-untyped-def]
     """Return what service ``t`` adds to the cost at its cheapest place, the crew and the position; -1 for none.
 
-    Of empty routes one of each kind of crew is tried. whole : try all places, in long routes too.
+    Of empty routes one of each kind of crew is tried. blink : chance that a route's best place is not looked at.
+    short : in longer routes only places beside near services are tried; if ``inf``, no route may carry too much.
     """
-    work.count[PASS] += 1
-    now = work.count[PASS]
+    work.tally[PASS] += 1
+    now = work.tally[PASS]
     crews = rows.row.size
+    whole = short == np.inf
+    most = 1.0 if whole or work.fine[PRICE] == np.inf else OVERLOAD
     long_ = False
     for r in range(crews):
         row = rows.row[r]
-        if rows.load[row] + ground.load[t] > duty.capacity[r] or (not whole and work.seen[t, r] == rows.version[row]):
+        if rows.route[row].load + ground.facts[t].load > most * duty.crew[r].capacity:
             continue
-        if whole or rows.size[row] <= SHORT:
-            work.took[t, r], work.spot[t, r] = best_place(rows, ground, duty, r, t, 1, rows.size[row] + 1, -1)
+        if not whole and work.memo[t, r].seen == rows.route[row].version:
+            continue
+        if whole or rows.route[row].size <= short:
+            work.memo[t, r].took, work.memo[t, r].spot = best_place(
+                rows, ground, duty, r, t, FIRST, rows.route[row].size + 1, NONE
+            )
         else:
-            work.took[t, r], work.spot[t, r] = best_place(rows, ground, duty, r, t, 1, 1, -1)
-            work.fresh[r] = now
+            work.memo[t, r].took, work.memo[t, r].spot = best_place(rows, ground, duty, r, t, FIRST, FIRST, NONE)
+            work.crew[r].fresh = now
             long_ = True
-            _better(rows, ground, duty, work, r, t, rows.size[row] + 1, rows.size[row] + 1)
-        work.seen[t, r] = rows.version[row]
+            _better(rows, ground, duty, work, r, t, rows.route[row].size + 1, rows.route[row].size + 1)
+        work.memo[t, r].seen = rows.route[row].version
     if long_:
         for q in range(near.shape[1]):
             r = rows.of[near[t, q]]
-            if r >= 0 and work.fresh[r] == now:
+            if r >= 0 and work.crew[r].fresh == now:
                 p = rows.at[near[t, q]]
                 _better(rows, ground, duty, work, r, t, p, p + 1)
     least, crew, position = np.inf, -1, -1
     for r in range(crews):
         row = rows.row[r]
-        if rows.load[row] + ground.load[t] > duty.capacity[r]:
+        if rows.route[row].load + ground.facts[t].load > most * duty.crew[r].capacity:
             continue
-        if rows.size[row] == 0:
-            if work.class_in[duty.alike[r]] == now:
+        if rows.route[row].size == 0:
+            if work.crew[duty.crew[r].alike].class_in == now:
                 continue
-            work.class_in[duty.alike[r]] = now
-        took, p = work.took[t, r], work.spot[t, r]
+            work.crew[duty.crew[r].alike].class_in = now
+        took, p = work.memo[t, r].took, work.memo[t, r].spot
         if p < 0:
             continue
-        if blink and uniform(work.random) < BLINK:
-            if rows.size[row] > SHORT:
+        if blink > 0.0 and uniform(work.random) < blink:
+            if rows.route[row].size > short:
                 continue
-            took, p = best_place(rows, ground, duty, r, t, 1, rows.size[row] + 1, p)
+            took, p = best_place(rows, ground, duty, r, t, FIRST, rows.route[row].size + 1, p)
             if p < 0:
                 continue
-        u = duty.uneven[r]
-        added = price_of(took, u) - price_of(rows.took[row], u) + duty.extra[duty.kind[r], t]
+        u = duty.crew[r].uneven
+        added = price_of(took, u) - price_of(rows.route[row].took, u) + duty.extra[duty.crew[r].kind, t]
+        over = max(rows.route[row].load + ground.facts[t].load - duty.crew[r].capacity, 0.0) - max(
+            rows.route[row].load - duty.crew[r].capacity, 0.0
+        )
+        if over > 0.0:
+            added += work.fine[PRICE] * over
         if added < least:
             least, crew, position = added, r, p
     return least, crew, position
 
 
-@njit(cache=True)
+@compiled
 def _better(rows, ground, duty, work, r, t, first, last):  # type: ignore[no-untyped-def]
-    took, p = best_place(rows, ground, duty, r, t, first, last, -1)
-    if p >= 0 and (work.spot[t, r] < 0 or took < work.took[t, r]):
-        work.took[t, r], work.spot[t, r] = took, p
+    took, p = best_place(rows, ground, duty, r, t, first, last, NONE)
+    if p >= 0 and (work.memo[t, r].spot < 0 or took < work.memo[t, r].took):
+        work.memo[t, r].took, work.memo[t, r].spot = took, p
 
 
-@njit(cache=True)
+@compiled
 def _put(rows, ground, duty, work, t, r, p):  # type: ignore[no-untyped-def]
-    if rows.size[rows.row[r]] == 0:
-        work.count[USED] += 1
-    work.count[ROUTED] += 1
+    if rows.route[rows.row[r]].size == 0:
+        work.tally[USED] += 1
+    work.tally[ROUTED] += 1
     insert(rows, ground, duty, r, t, p, _version(work))
 
 
-@njit(cache=True)
+@compiled
 def _touch(rows, ground, work, r, touched):  # type: ignore[no-untyped-def]
     """Let changes to a route go to its other row; return how many routes the move has touched."""
-    if work.touched_in[r] == work.count[MOVE]:
+    if work.crew[r].touched_in == work.tally[MOVE]:
         return touched
-    work.touched_in[r] = work.count[MOVE]
+    work.crew[r].touched_in = work.tally[MOVE]
     row, crews = rows.row[r], rows.row.size
     rows.row[r] = row + crews if row < crews else row - crews
     copy_route(rows, ground, row, rows.row[r])
-    work.touched[touched] = r
+    work.crew[touched].touched = r
     return touched + 1
 
 
-@njit(cache=True)
+@compiled
 def _string(rows, ground, duty, work, c, most, pulled):  # type: ignore[no-untyped-def]
     """Take a string of services around service ``c`` out of its route; return how many are pulled by now."""
     r = rows.of[c]
-    size = rows.size[rows.row[r]]
+    size = rows.route[rows.row[r]].size
     length = min(int(uniform(work.random) * min(float(size), most) + 1.0), size)
     kept = 0
     if 1 < length < size and uniform(work.random) < SPLIT:
@@ -166,21 +225,21 @@ def _string(rows, ground, duty, work, c, most, pulled):  # type: ignore[no-untyp
     keep = first + 1 + int(uniform(work.random) * (length - 1)) if kept else first + span
     for i in range(first, first + span):
         if not (kept and keep <= i < keep + kept):
-            work.pulled[pulled] = rows.task[rows.row[r], i]
-            work.left_in[work.pulled[pulled]] = work.count[MOVE]
+            work.list[pulled].pulled = rows.task[rows.row[r], i]
+            work.list[work.list[pulled].pulled].left_in = work.tally[MOVE]
             pulled += 1
     remove(rows, ground, duty, r, first, first + span - 1, keep, keep + kept - 1, _version(work))
-    work.count[ROUTED] -= length
+    work.tally[ROUTED] -= length
     if length == size:
-        work.count[USED] -= 1
+        work.tally[USED] -= 1
     return pulled
 
 
-@njit(cache=True)
+@compiled
 def _ruin(rows, ground, duty, work, near):  # type: ignore[no-untyped-def]
     """Take services out around a seed; return how many, with absent ones near it how many, and the routes touched."""
-    n = ground.load.size
-    routed, used = work.count[ROUTED], work.count[USED]
+    n = ground.facts.size
+    routed, used = work.tally[ROUTED], work.tally[USED]
     seed = int(uniform(work.random) * n)
     if routed < n:
         for _ in range(SEED_DRAWS):
@@ -189,13 +248,22 @@ def _ruin(rows, ground, duty, work, near):  # type: ignore[no-untyped-def]
             seed = int(uniform(work.random) * n)
     most = min(LONGEST_STRING, routed / max(1, used))
     strings = int(uniform(work.random) * (4.0 * PULLED / (1.0 + most) - 1.0) + 1.0)
-    removed, touched = 0, 0
+    removed, touched = np.int64(0), np.int64(0)
+    scattered = uniform(work.random) < SCATTERED
+    if scattered:
+        strings = 1 + int(uniform(work.random) * PULLED)
     for q in range(-1, near.shape[1]):
-        if touched >= strings:
+        if removed >= strings if scattered else touched >= strings:
             break
         c = seed if q < 0 else near[seed, q]
         r = rows.of[c]
-        if r >= 0 and work.touched_in[r] != work.count[MOVE]:
+        if r < 0:
+            continue
+        if scattered:
+            if q < 0 or uniform(work.random) < SCATTER:
+                touched = _touch(rows, ground, work, r, touched)
+                removed = _string(rows, ground, duty, work, c, 0.0, removed)
+        elif work.crew[r].touched_in != work.tally[MOVE]:
             touched = _touch(rows, ground, work, r, touched)
             removed = _string(rows, ground, duty, work, c, most, removed)
     pulled = removed
@@ -205,66 +273,67 @@ def _ruin(rows, ground, duty, work, near):  # type: ignore[no-untyped-def]
             c = seed if q < 0 else near[seed, q]
             if pulled >= wanted:
                 break
-            if rows.of[c] < 0 and uniform(work.random) < 0.5 and work.left_in[c] != work.count[MOVE]:
-                work.pulled[pulled] = c
+            if rows.of[c] < 0 and uniform(work.random) < 0.5 and work.list[c].left_in != work.tally[MOVE]:
+                work.list[pulled].pulled = c
                 pulled += 1
     return removed, pulled, touched
 
 
-@njit(cache=True)
-def _arrange(work, ruined, order, chance):  # type: ignore[no-untyped-def]
+@compiled
+def _arrange(work, pulled, order, chance):  # type: ignore[no-untyped-def]
     """Sort what was pulled, first to be put back first: at random or by one of the orders.
 
-    ruined : (n,) the pulled services are copied here in the new order. order : (k, n) keys. chance : (k + 1,) summed
-    up, the first for a random order.
+    order : (k, n) keys. chance : (k + 1,) summed up, the first for a random order.
     """
     u = uniform(work.random) * chance[-1]
     which = 0
     while u >= chance[which] and which < chance.size - 1:
         which += 1
-    for i in range(ruined.size):
-        t = work.pulled[i]
+    for i in range(pulled):
+        t = work.list[i].pulled
         key = uniform(work.random) if which == 0 else order[which - 1, t]
         j = i
-        while j > 0 and work.key[j - 1] > key:
-            work.key[j], ruined[j] = work.key[j - 1], ruined[j - 1]
+        while j > 0 and work.list[j - 1].key > key:
+            work.list[j].key, work.list[j].arranged = work.list[j - 1].key, work.list[j - 1].arranged
             j -= 1
-        work.key[j], ruined[j] = key, t
+        work.list[j].key, work.list[j].arranged = key, t
 
 
-@njit(cache=True)
+@compiled
 def _undo(rows, work, touched):  # type: ignore[no-untyped-def]
     crews = rows.row.size
     for k in range(touched):
-        row = rows.row[work.touched[k]]
-        for i in range(1, rows.size[row] + 1):
+        row = rows.row[work.crew[k].touched]
+        for i in range(1, rows.route[row].size + 1):
             rows.of[rows.task[row, i]] = -1
-        work.count[ROUTED] -= rows.size[row]
-        work.count[USED] -= 1 if rows.size[row] else 0
+        work.tally[ROUTED] -= rows.route[row].size
+        work.tally[USED] -= 1 if rows.route[row].size else 0
     for k in range(touched):
-        r = work.touched[k]
+        r = work.crew[k].touched
         rows.row[r] += crews if rows.row[r] < crews else -crews
         row = rows.row[r]
-        for i in range(1, rows.size[row] + 1):
+        for i in range(1, rows.route[row].size + 1):
             rows.of[rows.task[row, i]], rows.at[rows.task[row, i]] = r, i
-        work.count[ROUTED] += rows.size[row]
-        work.count[USED] += 1 if rows.size[row] else 0
+        work.tally[ROUTED] += rows.route[row].size
+        work.tally[USED] += 1 if rows.route[row].size else 0
 
 
-@njit(cache=True)
+@compiled
 def total_cost(rows, worth):  # type: ignore[no-untyped-def]
     """Return the cost of the plan as it stands."""
     cost = 0.0
     for r in range(rows.row.size):
-        cost += rows.cost[rows.row[r]]
+        cost += rows.route[rows.row[r]].cost
     for t in range(worth.size):
         if rows.of[t] < 0:
             cost += worth[t]
     return cost
 
 
-@njit(cache=True)
-def anneal(rows, ground, duty, work, near, worth, order, chance, best_of, best_at, cost, best, moves, heats, ceiling):  # type: ignore[no-untyped-def]
+@compiled
+def anneal(  # type: ignore[no-untyped-def]
+    rows, ground, duty, work, pool, near, worth, order, chance, best_of, best_at, cost, best, moves, heats, ceiling
+):
     """Make moves ``moves[0]`` to ``moves[1]`` of ``moves[2]``, accepted at a temperature that falls with their number.
 
     worth : (n,) what leaving a service out costs. heats : first and last temperature, and the least part of the way
@@ -273,46 +342,61 @@ def anneal(rows, ground, duty, work, near, worth, order, chance, best_of, best_a
     both costs at the end.
     """
     crews = rows.row.size
-    arranged = np.empty(work.pulled.size, np.int32)
     falls = np.log(heats[1] / heats[0]) if heats[0] < np.inf else 0.0
+    blink = BLINK if heats[0] < np.inf else WALK_BLINK
     for move in range(int(moves[0]), int(moves[1])):
-        work.count[MOVE] += 1
+        work.tally[MOVE] += 1
         removed, pulled, touched = _ruin(rows, ground, duty, work, near)
         feasible = True
         for k in range(touched):
-            if rows.took[rows.row[work.touched[k]]] > duty.limit[work.touched[k]]:
+            if rows.route[rows.row[work.crew[k].touched]].took > duty.crew[work.crew[k].touched].limit:
                 feasible = False  # where ways are no shortest ones, a route can grow by losing a service
         if feasible:
-            _arrange(work, arranged[:pulled], order, chance)
+            _arrange(work, pulled, order, chance)
             for i in range(pulled):
-                added, r, p = cheapest(rows, ground, duty, work, near, arranged[i], True, False)
-                if r >= 0 and added < worth[arranged[i]]:
+                added, r, p = cheapest(rows, ground, duty, work, near, work.list[i].arranged, blink, SHORT)
+                if r >= 0 and added < worth[work.list[i].arranged]:
                     touched = _touch(rows, ground, work, r, touched)
-                    _put(rows, ground, duty, work, arranged[i], r, p)
-        change = 0.0
+                    _put(rows, ground, duty, work, work.list[i].arranged, r, p)
+        change, over = 0.0, 0.0
         for k in range(touched):
-            row = rows.row[work.touched[k]]
-            change += rows.cost[row] - rows.cost[row + crews if row < crews else row - crews]
+            r = work.crew[k].touched
+            row = rows.row[r]
+            old = row + crews if row < crews else row - crews
+            change += rows.route[row].cost - rows.route[old].cost
+            over += max(rows.route[row].load - duty.crew[r].capacity, 0.0) - max(
+                rows.route[old].load - duty.crew[r].capacity, 0.0
+            )
         for i in range(pulled):
-            t = work.pulled[i]
+            t = work.list[i].pulled
             if i < removed and rows.of[t] < 0:
                 change += worth[t]
             elif i >= removed and rows.of[t] >= 0:
                 change -= worth[t]
         heat = heats[0] * np.exp(falls * max(move / moves[2], heats[2]))
         bar = -heat * np.log(1.0 - uniform(work.random))
-        if feasible and change < bar and (cost + change <= ceiling or change <= 0.0):
+        fined = change + (work.fine[PRICE] * over if over != 0.0 else 0.0)
+        if feasible and fined < bar and (cost + change <= ceiling or change <= 0.0):
             cost += change
-            if cost < best - GAIN:
+            work.fine[OVER] = max(work.fine[OVER] + over, 0.0)
+            for k in range(touched):
+                _hold(rows, duty, pool, work.crew[k].touched)
+            if cost < best - GAIN and work.fine[OVER] <= 1e-9:
                 best = cost
                 for t in range(worth.size):
                     best_of[t], best_at[t] = rows.of[t], rows.at[t]
         else:
             _undo(rows, work, touched)
+        if work.fine[OVER] > 1e-9:
+            work.fine[BROKEN] += 1.0
+        if (move + 1) % PRICE_MOVES == 0:
+            rarely = work.fine[BROKEN] < (1.0 - KEEPING) * PRICE_MOVES
+            work.fine[PRICE] *= 1.0 / PRICE_STEP if rarely else PRICE_STEP
+            work.fine[BROKEN] = 0.0
     return cost, best
 
 
-@njit(cache=True)
+@compiled
 def lay(rows, ground, duty, work, near, start, first):  # type: ignore[no-untyped-def]
     """Set the routes to ``start``, services of crew r at ``first[r]`` to ``first[r + 1]``; leave out what does not fit.
 
@@ -321,34 +405,34 @@ def lay(rows, ground, duty, work, near, start, first):  # type: ignore[no-untype
     crews = rows.row.size
     for t in range(rows.of.size):
         rows.of[t] = -1
-    work.count[ROUTED], work.count[USED] = 0, 0
+    work.tally[ROUTED], work.tally[USED], work.fine[OVER] = 0, 0, 0.0
     for r in range(crews):
         row = rows.row[r]
         clear(rows, ground, duty, row, r)
-        rows.version[row] = _version(work)
+        rows.route[row].version = _version(work)
         fits = first[r + 1] - first[r] + 3 <= rows.task.shape[1]
         for i in range(first[r], first[r + 1]):
             t = start[i]
-            if fits and np.isfinite(ground.service[duty.mode[r], t] + duty.extra[duty.kind[r], t]):
+            if fits and np.isfinite(ground.service[duty.crew[r].mode, t] + duty.extra[duty.crew[r].kind, t]):
                 _put(rows, ground, duty, work, t, r, i - first[r] + 1)
             else:
                 fits = False
-        if fits and rows.took[row] <= duty.limit[r] and rows.load[row] <= duty.capacity[r]:
+        if fits and rows.route[row].took <= duty.crew[r].limit and rows.route[row].load <= duty.crew[r].capacity:
             continue
-        for i in range(1, rows.size[row] + 1):
+        for i in range(1, rows.route[row].size + 1):
             rows.of[rows.task[row, i]] = -1
-        work.count[ROUTED] -= rows.size[row]
-        work.count[USED] -= 1 if rows.size[row] else 0
+        work.tally[ROUTED] -= rows.route[row].size
+        work.tally[USED] -= 1 if rows.route[row].size else 0
         clear(rows, ground, duty, row, r)
         for i in range(first[r], first[r + 1]):
             t = start[i]
-            if rows.load[row] + ground.load[t] <= duty.capacity[r]:
-                p = rows.size[row] + 1
-                if best_place(rows, ground, duty, r, t, p, p, -1)[1] >= 0:
+            if rows.route[row].load + ground.facts[t].load <= duty.crew[r].capacity:
+                p = rows.route[row].size + 1
+                if best_place(rows, ground, duty, r, t, p, p, NONE)[1] >= 0:
                     _put(rows, ground, duty, work, t, r, p)
 
 
-@njit(cache=True)
+@compiled
 def fill(rows, ground, duty, work, near, worth, ranked):  # type: ignore[no-untyped-def]
     """Put every service that costs less in a route than out of it into the cheapest place, in the order ``ranked``.
 
@@ -361,7 +445,7 @@ def fill(rows, ground, duty, work, near, worth, ranked):  # type: ignore[no-unty
             t = ranked[i]
             if rows.of[t] >= 0:
                 continue
-            added, r, p = cheapest(rows, ground, duty, work, near, t, False, True)
+            added, r, p = cheapest(rows, ground, duty, work, near, t, 0.0, np.inf)
             if r >= 0 and added < worth[t]:
                 _put(rows, ground, duty, work, t, r, p)
                 again = True

@@ -2,14 +2,15 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.patrol import search_moves
 from planner.patrol.problem import Floats, Ints, PatrolProblem
-from planner.patrol.search_kernels import Duty, Ground, Rows
-from planner.patrol.search_moves import Work
+from planner.patrol.search_kernels import CREW, FACTS, ROUTE, Duty, Ground, Numbers, Rows
+from planner.patrol.search_moves import LISTED, MEMO, MET, OVERLOAD, PRICE, SLOT, Pool, Work
 
 #: Limits are kept up to rounding of the sums.
 ROUNDING = 1e-7
@@ -17,6 +18,8 @@ ROUNDING = 1e-7
 ALL_NEAR, NEAR = 300, 100
 #: Rows of distances worked out at a time.
 _BLOCK = 256
+#: Slots for routes met, a power of two.
+HELD = 2**13
 #: The scale of costs counts the ways to so many of the nearest services.
 _NEAREST = 3
 
@@ -36,7 +39,9 @@ class WorkingPlan:
         self._order, self._chance, self._ranked = _orders(problem, self._ground, self._duty, self.worth)
         self.scale_s = _scale_s(problem, near_s)
         self._rows = _rows(self._ground, self._duty)
-        self._work = _work(len(problem.services), len(problem.crews), seed)
+        price = self.scale_s / max(float(problem.services.load.mean()) if len(problem.services) else 0.0, 1e-9)
+        self._work = _work(len(problem.services), len(problem.crews), np.array([price, 0.0, 0.0]), seed)
+        self._pool = _pool(len(problem.services), self._rows.task.shape[1], seed)
         self._best_of, self._best_at = self._rows.of.copy(), self._rows.at.copy()
         self.best_cost = self.cost = np.inf
         self.lay([np.zeros(0, np.int32)] * len(problem.crews))
@@ -44,7 +49,7 @@ class WorkingPlan:
     def lay(self, routes: Sequence[Ints]) -> None:
         """Begin again from ``routes``, without what does not fit; the best plan so far is kept if it is better."""
         first = np.concatenate([[0], np.cumsum([len(route) for route in routes])]).astype(np.int64)
-        start = np.concatenate([np.zeros(0, np.int32), *routes]).astype(np.int32)
+        start = np.concatenate([np.zeros(0, np.int64), *routes]).astype(np.int64)
         search_moves.lay(self._rows, self._ground, self._duty, self._work, self._near, start, first)
         self._settle()
 
@@ -64,10 +69,38 @@ class WorkingPlan:
         No plan above ``ceiling`` is accepted, unless it is better than the one before.
         """
         self.cost, self.best_cost = search_moves.anneal(
-            self._rows, self._ground, self._duty, self._work, self._near, self.worth, self._order, self._chance,
-            self._best_of, self._best_at, self.cost, self.best_cost, (float(first), float(last), float(of)),
-            (hot, cold, gone), ceiling,
+            self._rows, self._ground, self._duty, self._work, self._pool, self._near, self.worth, self._order,
+            self._chance, self._best_of, self._best_at, self.cost, self.best_cost,
+            (float(first), float(last), float(of)), (hot, cold, gone), ceiling,
         )  # fmt: skip
+
+    @property
+    def pool(self) -> list[tuple[int, float, Ints]]:
+        """Routes met: the number of the kind of crew (see ``alike``), what it costs, its services in order."""
+        held = self._pool
+        return [
+            (int(held.slot[i]["alike"]), float(held.slot[i]["cost"]), held.task[i, : held.slot[i]["size"]].copy())
+            for i in np.flatnonzero(held.slot["held"])
+        ]
+
+    @property
+    def best_as_routes(self) -> list[tuple[int, float, Ints]]:
+        """The routes of the best plan that serve anything, as in ``pool``: call after ``lay(best_routes)``."""
+        rows = self._rows
+        return [
+            (int(self.alike[r]), float(rows.route[rows.row[r]]["cost"]), route)
+            for r, route in enumerate(self.best_routes)
+            if len(route)
+        ]
+
+    @property
+    def alike(self) -> Numbers:
+        """(r,) equal for crews that do not differ."""
+        return self._duty.crew["alike"]
+
+    def overload(self, price: float) -> None:
+        """Let a unit of load above a crew's capacity cost ``price`` for now; ``inf`` to keep capacities throughout."""
+        self._work.fine[PRICE] = price
 
     def _settle(self) -> None:
         self.cost = search_moves.total_cost(self._rows, self.worth)
@@ -85,7 +118,7 @@ class WorkingPlan:
         """The best plan met so far."""
         return self._routes(self._best_of, self._best_at)
 
-    def _routes(self, of: Ints, at: Ints) -> tuple[Ints, ...]:
+    def _routes(self, of: Numbers, at: Numbers) -> tuple[Ints, ...]:
         order = np.lexsort((at, of))
         cut = np.searchsorted(of[order], np.arange(len(self.problem.crews) + 1))
         return tuple(order[a:b].astype(np.int32) for a, b in itertools.pairwise(cut))
@@ -97,39 +130,47 @@ class WorkingPlan:
 
 
 def _ground(problem: PatrolProblem) -> Ground:
-    s, c = problem.services, problem.crews
+    s = problem.services
     one_spot = (s.begins[:, 0] == s.begins[:, 1]) & (s.ends[:, 0] == s.ends[:, 1])
     timed = np.isfinite(s.opens_s) | np.isfinite(s.closes_s)
     return Ground(
         np.ascontiguousarray(s.begins, np.uint32), np.ascontiguousarray(s.ends, np.uint32),
         np.ascontiguousarray(s.both_ways & ~one_spot), np.ascontiguousarray(s.service_s, np.float64),
-        np.ascontiguousarray(s.opens_s, np.float64), _rounded_up(s.closes_s), timed,
-        np.ascontiguousarray(s.load, np.float64), np.ascontiguousarray(problem.travel_s, np.float32),
+        records(FACTS, len(s), opens=s.opens_s, closes=_rounded_up(s.closes_s), load=s.load, timed=timed),
+        np.ascontiguousarray(problem.travel_s, np.float32),
         np.ascontiguousarray(problem.travel_s.transpose(0, 2, 1), np.float32),
-        np.array([bool(timed.any() or (c.break_s > 0).any())]),
     )  # fmt: skip
 
 
 def _duty(problem: PatrolProblem) -> Duty:
     c = problem.crews
     uneven = problem.uneven / c.longest_s if problem.uneven else np.zeros(len(c))
-    own = [c.mode, c.start, c.end, c.from_s, c.until_s, c.longest_s, c.break_from_s, c.break_s, c.capacity, c.kind]
-    alike = np.unique(np.column_stack(own), axis=0, return_inverse=True)[1].ravel() if len(c) else np.zeros(0)
-    return Duty(
-        np.ascontiguousarray(c.mode, np.int32), np.ascontiguousarray(c.start, np.int32),
-        np.ascontiguousarray(c.end, np.int32), np.ascontiguousarray(c.from_s, np.float64),
-        _rounded_up(np.minimum(c.until_s - c.from_s, c.longest_s)),
-        np.where(c.break_s > 0, c.break_from_s - c.from_s, np.inf), np.maximum(c.break_s, 0.0),
-        _rounded_up(c.capacity), np.ascontiguousarray(c.kind, np.int32),
-        np.ascontiguousarray(c.extra_s, np.float64), uneven, alike.astype(np.int32),
+    alike: NDArray[Any] = np.zeros(len(c))
+    if len(c):
+        own = (c.mode, c.start, c.end, c.from_s, c.until_s, c.longest_s, c.break_from_s, c.break_s, c.capacity, c.kind)
+        alike = np.unique(np.column_stack([*own]).astype(np.float64), axis=0, return_inverse=True)[1].ravel()
+    crew = records(
+        CREW, len(c), mode=c.mode, start=c.start, end=c.end, kind=c.kind, alike=alike, from_s=c.from_s,
+        limit=_rounded_up(np.minimum(c.until_s - c.from_s, c.longest_s)),
+        rest_at=np.where(c.break_s > 0, c.break_from_s - c.from_s, np.inf), rest_s=np.maximum(c.break_s, 0.0),
+        capacity=_rounded_up(c.capacity), uneven=uneven,
     )  # fmt: skip
+    return Duty(crew, np.ascontiguousarray(c.extra_s, np.float64))
+
+
+def records(of: np.dtype[np.void], count: int, /, **columns: NDArray[Any]) -> NDArray[np.void]:
+    """Return ``count`` records of these columns, all others 0."""
+    made = np.zeros(count, of)
+    for name, column in columns.items():
+        made[name] = column
+    return made
 
 
 def _rounded_up(limit: Floats) -> Floats:
     return np.where(np.isfinite(limit), limit + ROUNDING * np.maximum(1.0, np.abs(limit)), limit)
 
 
-def _neighbours(ground: Ground, n: int) -> tuple[Ints, NDArray[np.float32]]:
+def _neighbours(ground: Ground, n: int) -> tuple[Numbers, NDArray[np.float32]]:
     """Return (n, k) the services nearest to each, nearest first, and the mean seconds to the first few of them.
 
     Near is what the fastest mode reaches soonest, before or after it, in the better directions.
@@ -141,7 +182,7 @@ def _neighbours(ground: Ground, n: int) -> tuple[Ints, NDArray[np.float32]]:
         np.stack([at[:, 0], np.where(both, at[:, 1], at[:, 0])]).astype(np.int64)
         for at in (ground.ends, ground.begins)
     ]  # fmt: skip
-    near, near_s = np.zeros((n, max(count, 0)), np.int32), np.zeros((n, max(count, 0)), np.float32)
+    near, near_s = np.zeros((n, max(count, 0)), np.int64), np.zeros((n, max(count, 0)), np.float32)
     for low in range(0, n if count > 0 else 0, _BLOCK):
         rows = np.arange(low, min(low + _BLOCK, n))
         away = np.full((len(rows), n), np.inf, np.float32)
@@ -173,7 +214,7 @@ def _worth(problem: PatrolProblem, ground: Ground) -> Floats:
 
 def _orders(
     problem: PatrolProblem, ground: Ground, duty: Duty, worth: Floats
-) -> tuple[Floats, Floats, Ints]:  # fmt: skip
+) -> tuple[Floats, Floats, Numbers]:  # fmt: skip
     """Return keys by which services may be put back, the chances of each order, and the order for filling.
 
     The paper's orders and chances: at random 4, the largest first 4, the farthest 2, the nearest 1; the most worthwhile
@@ -193,11 +234,11 @@ def _orders(
     if np.isfinite(s.left_out).any():
         keys.append(-ratio)
         chances.append(4.0)
-    if ground.timed.any():
+    if ground.facts["timed"].any():
         keys.append(s.closes_s - s.opens_s)
         chances.append(2.0)
     must = ~np.isfinite(s.left_out)
-    ranked = np.lexsort((-load, -np.where(must, 0.0, ratio), ~must)).astype(np.int32)
+    ranked = np.lexsort((-load, -np.where(must, 0.0, ratio), ~must)).astype(np.int64)
     return np.stack(keys), np.cumsum(chances), ranked
 
 
@@ -213,32 +254,41 @@ def _scale_s(problem: PatrolProblem, near_s: NDArray[np.float32]) -> float:
 
 def _rows(ground: Ground, duty: Duty) -> Rows:
     """Return empty rows, wide enough for any route that keeps its limits."""
-    n, r = len(ground.load), len(duty.mode)
+    n, r = len(ground.facts), len(duty.crew)
     width = 3 + max((_most(ground, duty, crew) for crew in range(r)), default=0)
-    clocked = bool(ground.clocked[0])
+    clocked = bool(ground.facts["timed"].any() or (duty.crew["rest_s"] > 0).any())
     return Rows(
-        np.arange(r, dtype=np.int32), np.zeros(2 * r, np.int32), np.zeros(2 * r, np.int32), np.zeros(2 * r),
-        np.zeros(2 * r), np.zeros(2 * r), np.zeros(2 * r), np.zeros(2 * r, bool), np.zeros(2 * r, np.int64), np.zeros((2 * r, width), np.int32),
+        np.arange(r), np.zeros(2 * r, ROUTE), np.zeros((2 * r, width), np.int64),
         np.zeros((2 * r, width, 4), np.uint32), np.full((2 * r, width, 2), np.inf), np.full((2 * r, width, 2), np.inf),
-        np.full((2 * r, width, 4) if clocked else (1, 1, 4), np.inf), np.full(n, -1, np.int32), np.zeros(n, np.int32),
+        np.full((2 * r, width, 4) if clocked and r else (1, 1, 4), np.inf), np.full(n, -1, np.int64),
+        np.zeros(n, np.int64),
     )  # fmt: skip
 
 
 def _most(ground: Ground, duty: Duty, crew: int) -> int:
     """Return how many services a crew can do at most, ways not counted."""
-    takes = ground.service[duty.mode[crew]]
-    can = np.isfinite(takes) & np.isfinite(duty.extra[duty.kind[crew]])
+    of = duty.crew[crew]
+    takes = ground.service[of["mode"]]
+    can = np.isfinite(takes) & np.isfinite(duty.extra[of["kind"]])
     fit = [
-        int(np.searchsorted(np.cumsum(np.sort(of[can])), limit, side="right"))
-        for of, limit in ((takes, duty.limit[crew]), (ground.load, duty.capacity[crew]))
+        int(np.searchsorted(np.cumsum(np.sort(each[can])), limit, side="right"))
+        for each, limit in ((takes, of["limit"]), (ground.facts["load"], OVERLOAD * of["capacity"]))
     ]
     return min(fit)
 
 
-def _work(n: int, r: int, seed: int) -> Work:
+def _work(n: int, r: int, fine: Floats, seed: int) -> Work:
     random = np.random.default_rng(seed).integers(1, 2**63, 1, dtype=np.uint64)
-    return Work(
-        random, np.zeros(5, np.int64), np.full((n, r), -1, np.int64), np.zeros((n, r)), np.zeros((n, r), np.int32),
-        np.full(r, -1, np.int64), np.full(r, -1, np.int64), np.full(r, -1, np.int64), np.full(n, -1, np.int64),
-        np.zeros(n, np.int32), np.zeros(n), np.zeros(r, np.int32),
-    )  # fmt: skip
+    memo = np.zeros((n, r), MEMO)
+    memo["seen"] = -1
+    met = np.zeros(r, MET)
+    for name in ("fresh", "touched_in", "class_in"):
+        met[name] = -1
+    listed = np.zeros(n, LISTED)
+    listed["left_in"] = -1
+    return Work(random, np.zeros(5, np.int64), fine, memo, met, listed)
+
+
+def _pool(n: int, width: int, seed: int) -> Pool:
+    code = np.random.default_rng([seed, 1]).integers(1, 2**63, n, dtype=np.uint64)
+    return Pool(code, np.zeros(HELD, SLOT), np.zeros((HELD, width), np.int32))
