@@ -18,11 +18,13 @@ from planner.patrol.problem import Crews, Flags, Floats, Ints, PatrolProblem, Se
 #: How fast streets are looked at, by mode.
 SERVICE_KMH = {"walk": 3.0, "ebike": 6.0, "drive": 10.0}
 #: A duty of usual worth may cost this many times its own time; what must be done may cost this many seconds.
-WORTH_TIMES, MUST_S = 20.0, 1e6
+WORTH_TIMES, MUST_S = 60.0, 1e6
+#: Where there is time for everything, any duty is worth this many whole shifts at least.
+SHIFTS_WORTH = 10.0
 #: Seconds added for a second of service away from home, or in streets another crew usually walks.
 AWAY_SHARE, UNUSUAL_SHARE = 0.15, 0.1
-#: Fairness comes before total time: a second more on the longest route counts thrice one on an empty one.
-UNEVEN = 1.0
+#: Fairness comes before total time: a second more on a full shift counts nine times one on an empty one.
+UNEVEN = 4.0
 #: Ways are searched this many times as far as a part is wide, and this many metres more.
 DETOUR, DETOUR_M = 1.6, 800.0
 #: Part of a crew's time that goes into services, about, where the rest is walking between them.
@@ -240,5 +242,5 @@ def _left_out(night: Night) -> tuple[Floats, bool]:
     worth = WORTH_TIMES * float(np.median(taken_s[can])) * night.priority / float(np.median(night.priority[can]))
     scarce = bool(taken_s.sum() > have_s)
     if not scarce:
-        worth = np.maximum(worth, 2.0 * float(night.crews.longest_s.max(initial=0.0)))
+        worth = np.maximum(worth, SHIFTS_WORTH * float(night.crews.longest_s.max(initial=0.0)))
     return np.where(night.duties.must[night.duty], MUST_S, np.maximum(worth, 1e-6)), scarce

@@ -63,14 +63,16 @@ def _even_owners(night: Night, first: Numbers, of_crew: Numbers) -> Numbers:
     work_s = np.min(night.service_s, axis=0)
     work_s = np.where(np.isfinite(work_s), work_s, 0.0)
     price_s = np.zeros(len(first))
-    owner = np.full(len(node), -1)
+    evenest, best = np.inf, np.full(len(node), -1)
     fair = work_s.sum() * have_s / max(have_s.sum(), 1.0)
     for step in range(EVENING_STEPS):
         chosen = np.argmin(np.where(which >= 0, ways_s + price_s[which], np.inf), axis=1)
         owner = which[np.arange(len(which)), chosen]
-        load_s = np.bincount(owner[owner >= 0], work_s[owner >= 0], len(first))
-        price_s += EVENING_S / (1 + step / 10) * np.clip(load_s / np.maximum(fair, 1.0) - 1.0, -1.0, 1.0)
-    return owner
+        over = np.bincount(owner[owner >= 0], work_s[owner >= 0], len(first)) / np.maximum(fair, 1.0) - 1.0
+        if float(over @ over) < evenest:
+            evenest, best = float(over @ over), owner
+        price_s += EVENING_S / (1 + step / 10) * np.clip(over, -1.0, 1.0)
+    return best
 
 
 def _near_node(night: Night) -> Numbers:
