@@ -22,8 +22,8 @@ from web.run_records import OSM_CREDIT, OSM_ENDINGS
 
 #: Said instead of the name of a station whose place its owner withholds; its mark and the way to it are not drawn.
 WITHHELD = "不公开的点位 a withheld point"
-#: Metres around the routes within which other streets are drawn.
-MARGIN_M = 400.0
+#: Metres around the routes within which other streets are drawn, and that part of the routes' extent, if it is more.
+MARGIN_M, MARGIN_SHARE = 400.0, 0.4
 Lines = NDArray[np.object_]
 
 
@@ -297,7 +297,9 @@ def _ground(streets: gpd.GeoDataFrame, lines: Lines, routes: tuple[Route, ...]) 
     """Return the streets around the routes, all where nobody goes out."""
     walked = [route.lines for route in routes if len(route.lines)]
     if walked:
-        window = shapely.box(*shapely.total_bounds(np.concatenate(walked))).buffer(MARGIN_M, join_style="mitre")
+        left, bottom, right, top = shapely.total_bounds(np.concatenate(walked))
+        margin_m = max(MARGIN_M, MARGIN_SHARE * max(right - left, top - bottom))
+        window = shapely.box(left, bottom, right, top).buffer(margin_m, join_style="mitre")
         streets = streets[shapely.intersects(window, lines)]
     return streets[["segment_id", "name", "street_class", "geometry"]].reset_index(drop=True)
 

@@ -14,9 +14,10 @@ from web.patrol_drawing import Lines, PatrolDrawing, Route, metric
 from web.patrol_turns import Item
 
 #: Width of a map in units of a tenth of a millimetre, and the heights it may have.
-WIDE, LEAST_HIGH, MOST_HIGH, OVERVIEW_HIGH = 1860.0, 900.0, 1600.0, 1200.0
-#: Units kept free around the routes, between arrows along a route, and by which two passes of one street are apart.
-EDGE, ARROW_EVERY, APART = 70.0, 150.0, 9.0
+WIDE, LEAST_HIGH, MOST_HIGH, OVERVIEW_HIGH = 1860.0, 900.0, 1600.0, 1120.0
+#: Units kept free around the routes, at the foot for scale and north; between arrows along a route; between two passes
+#: of one street.
+EDGE, FOOT, ARROW_EVERY, APART = 70.0, 124.0, 150.0, 9.0
 BADGE, BADGE_TEXT, NAME_TEXT = 21.0, 25.0, 27.0
 MOST_NAMES = 40
 
@@ -44,9 +45,14 @@ def paper_of(shapes: Lines, most_high: float = MOST_HIGH) -> Paper:
     """Return the paper that holds the shapes (metres), as high as they need, up to ``most_high`` units."""
     left, bottom, right, top = shapely.total_bounds(shapes) if len(shapes) else (0.0, 0.0, 1000.0, 1000.0)
     wide, high = max(right - left, 1.0), max(top - bottom, 1.0)
-    scale = max(wide / (WIDE - 2 * EDGE), high / (most_high - 2 * EDGE), 0.15)
-    tall = min(max(high / scale + 2 * EDGE, LEAST_HIGH), most_high)
-    return Paper((left + right - WIDE * scale) / 2, (top + bottom + tall * scale) / 2, scale, tall)
+    scale = max(wide / (WIDE - 2 * EDGE), high / (most_high - EDGE - FOOT), 0.15)
+    tall = min(max(high / scale + EDGE + FOOT, LEAST_HIGH), most_high)
+    return Paper(
+        (left + right - WIDE * scale) / 2,
+        (top + bottom + (tall + FOOT - EDGE) * scale) / 2 - (FOOT - EDGE) * scale,
+        scale,
+        tall,
+    )
 
 
 def ground_of(what: PatrolDrawing) -> Lines:
@@ -152,19 +158,22 @@ def _arrows(paper: Paper, lines: Lines, ink: str, size: float, slim: float) -> l
     drawn, since = [], ARROW_EVERY / 2
     for line in shapely.get_parts(lines):
         long = shapely.length(line) / paper.scale
-        since += long
-        if since < ARROW_EVERY or long < 2.5 * size:
-            continue
-        since = 0.0
-        middle = shapely.line_interpolate_point(line, [0.45, 0.55], normalized=True)
-        (x0, y0), (x1, y1) = paper.xy(shapely.get_coordinates(middle))
-        turned = np.degrees(np.arctan2(y1 - y0, x1 - x0))
-        drawn.append(
-            f'<path d="M{size * 1.4:.1f},0L{-size:.1f},{size:.1f}L{-size * 0.4:.1f},0L{-size:.1f},{-size:.1f}Z" '
-            f'fill="{ink}" stroke="#fff" stroke-width="{slim if ink != "#fff" else 0:g}" '
-            f'transform="translate({(x0 + x1) / 2:.1f} {(y0 + y1) / 2:.1f}) rotate({turned:.0f})"/>'
-        )
+        count = int((since + long) // ARROW_EVERY) if long >= 2.5 * size else 0
+        since = since + long if count == 0 else 0.0
+        middle = (np.arange(count)[:, None] + [0.49, 0.51]) / max(count, 1) * shapely.length(line)
+        ends = paper.xy(shapely.get_coordinates(shapely.line_interpolate_point(line, middle.ravel())))
+        drawn += [_arrow(*pair, ink, size, slim) for pair in ends.reshape(-1, 2, 2)]
     return drawn
+
+
+def _arrow(begin: NDArray[np.float64], end: NDArray[np.float64], ink: str, size: float, slim: float) -> str:
+    (x0, y0), (x1, y1) = begin, end
+    turned = np.degrees(np.arctan2(y1 - y0, x1 - x0))
+    return (
+        f'<path d="M{size * 1.4:.1f},0L{-size:.1f},{size:.1f}L{-size * 0.4:.1f},0L{-size:.1f},{-size:.1f}Z" '
+        f'fill="{ink}" stroke="#fff" stroke-width="{slim if ink != "#fff" else 0:g}" '
+        f'transform="translate({(x0 + x1) / 2:.1f} {(y0 + y1) / 2:.1f}) rotate({turned:.0f})"/>'
+    )
 
 
 def _numbers(
@@ -212,18 +221,17 @@ def _names(paper: Paper, what: PatrolDrawing, route: Route, taken: NDArray[np.fl
     walked = route.legs.groupby("street")["metres"].sum().to_dict()
     best = sorted(total, key=lambda n: (-walked.get(n, 0.0), -total[n], n))[:MOST_NAMES]
     wide = np.array([ems(n) * NAME_TEXT + 8 for n in best])
-    tried = np.full((len(best), 6, 2), np.nan)
+    tried = np.full((len(best), 12, 2), np.nan)
     for k, n in enumerate(best):
         own = np.flatnonzero(name[seen] == n)
         own = own[np.argsort(-length[own], kind="stable")][:6]
-        middle = shapely.line_interpolate_point(inside[own], 0.5, normalized=True)
-        usable = ~shapely.is_empty(middle)
-        tried[k, : usable.sum()] = paper.xy(shapely.get_coordinates(middle[usable]))
+        places = [at for line in inside[own] for at in _beside(paper, line, wide[k])]
+        tried[k, : len(places)] = np.array(places).reshape(-1, 2)
     outside = (abs(tried[:, :, 0] - WIDE / 2) > WIDE / 2 - wide[:, None] / 2) | (
         abs(tried[:, :, 1] - paper.high / 2) > paper.high / 2 - NAME_TEXT
     )
     tried[outside] = np.nan
-    corner = np.array([[0.0, paper.high - 110.0, 520.0, paper.high], [WIDE - 110.0, 0.0, WIDE, 150.0]])
+    corner = np.array([[0.0, paper.high - FOOT, 640.0, paper.high]])
     high = np.full(len(best), NAME_TEXT * 1.2)
     chosen = place(tried[:, :, 0], tried[:, :, 1], wide, high, wide, np.vstack([taken, corner]))
     return [
@@ -231,6 +239,19 @@ def _names(paper: Paper, what: PatrolDrawing, route: Route, taken: NDArray[np.fl
         for k, (n, c) in enumerate(zip(best, chosen, strict=True))
         if c >= 0
     ]
+
+
+def _beside(paper: Paper, line: shapely.Geometry, wide: float) -> list[NDArray[np.float64]]:
+    """Return the centres of a name above and below, or right and left of, the middle of a street."""
+    part = max(shapely.get_parts(line), key=shapely.length, default=None)
+    if part is None or shapely.length(part) == 0:
+        return []
+    ends = shapely.line_interpolate_point(part, [0.5, 0.45, 0.55], normalized=True)
+    middle, before, after = paper.xy(shapely.get_coordinates(ends))
+    x, y = (after - before) / max(np.hypot(*(after - before)), 1e-9)
+    away = abs(y) * (wide / 2 + 6.0) + abs(x) * NAME_TEXT * 0.6 + 10.0
+    normal = np.array([y, -x]) if x >= 0 else np.array([-y, x])
+    return [middle + normal * away, middle - normal * away]
 
 
 def _around(xy: NDArray[np.float64], far: float) -> NDArray[np.float64]:
@@ -298,25 +319,20 @@ def _station(at: NDArray[np.float64]) -> str:
 def _svg(paper: Paper, parts: list[str], title: str) -> str:
     return (
         f'<svg class="map" viewBox="0 0 {WIDE:g} {paper.high:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">'
-        f"<title>{escape(title)}</title>{''.join(parts)}{_scale_bar(paper)}{_north()}</svg>"
+        f"<title>{escape(title)}</title>{''.join(parts)}{_foot(paper)}</svg>"
     )
 
 
-def _scale_bar(paper: Paper) -> str:
+def _foot(paper: Paper) -> str:
+    """Draw the scale bar and the north arrow in the strip at the foot."""
     length = round_length(420.0 * paper.scale)
     units, y = length / paper.scale, paper.high - 28
     said = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    x = units + 110
     return (
-        f'<rect x="8" y="{y - 52:.0f}" width="{units + 44:.0f}" height="72" rx="8" fill="#fff" opacity=".88"/>'
+        f'<rect x="6" y="{paper.high - 92:.0f}" width="{x + 92:.0f}" height="86" rx="8" fill="#fff" opacity=".9"/>'
         f'<path d="M30,{y - 14:.0f}V{y:.0f}H{30 + units:.1f}V{y - 14:.0f}" fill="none" stroke="#111" stroke-width="4"/>'
-        f'<text x="{30 + units / 2:.1f}" y="{y - 14:.0f}" text-anchor="middle" font-size="28" fill="#111">{said}</text>'
-    )
-
-
-def _north() -> str:
-    x = WIDE - 56
-    return (
-        f'<rect x="{x - 42:g}" y="8" width="84" height="132" rx="8" fill="#fff" opacity=".88"/>'
-        f'<path d="M{x - 20:g},92L{x:g},24L{x + 20:g},92L{x:g},74Z" fill="#111"/>'
-        f'<text x="{x:g}" y="128" text-anchor="middle" font-size="30" fill="#111">北 N</text>'
+        f'<text x="{30 + units / 2:.1f}" y="{y - 16:.0f}" text-anchor="middle" font-size="28" fill="#111">{said}</text>'
+        f'<path d="M{x - 17:.1f},{y + 8:.0f}L{x:.1f},{y - 50:.0f}L{x + 17:.1f},{y + 8:.0f}L{x:.1f},{y - 8:.0f}Z" '
+        f'fill="#111"/><text x="{x + 22:.1f}" y="{y + 2:.0f}" font-size="28" fill="#111">北 N</text>'
     )

@@ -1,14 +1,14 @@
 """A route as a list of things to do, as a person would say them: along which street, how far, which way to turn."""
 
+import datetime as dt
+import math
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import shapely
-from numpy.typing import NDArray
 
 from web import patrol_words
-from web.patrol_drawing import Lines, Route
+from web.patrol_drawing import Route
 
 #: Metres at the end of a street from which its heading is told, so that a kink at the junction says nothing.
 HEADING_M = 15.0
@@ -46,15 +46,29 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class _Leg:
+    """One leg as a turn list needs it: its street, metres, ends, and headings at both (NaN without length)."""
+
+    street: str
+    near: str
+    metres: float
+    begin: tuple[float, float]
+    end: tuple[float, float]
+    leaves: float
+    arrives: float
+
+
+@dataclass(slots=True)
 class _Run:
-    """Legs along one street without a turn: how one turns into it, its name, metres, and heading as a whole."""
+    """Legs along one street without a turn, and how one turns into it."""
 
     turn: str
     street: str
     near: str
     metres: float
-    first: int
-    last: int
+
+
+Row = dict[Any, Any]
 
 
 def turn_word(before: shapely.LineString, after: shapely.LineString) -> str:
@@ -62,8 +76,12 @@ def turn_word(before: shapely.LineString, after: shapely.LineString) -> str:
 
     "" where either has no length.
     """
-    angle = _bend(before, after)
-    if np.isnan(angle):
+    return _turn(_arrives(before), _leaves(after))
+
+
+def _turn(arrives: float, leaves: float) -> str:
+    angle = _bend(arrives, leaves)
+    if math.isnan(angle):
         return ""
     if abs(angle) <= STRAIGHT:
         return "straight"
@@ -72,134 +90,141 @@ def turn_word(before: shapely.LineString, after: shapely.LineString) -> str:
     return "left" if angle > 0 else "right"
 
 
-def _bend(before: shapely.LineString, after: shapely.LineString) -> float:
-    """Return the degrees turned to the left, in [-180, 180); NaN where a line has no length."""
-    comes = _heading(shapely.get_coordinates(before)[::-1]) + 180.0
-    goes = _heading(shapely.get_coordinates(after))
-    return float((goes - comes + 180.0) % 360.0 - 180.0)
+def _bend(arrives: float, leaves: float) -> float:
+    """Return the degrees turned to the left, in [-180, 180)."""
+    return (leaves - arrives + 180.0) % 360.0 - 180.0
 
 
-def _heading(xy: NDArray[np.float64]) -> float:
+def _leaves(line: shapely.LineString) -> float:
+    return _heading(line.coords[:])
+
+
+def _arrives(line: shapely.LineString) -> float:
+    return _heading(line.coords[::-1]) + 180.0
+
+
+def _heading(xy: list[tuple[float, float]]) -> float:
     """Return degrees counter-clockwise from east of the first HEADING_M of a line; NaN without length."""
-    along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(xy, axis=0).T))]
-    reach = min(HEADING_M, along[-1])
-    if reach <= 0:
-        return float("nan")
-    x, y = (float(np.interp(reach, along, xy[:, k])) - xy[0, k] for k in (0, 1))
-    return float(np.degrees(np.arctan2(y, x)))
+    (x0, y0), walked, x, y = xy[0], 0.0, *xy[0]
+    for bx, by in xy[1:]:
+        long = math.hypot(bx - x, by - y)
+        if walked + long >= HEADING_M:
+            share = (HEADING_M - walked) / long
+            x, y = x + (bx - x) * share, y + (by - y) * share
+            break
+        walked, x, y = walked + long, bx, by
+    return math.nan if (x, y) == (x0, y0) else math.degrees(math.atan2(y - y0, x - x0))
 
 
 def items(route: Route) -> list[Item]:
     """Return the turn list of a route: runs of steps on one street are one line, a way between streets is one line."""
-    steps, made = route.steps, []
-    legs_of = route.legs.groupby("step").indices
-    before: shapely.LineString | None = None
-    i = 0
+    legs_of = _legs(route)
+    steps: list[Row] = route.steps.to_dict("records")
+    places = route.at.tolist()
+    made: list[Item] = []
+    arrives, i = math.nan, 0
     while i < len(steps):
-        kind = steps["kind"].iloc[i]
-        group = [i]
-        if kind == "patrol":
-            while i + 1 < len(steps) and _goes_on(route, steps, legs_of, i):
-                i += 1
-                group.append(i)
-        rows = steps.iloc[group]
-        legs = np.concatenate([legs_of.get(step, np.empty(0, np.int64)) for step in rows["step"]])
-        made.append(_item(route, rows, legs, before, group[0]))
-        before = route.lines[legs[-1]] if len(legs) else before
+        rows, place = [steps[i]], places[i]
+        while i + 1 < len(steps) and _goes_on(steps[i], steps[i + 1], legs_of):
+            i += 1
+            rows.append(steps[i])
+        legs = [leg for row in rows for leg in legs_of.get(row["step"], ())]
+        made.append(_item(route, rows, legs, arrives, place))
+        arrives = next((leg.arrives for leg in reversed(legs) if not math.isnan(leg.arrives)), arrives)
         i += 1
     return made
 
 
-def _goes_on(route: Route, steps: pd.DataFrame, legs_of: dict[int, NDArray[np.int64]], i: int) -> bool:
+def _legs(route: Route) -> dict[int, list[_Leg]]:
+    """Return the legs of each step that covers ground."""
+    of: dict[int, list[_Leg]] = {}
+    columns = (route.legs[name].tolist() for name in ("step", "street", "near", "metres"))
+    for step, street, near, metres, line in zip(*columns, route.lines, strict=True):
+        xy = line.coords[:]
+        leg = _Leg(street, near, metres, xy[0], xy[-1], _heading(xy), _heading(xy[::-1]) + 180.0)
+        of.setdefault(step, []).append(leg)
+    return of
+
+
+def _goes_on(this: Row, then: Row, legs_of: dict[int, list[_Leg]]) -> bool:
     """Tell whether the next step patrols on along the same street, in the same way."""
-    this, then = steps.iloc[i], steps.iloc[i + 1]
-    if any(this[c] != then[c] for c in ("kind", "name", "side", "must")):
+    if this["kind"] != "patrol" or any(this[c] != then[c] for c in ("kind", "name", "side", "must")):
         return False
     a, b = legs_of.get(this["step"]), legs_of.get(then["step"])
     if a is None or b is None:
         return False
-    bend = _bend(route.lines[a[-1]], route.lines[b[0]])
-    return abs(bend) <= (SAME_STREET if this["name"] else STRAIGHT)
+    return abs(_bend(a[-1].arrives, b[0].leaves)) <= (SAME_STREET if this["name"] else STRAIGHT)
 
 
-def _runs(route: Route, legs: NDArray[np.int64], before: shapely.LineString | None) -> list[_Run]:
+def _runs(legs: list[_Leg], arrives: float) -> list[_Run]:
     """Return legs joined along streets, each with the turn into it."""
     runs: list[_Run] = []
-    for leg in legs.tolist():
-        line, row = route.lines[leg], route.legs.iloc[leg]
-        turn = "" if before is None else turn_word(before, line)
+    for leg in legs:
         last = runs[-1] if runs else None
-        bend = abs(_bend(before, line)) if last and before is not None else np.nan
-        if last and last.street == row["street"] and not bend > (SAME_STREET if last.street else STRAIGHT):
-            runs[-1] = _Run(last.turn, last.street, last.near, last.metres + row["metres"], last.first, leg)
+        bend = abs(_bend(arrives, leg.leaves))
+        if last and last.street == leg.street and not bend > (SAME_STREET if leg.street else STRAIGHT):
+            last.metres += leg.metres
         else:
-            runs.append(_Run(turn, row["street"], row["near"], row["metres"], leg, leg))
-        before = line if shapely.length(line) > 0 else before
+            runs.append(_Run(_turn(arrives, leg.leaves), leg.street, leg.near, leg.metres))
+        arrives = arrives if math.isnan(leg.arrives) else leg.arrives
     return runs
 
 
-def _item(
-    route: Route, rows: pd.DataFrame, legs: NDArray[np.int64], before: shapely.LineString | None, first: int
-) -> Item:
-    kind, begins, ends = rows["kind"].iloc[0], rows["begins"].iloc[0], rows["ends"].iloc[-1]
-    seconds = (pd.Timestamp(ends) - pd.Timestamp(begins)).total_seconds()
-    name = str(rows["name"].iloc[0])
-    at = route.at[first]
+def _item(route: Route, rows: list[Row], legs: list[_Leg], arrives: float, place: list[float]) -> Item:
+    kind, begins, ends, name = rows[0]["kind"], rows[0]["begins"], rows[-1]["ends"], str(rows[0]["name"])
+    metres = float(sum(row["metres"] for row in rows))
     if kind == "patrol":
-        zh, en = _patrol_words(route, rows, legs, before)
+        zh, en = _patrol_words(rows[0], metres, legs, arrives)
     elif kind == "travel":
-        zh, en = _travel_words(route, rows, legs, before)
-    elif kind == "check":
-        zh = f"检查 {name or '点位'}，停留 {patrol_words.minutes(seconds)} 分钟"
-        en = f"check {name or 'the spot'}, stay {patrol_words.minutes(seconds)} min"
-    elif kind == "wait":
-        zh, en = f"等候至 {patrol_words.clock(ends)}", f"wait until {patrol_words.clock(ends)}"
-    elif kind == "break":
-        zh, en = f"休息 {patrol_words.minutes(seconds)} 分钟", f"break of {patrol_words.minutes(seconds)} min"
-    elif kind == "start":
-        zh, en = f"从 {name} 出发", f"leave {name}"
+        zh, en = _travel_words(route, metres, legs, arrives)
     else:
-        zh, en = f"回到 {name}，交班", f"back at {name}: hand over"
-    begin = shapely.get_coordinates(route.lines[legs[0]])[0] if len(legs) else at
+        zh, en = _still_words(kind, name, begins, ends)
+    x, y = legs[0].begin if legs else place
     return Item(
-        kind, begins, ends, zh, en, bool(rows["must"].any()), float(rows["metres"].sum()),
-        tuple(rows["step"].tolist()), (float(begin[0]), float(begin[1])), kind in ("patrol", "check"),
+        kind, begins, ends, zh, en, any(row["must"] for row in rows), metres, tuple(row["step"] for row in rows),
+        (x, y), kind in ("patrol", "check"),
     )  # fmt: skip
 
 
-def _patrol_words(
-    route: Route, rows: pd.DataFrame, legs: NDArray[np.int64], before: shapely.LineString | None
-) -> tuple[str, str]:
-    name, metres = str(rows["name"].iloc[0]), float(rows["metres"].sum())
+def _still_words(kind: str, name: str, begins: str, ends: str) -> tuple[str, str]:
+    """Say what is done without walking."""
+    long = patrol_words.minutes((dt.datetime.fromisoformat(ends) - dt.datetime.fromisoformat(begins)).total_seconds())
+    until = patrol_words.clock(ends)
+    return {
+        "check": (f"检查 {name or '点位'}，停留 {long} 分钟", f"check {name or 'the spot'}, stay {long} min"),
+        "wait": (f"等候至 {until}", f"wait until {until}"),
+        "break": (f"休息 {long} 分钟", f"break of {long} min"),
+        "start": (f"从 {name} 出发", f"leave {name}"),
+        "end": (f"回到 {name}，交班", f"back at {name}: hand over"),
+    }[kind]
+
+
+def _patrol_words(row: Row, metres: float, legs: list[_Leg], arrives: float) -> tuple[str, str]:
     length = patrol_words.metres(metres)
-    zh_name, en_name = patrol_words.street(name, str(route.legs["near"].iloc[legs[0]]) if len(legs) else "")
-    if not len(legs):
+    zh_name, en_name = patrol_words.street(str(row["name"]), legs[0].near if legs else "")
+    if not legs:
         return f"巡查 {zh_name} {length}", f"patrol {en_name} {length}"
-    turn = ("", "") if before is None else TURNS[turn_word(before, route.lines[legs[0]])]
-    way = _whole_heading(route.lines[legs])
-    side = patrol_words.SIDES.get(str(rows["side"].iloc[0]), ("", ""))
+    turn, way = TURNS[_turn(arrives, legs[0].leaves)], _whole_heading(legs[0].begin, legs[-1].end)
+    side = patrol_words.SIDES.get(str(row["side"]), ("", ""))
     zh = f"沿 {zh_name} {'向' + way[0] if way[0] else ''}巡查 {length}" + (f"，{side[0]}" if side[0] else "")
     en = f"patrol {en_name} {way[1]} {length}".replace("  ", " ") + (f", {side[1]}" if side[1] else "")
     return (f"{turn[0]}，{zh}", f"{turn[1]}: {en}") if turn[0] else (zh, en)
 
 
-def _whole_heading(lines: Lines) -> tuple[str, str]:
-    """Name the direction from the first place to the last; nothing where a route comes back to where it began."""
-    begin, end = shapely.get_coordinates(lines[0])[0], shapely.get_coordinates(lines[-1])[-1]
-    if np.hypot(*(end - begin)) < 1.0:
-        return "", ""
-    return patrol_words.compass(float(np.degrees(np.arctan2(*(end - begin)[::-1]))))
+def _whole_heading(begin: tuple[float, float], end: tuple[float, float]) -> tuple[str, str]:
+    """Name the direction from one place to another; nothing where a route comes back to where it began."""
+    east, north = end[0] - begin[0], end[1] - begin[1]
+    return ("", "") if math.hypot(east, north) < 1.0 else patrol_words.compass(math.degrees(math.atan2(north, east)))
 
 
-def _travel_words(
-    route: Route, rows: pd.DataFrame, legs: NDArray[np.int64], before: shapely.LineString | None
-) -> tuple[str, str]:
+def _travel_words(route: Route, metres: float, legs: list[_Leg], arrives: float) -> tuple[str, str]:
     does_zh, does_en = patrol_words.DOING.get(str(route.crew["mode"]), ("前往", "go"))
-    length = patrol_words.metres(float(rows["metres"].sum()))
-    runs = _runs(route, legs, before)
+    length = patrol_words.metres(metres)
+    runs = _runs(legs, arrives)
     if not runs:
         to = "前往" if route.known else "往返不公开的点位"
-        return f"{does_zh} {length}，{to}，不巡查", f"{does_en} {length}, not patrolled"
+        toward = "" if route.known else " to or from a withheld point"
+        return f"{does_zh} {length}，{to}，不巡查", f"{does_en} {length}{toward}, not patrolled"
     if len(runs) == 1:
         zh, en = patrol_words.street(runs[0].street, runs[0].near)
         turn = TURNS[runs[0].turn]

@@ -17,8 +17,8 @@ DOING = {"walk": ("步行", "walk"), "ebike": ("骑行", "ride"), "drive": ("驾
 SIDES = {"both": ("两侧", "both sides"), "left": ("看左侧", "left side"), "right": ("看右侧", "right side")}
 UNNAMED = ("无名路", "unnamed lane")
 ENDED = {
-    "settled": ("已算透", "search settled"),
-    "time": ("限时内最好", "best in the time given"),
+    "settled": ("搜索已稳定", "search settled"),
+    "time": ("限时内最好", "best in time"),
     "cancelled": ("提前停止", "stopped early"),
 }
 _WEEKDAYS = (("周一", "Mon"), ("周二", "Tue"), ("周三", "Wed"), ("周四", "Thu"), ("周五", "Fri"), ("周六", "Sat"),
