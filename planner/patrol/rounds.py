@@ -25,7 +25,7 @@ FIRST_SHARE = 0.5
 MOVES_PER_S = 2500
 #: Where much must stay undone, worth is at stake and not seconds: the search begins that much hotter. Later rounds
 #: begin from the routes there are and not from scratch, so with little heat.
-SCARCE_HEAT, LATER_HEAT = 30.0, 0.1
+SCARCE_HEAT, LATER_HEAT = 60.0, 0.1
 #: How many times dearer everything left out is when gaps are filled at the end.
 FILL_TIMES = 1e3
 #: Seconds between two looks at the watch while parts are solved elsewhere.
