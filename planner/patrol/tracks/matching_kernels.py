@@ -12,10 +12,11 @@ from gis.places import places_near
 REACH = 3.8
 #: Looks in a row that may be passed over as strays before a way is broken.
 MOST_STRAYS = 3
-#: What a way costs, in units of log likelihood: a metre more than the pace allows (a fifth is free), a metre less, at
-#: most for less (people stand still), and turning round within a street.
-HASTE, DELAY, MOST_DELAY, TURN = 0.3, 0.15, 2.0, 5.0
-PACE_SPREAD = 0.2
+#: The way made in a time is as far as the pace makes it, give or take this share of it and these metres.
+SPREAD, SPREAD_M = 0.2, 5.0
+#: Log likelihood lost at most by a way too short for its time: people stop. And that lost by turning round in a street.
+MOST_DELAY, TURN = 2.0, 5.0
+#: Places so far behind the likeliest lead nowhere.
 BEAM = 12.0
 
 
@@ -167,18 +168,18 @@ def _row_of(arcs, start, limit_m, n_from, n_wanted, work):  # type: ignore[no-un
 
 
 @njit(cache=True)
-def _loss(way_m, straight_m, usual_m, beta_m):  # type: ignore[no-untyped-def]
-    """Return what a way costs: its difference from the straight line, and from what the pace makes in the time."""
-    late = min(DELAY * max((1.0 - PACE_SPREAD) * usual_m - way_m, 0.0), MOST_DELAY)
-    return abs(way_m - straight_m) / beta_m + HASTE * max(way_m - (1.0 + PACE_SPREAD) * usual_m, 0.0) + late
+def _off_pace(way_m, usual_m):  # type: ignore[no-untyped-def]
+    """Return what a way costs that is not as long as the pace makes it: normal, with a tail for far too long ones."""
+    off = (way_m - usual_m) / (SPREAD * usual_m + SPREAD_M)
+    if off > 2.0:
+        return 2.0 * off - 2.0
+    return min(0.5 * off * off, MOST_DELAY)
 
 
 @njit(cache=True)
-def _least_loss(straight_m, usual_m, beta_m):  # type: ignore[no-untyped-def]
-    """Return what a way costs at the least: no way is shorter than the straight line."""
-    short_m = (1.0 - PACE_SPREAD) * usual_m - straight_m
-    detour = min(max(short_m, 0.0) * min(1.0 / beta_m, DELAY), MOST_DELAY)
-    return detour + HASTE * max(straight_m - (1.0 + PACE_SPREAD) * usual_m, 0.0)
+def _loss(way_m, straight_m, usual_m, beta_m):  # type: ignore[no-untyped-def]
+    """Return what a way costs: its difference from the straight line, and from what the pace makes in the time."""
+    return abs(way_m - straight_m) / beta_m + _off_pace(way_m, usual_m)
 
 
 @njit(cache=True)
@@ -197,7 +198,8 @@ def _leave(arcs, places, rules, usual_m, limit_m, state, value, back, base, i, r
         b = state[k]
         # a root, not hypot: nothing here comes near the ends of the number range, and hypot takes five times as long
         straight_m = np.sqrt((places.x[a] - places.x[b]) ** 2 + (places.y[a] - places.y[b]) ** 2)
-        if top - _least_loss(straight_m, usual_m, rules.beta_m) <= min(value[k, 0], value[k, 1]):
+        # no way is shorter than the straight line, and beyond the pace the shorter the better
+        if top - _off_pace(max(straight_m, usual_m), usual_m) <= min(value[k, 0], value[k, 1]):
             continue
         ahead = places.offset_m[b] - along
         beside = places.segment[b] == s

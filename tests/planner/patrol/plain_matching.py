@@ -7,7 +7,7 @@ import numpy as np
 
 from gis.network import StreetNetwork
 from gis.places import Places
-from planner.patrol.tracks.matching_kernels import BEAM, DELAY, HASTE, MOST_DELAY, PACE_SPREAD, REACH, TURN, Rules
+from planner.patrol.tracks.matching_kernels import BEAM, MOST_DELAY, REACH, SPREAD, SPREAD_M, TURN, Rules
 
 State = tuple[int, int]
 
@@ -24,8 +24,9 @@ def way_graph(network: StreetNetwork, forward: np.ndarray, backward: np.ndarray)
 
 
 def loss(way_m: float, straight_m: float, usual_m: float, beta_m: float) -> float:
-    late = min(DELAY * max((1 - PACE_SPREAD) * usual_m - way_m, 0), MOST_DELAY)
-    return abs(way_m - straight_m) / beta_m + HASTE * max(way_m - (1 + PACE_SPREAD) * usual_m, 0) + late
+    off = (way_m - usual_m) / (SPREAD * usual_m + SPREAD_M)
+    pace = 2 * off - 2 if off > 2 else min(off**2 / 2, MOST_DELAY)
+    return abs(way_m - straight_m) / beta_m + pace
 
 
 class PlainMatching:
