@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.carp import problem_of, ways_of
 from benchmarks.carp_check import judge
 from benchmarks.carp_files import Instance, read_instance
+from planner.patrol.search import search
+from planner.watch import FOREVER
 from tests.requirements import missing
 
 INSTANCES = Path(__file__).parents[4] / "shared" / "instances" / "carp"
@@ -178,3 +181,26 @@ def test_every_published_file_holds_what_it_states(published: Path) -> None:
         assert len(instance.arc) == 2 * (required + edges) + required_arcs + arcs
         assert instance.remark == ""
         assert np.isfinite(instance.best_known) == (path.suffix == ".dat")
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["gdb1", "gdb3", "gdb4", "gdb6", "gdb11", "gdb14", "gdb16", "gdb19"])
+def test_small_instances_are_solved_to_the_best_known(published: Path, name: str) -> None:
+    instance = read_instance(published / "gdb" / f"{name}.dat")
+    assert instance.vehicles is not None
+    plan = search(problem_of(instance, ways_of(instance), instance.vehicles), FOREVER, seed=1, iterations=30_000)
+    judged = judge(instance, [route.tolist() for route in plan.routes])
+    assert judged.faults == ()
+    assert judged.cost == pytest.approx(plan.cost) == instance.best_known
+
+
+@pytest.mark.realdata
+def test_a_mixed_instance_is_solved_within_its_bound(published: Path) -> None:
+    instance = read_instance(published / "mcarp" / "mval1A.txt")
+    assert instance.vehicles == 2
+    plan = search(problem_of(instance, ways_of(instance), 2), FOREVER, seed=1, iterations=10_000)
+    judged = judge(instance, [route.tolist() for route in plan.routes])
+    assert judged.faults == ()
+    assert judged.cost == pytest.approx(plan.cost)
+    # all that is served, and nothing twice, is the least any plan can cost
+    assert judged.cost >= instance.task_cost.sum()
