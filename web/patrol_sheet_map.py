@@ -14,7 +14,7 @@ from web.patrol_drawing import Lines, PatrolDrawing, Route, metric
 from web.patrol_turns import Item
 
 #: Width of a map in units of a tenth of a millimetre, and the heights it may have.
-WIDE, LEAST_HIGH, MOST_HIGH, OVERVIEW_HIGH = 1860.0, 900.0, 1600.0, 1120.0
+WIDE, LEAST_HIGH, MOST_HIGH, OVERVIEW_HIGH = 1860.0, 900.0, 1600.0, 1380.0
 #: Units kept free around the routes, at the foot for scale and north; between arrows along a route; between two passes
 #: of one street.
 EDGE, FOOT, ARROW_EVERY, APART = 70.0, 124.0, 150.0, 9.0
@@ -55,18 +55,32 @@ def paper_of(shapes: Lines, most_high: float = MOST_HIGH) -> Paper:
     )
 
 
-def ground_of(what: PatrolDrawing) -> Lines:
-    """Return the streets around the routes in metres."""
-    return metric(what.segments.geometry.to_numpy(), what.crs)
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """The streets around the routes: lines in metres, their names, and a tree to find those in sight."""
+
+    lines: Lines
+    names: NDArray[np.object_]
+    tree: shapely.STRtree
+
+    def seen(self, paper: Paper) -> NDArray[np.int64]:
+        """Return which streets a map shows, in order."""
+        return np.sort(self.tree.query(paper.window, predicate="intersects"))
 
 
-def overview_svg(what: PatrolDrawing, ground: Lines, routes: list[Route], left: Lines, must: Lines) -> str:
+def ground_of(what: PatrolDrawing) -> Ground:
+    """Return the streets around the routes, for all the sheets of a run."""
+    lines = metric(what.segments.geometry.to_numpy(), what.crs)
+    return Ground(lines, what.segments["name"].fillna("").to_numpy(object), shapely.STRtree(lines))
+
+
+def overview_svg(ground: Ground, routes: list[Route], left: Lines, must: Lines) -> str:
     """Draw all routes of a night, each in its colour with its number at its middle and at its station.
 
     left, must : lines and points in metres that stay uncovered; ``must`` : of these what must be done.
     """
     walked = [line for route in routes for line in (route.lines if len(route.lines) else ())]
-    paper = paper_of(np.array([*walked, *([] if walked else ground)], object), OVERVIEW_HIGH)
+    paper = paper_of(np.array([*walked, *([] if walked else ground.lines)], object), OVERVIEW_HIGH)
     parts = [_ground(paper, ground)]
     parts.append(_path(paper, left, f'stroke="{patrol_words.LEFT_COLOUR}" stroke-width="3.5" stroke-dasharray="10 9"'))
     parts.append(
@@ -93,12 +107,12 @@ def overview_svg(what: PatrolDrawing, ground: Lines, routes: list[Route], left: 
     return _svg(paper, parts, f"{len(codes)} 个驻地，{len(routes)} 条路线 map of all routes")
 
 
-def route_svg(what: PatrolDrawing, ground: Lines, route: Route, items: list[Item], numbers: dict[int, int]) -> str:
+def route_svg(ground: Ground, route: Route, items: list[Item], numbers: dict[int, int]) -> str:
     """Draw one route: where it goes in which direction, its numbered items, station, checks and street names.
 
     numbers : item -> the number it bears in the list.
     """
-    paper = paper_of(route.lines if len(route.lines) else ground)
+    paper = paper_of(route.lines if len(route.lines) else ground.lines)
     ink = patrol_words.colour(route.number)
     patrolled, passed = _apart(paper, route, "patrol"), _apart(paper, route, "travel")
     parts = [_ground(paper, ground)]
@@ -107,14 +121,14 @@ def route_svg(what: PatrolDrawing, ground: Lines, route: Route, items: list[Item
     parts += [*_arrows(paper, passed, "#333", 8.0, 1.6), *_arrows(paper, patrolled, "#fff", 6.5, 1.0)]
     stations, _ = _station_places(paper, [route])
     drawn, taken = _numbers(paper, items, numbers, ink, _boxes(stations, 24.0, 24.0))
-    parts += _names(paper, what, route, taken)
+    parts += _names(paper, ground, route, taken)
     parts += [_station(at) for at in stations]
     return _svg(paper, [*parts, *drawn], f"{route.name} 路线图 route map")
 
 
-def _ground(paper: Paper, ground: Lines) -> str:
-    seen = ground[shapely.intersects(paper.window, ground)]
-    thin = shapely.simplify(shapely.clip_by_rect(seen, *paper.window.bounds), paper.scale)
+def _ground(paper: Paper, ground: Ground) -> str:
+    seen = shapely.clip_by_rect(ground.lines[ground.seen(paper)], *paper.window.bounds)
+    thin = shapely.simplify(seen, paper.scale)
     return _path(paper, thin, f'stroke="{patrol_words.GROUND_COLOUR}" stroke-width="6"')
 
 
@@ -124,18 +138,16 @@ def _spots(paper: Paper, shapes: Lines) -> NDArray[np.float64]:
 
 
 def _path(paper: Paper, lines: Lines, style: str) -> str:
-    """Draw lines as one path."""
-    parts = shapely.get_parts(lines) if len(lines) else np.empty(0, object)
-    drawn = []
-    for line in parts:
-        xy = paper.xy(shapely.get_coordinates(line))
-        if len(xy) > 1:
-            drawn.append("M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in xy))
-    return (
-        f'<path d="{"".join(drawn)}" fill="none" stroke-linejoin="round" stroke-linecap="butt" {style}/>'
-        if drawn
-        else ""
-    )
+    """Draw lines as one path, to a tenth of a millimetre; points among them are left out."""
+    parts = shapely.get_parts(lines) if len(lines) else lines
+    parts = parts[shapely.get_num_points(parts) > 1]
+    if not len(parts):
+        return ""
+    metres, of = shapely.get_coordinates(parts, return_index=True)
+    xy = np.rint(paper.xy(metres)).astype(np.int64).tolist()
+    new = np.r_[True, np.diff(of) > 0].tolist()
+    drawn = "".join(f"{'M' if begins else 'L'}{x},{y}" for (x, y), begins in zip(xy, new, strict=True))
+    return f'<path d="{drawn}" fill="none" stroke-linejoin="round" {style}/>'
 
 
 def _apart(paper: Paper, route: Route, kind: str) -> Lines:
@@ -191,6 +203,8 @@ def _numbers(
     text = [str(numbers[i]) for i in shown]
     wide = np.array([max(2 * BADGE, 14.0 * len(t) + 16.0) for t in text])
     tried = _around(xy, 27.0)
+    # a check's own sign stands there
+    tried[[items[i].kind == "check" for i in shown], 0] = np.nan
     chosen = place(tried[:, :, 0], tried[:, :, 1], wide + 4, np.full(len(wide), 2 * BADGE), wide + 4, taken)
     leaders, drawn, boxes = [], [], [taken]
     for k, i in enumerate(shown):
@@ -206,14 +220,13 @@ def _numbers(
     return [*leaders, *drawn], np.vstack(boxes)
 
 
-def _names(paper: Paper, what: PatrolDrawing, route: Route, taken: NDArray[np.float64]) -> list[str]:
+def _names(paper: Paper, ground: Ground, route: Route, taken: NDArray[np.float64]) -> list[str]:
     """Write the names of streets over no number: those on the route first, then those with most length in sight."""
-    lines = metric(what.segments.geometry.to_numpy(), what.crs)
-    name = what.segments["name"].fillna("").to_numpy(object)
-    seen = np.flatnonzero((name != "") & shapely.intersects(paper.window, lines))
+    name, seen = ground.names, ground.seen(paper)
+    seen = seen[name[seen] != ""]
     if not len(seen):
         return []
-    inside = shapely.clip_by_rect(lines[seen], *paper.window.bounds)
+    inside = shapely.clip_by_rect(ground.lines[seen], *paper.window.bounds)
     length = shapely.length(inside)
     total: dict[str, float] = {}
     for n, long in zip(name[seen], length, strict=True):

@@ -7,12 +7,13 @@ from pandas import DataFrame
 
 from web import drawing, patrol_sheet_map, patrol_words
 from web.drawing import MODE_NAMES, ROLE_NAMES, both
-from web.patrol_drawing import Lines, PatrolDrawing, Route, metric
+from web.patrol_drawing import PatrolDrawing, Route, metric
+from web.patrol_sheet_map import Ground
 from web.patrol_turns import Item, items
 from web.patrol_words import STAR, clock, km, minutes, night, percent
 
 #: Streets listed of what is left uncovered, for each reason.
-MOST_LEFT = 6
+MOST_LEFT = 24
 STYLE = """
 @page { size: A4; margin: 11mm 12mm 12mm; }
 * { box-sizing: border-box; }
@@ -24,7 +25,7 @@ article { margin: 0 0 14mm; }
 article + article { border-top: 2px solid #111; padding-top: 6mm; }
 h1 { font-size: 22px; line-height: 1.25; margin: 0 0 1mm; } h1 small { font-size: 13px; }
 h2 { font-size: 15px; margin: 5mm 0 1.5mm; break-after: avoid; }
-p { margin: 0 0 1.5mm; }
+p { margin: 0 0 1.5mm; } section { break-inside: avoid; }
 .flag { display: inline-block; border: 1px solid #b06a2c; border-radius: 3px; color: #7a3000; padding: 0 5px;
   font-size: 11px; }
 .head { display: flex; gap: 4mm; align-items: flex-start; }
@@ -114,7 +115,7 @@ def patrol_sheets(what: PatrolDrawing, path: Path) -> list[Path]:
     return written
 
 
-def _page(what: PatrolDrawing, ground: Lines, date: str) -> str:
+def _page(what: PatrolDrawing, ground: Ground, date: str) -> str:
     routes = what.on(date)
     sheets = "".join(_sheet(what, ground, route) for route in routes)
     title = escape(f"{what.city} {both(what.title)} {date}".strip())
@@ -129,17 +130,17 @@ def _title(what: PatrolDrawing, words: tuple[str, str]) -> str:
     return f"<h1>{escape(words[0])} <small>{escape(words[1])}</small></h1><p>{flags}</p>"
 
 
-def _overview(what: PatrolDrawing, ground: Lines, date: str, routes: list[Route]) -> str:
+def _overview(what: PatrolDrawing, ground: Ground, date: str, routes: list[Route]) -> str:
     """Return the supervisor's page: all routes, the crews, what is not covered and why, notes."""
     left = what.of("uncovered", date)
     must = left["must"].to_numpy(bool)
     lines = metric(left.geometry.to_numpy(), what.crs)
-    svg = patrol_sheet_map.overview_svg(what, ground, routes, lines[~must], lines[must])
+    svg = patrol_sheet_map.overview_svg(ground, routes, lines[~must], lines[must])
     words = (f"{what.city} 巡查总览 {date} {patrol_words.weekday(date)[0]}", "Overview for the supervisor")
     return (
         f"<article>{_title(what, words)}"
         f"{_totals(what, date)}{svg}{_overview_key(left)}"
-        f"{_crew_table(what, date)}{_left_table(left)}{_notes(what, date)}{_foot(what)}</article>"
+        f"{_crew_table(what, date)}<section>{_left_table(left)}{_notes(what)}</section>{_foot(what)}</article>"
     )
 
 
@@ -239,7 +240,7 @@ def _where(left: DataFrame) -> str:
     return "、".join(order[:MOST_LEFT]) + (f" 等 {len(order)} 条 ({more} more)" if more > 0 else "")
 
 
-def _notes(what: PatrolDrawing, date: str) -> str:
+def _notes(what: PatrolDrawing) -> str:
     rows = "".join(f"<p>· {escape(zh)} <small>{escape(en)}</small></p>" for zh, en in what.notes)
     return f"<h2>说明 <small>Notes</small></h2>{rows}" if rows else ""
 
@@ -248,12 +249,12 @@ def _foot(what: PatrolDrawing) -> str:
     return "<footer>" + " · ".join(escape(text) for text in drawing.sources(what)) + "</footer>"
 
 
-def _sheet(what: PatrolDrawing, ground: Lines, route: Route) -> str:
+def _sheet(what: PatrolDrawing, ground: Ground, route: Route) -> str:
     """Return one crew's sheet: head, map, turn list, a line to sign."""
     listed = items(route)
     numbered = [i for i, item in enumerate(listed) if item.kind != "travel"]
     numbers = {item: n for n, item in enumerate(numbered, 1)}
-    svg = patrol_sheet_map.route_svg(what, ground, route, listed, numbers)
+    svg = patrol_sheet_map.route_svg(ground, route, listed, numbers)
     rows = "".join(_row(item, numbers.get(i)) for i, item in enumerate(listed))
     ink, code = patrol_words.colour(route.number), escape(str(route.crew["crew"]))
     return (
