@@ -3,7 +3,7 @@
 from typing import Any
 
 from layers.run import Run
-from planner.json_values import json_records
+from planner.json_values import run_json
 
 #: Tables longer than this stay in the files.
 MOST_ROWS = 2000
@@ -17,17 +17,5 @@ def patrol_json(run: Run) -> dict[str, Any]:
     one a date). Steps, legs and uncovered of more than MOST_ROWS rows are left to the files; ``left_to_files`` names
     them with their rows. A figure that does not exist is null.
     """
-    answer: dict[str, Any] = {
-        "run": run.id,
-        "kind": run.kind,
-        "software": run.software,
-        "parameters": dict(run.parameters),
-        "inputs": dict(run.inputs),
-    }
-    left: dict[str, int] = {}
-    for name, table in run.tables.items():
-        if name in _MAY_BE_LONG and len(table) > MOST_ROWS:
-            left[name] = len(table)
-        else:
-            answer[name] = json_records(table)
-    return {**answer, "left_to_files": left}
+    left = {n: len(t) for n, t in run.tables.items() if n in _MAY_BE_LONG and len(t) > MOST_ROWS}
+    return {**run_json(run, too_long=left), "left_to_files": left}
