@@ -20,7 +20,9 @@ def measured_noise(ground: MatchGround, tracks: Tracks) -> Floats:
     A robust estimate from the distance between points and the way found for them, as Newson & Krumm's (2009).
     """
     found = match(ground, tracks.beginning(TRIED, TRIED_S))
-    placed = found.look_segment >= 0
+    # looks of a stand lie on one spot, the mean of many points, and tell nothing of the error of one
+    beside = (found.look_x[1:] == found.look_x[:-1]) & (found.look_y[1:] == found.look_y[:-1])
+    placed = (found.look_segment >= 0) & ~np.r_[False, beside] & ~np.r_[beside, False]
     # the error of a mean of k points is that of one divided by the root of k
     gap_m = pd.Series((found.look_gap_m * np.sqrt(found.look_points))[placed])
     groups = gap_m.groupby(found.look_track[placed])

@@ -156,6 +156,19 @@ def test_noise_is_measured_from_the_tracks(town: StreetNetwork, noise_m: float) 
     assert np.median(found) == pytest.approx(noise_m, rel=0.15)
 
 
+def test_standing_still_neither_hides_the_noise_nor_makes_a_way(street: StreetNetwork) -> None:
+    parts, t = [], 0.0
+    for x in range(50, 750, 100):  # 100 m on, then five minutes at one spot
+        parts.append(line([(x, 0), (x + 100, 0)], 80.0, 5.0, start_s=t))
+        parts.append(line([(x + 100, 0), (x + 100, 0.01)], 300.0, 5.0, start_s=t + 85.0))
+        t += 390.0
+    walk = tracks_at(noisy(np.vstack(parts), 6, 10.0))
+    ground = match_ground(street, "walk")
+    noise = measured_noise(ground, walk)
+    assert noise[0] == pytest.approx(10.0, rel=0.3)
+    assert match(ground, walk, noise_m=noise).metres.sum() == pytest.approx(700.0, rel=0.08)
+
+
 def test_effort_is_what_was_walked_shared_among_hours(street: StreetNetwork) -> None:
     # 800 m in 800 s from 20:53:20 on: 400 s before nine, 400 s after
     walk = line([(0, 0), (800, 0)], 800.0, 10.0, start_s=EIGHT + 3200.0)
