@@ -21,8 +21,9 @@ SPLIT, SPLIT_MORE, BLINK, WALK_BLINK = 0.5, 0.5, 0.01, 0.2
 SCATTERED, SCATTER = 0.25, 0.3
 #: In routes longer than this only the places beside near services are tried.
 SHORT = 40.0
-#: Services in no route tried in a move, at most; draws to find a seed that is in one.
-ABSENT, SEED_DRAWS = 10, 5
+#: Services in no route tried in a move, at most; draws to find a seed that is in one; chance that all that fits is put
+#: in whatever it costs: several services may pay for a way that none of them would pay for alone.
+ABSENT, SEED_DRAWS, LENIENT = 10, 5, 0.2
 
 #: A plan is better only by more seconds than this, above the rounding of sums.
 GAIN = 1e-6
@@ -34,7 +35,7 @@ VERSION, PASS, MOVE, ROUTED, USED = 0, 1, 2, 3, 4
 PRICE, OVER, BROKEN = 0, 1, 2
 #: Most load of a route while the search goes on, as a multiple of its capacity; moves after which the price of a unit
 #: too much is set anew, by which factor, and the share of plans that keep all capacities aimed at.
-OVERLOAD, PRICE_MOVES, PRICE_STEP, KEEPING = 1.25, 500, 1.1, 0.5
+OVERLOAD, PRICE_MOVES, PRICE_STEP, KEEPING = 1.25, 200, 1.1, 0.5
 
 
 #: The best place of a service in a route, of that ``version``.
@@ -236,12 +237,15 @@ def _string(rows, ground, duty, work, c, most, pulled):  # type: ignore[no-untyp
 
 
 @compiled
-def _ruin(rows, ground, duty, work, near):  # type: ignore[no-untyped-def]
-    """Take services out around a seed; return how many, with absent ones near it how many, and the routes touched."""
+def _ruin(rows, ground, duty, work, near, anywhere):  # type: ignore[no-untyped-def]
+    """Take services out around a seed; return how many, with absent ones near it how many, and the routes touched.
+
+    anywhere : the seed may well be in no route.
+    """
     n = ground.facts.size
     routed, used = work.tally[ROUTED], work.tally[USED]
     seed = int(uniform(work.random) * n)
-    if routed < n:
+    if routed < n and not anywhere:
         for _ in range(SEED_DRAWS):
             if rows.of[seed] >= 0:
                 break
@@ -346,7 +350,8 @@ def anneal(  # type: ignore[no-untyped-def]
     blink = BLINK if heats[0] < np.inf else WALK_BLINK
     for move in range(int(moves[0]), int(moves[1])):
         work.tally[MOVE] += 1
-        removed, pulled, touched = _ruin(rows, ground, duty, work, near)
+        lenient = work.tally[ROUTED] < worth.size and uniform(work.random) < LENIENT
+        removed, pulled, touched = _ruin(rows, ground, duty, work, near, lenient)
         feasible = True
         for k in range(touched):
             if rows.route[rows.row[work.crew[k].touched]].took > duty.crew[work.crew[k].touched].limit:
@@ -355,7 +360,7 @@ def anneal(  # type: ignore[no-untyped-def]
             _arrange(work, pulled, order, chance)
             for i in range(pulled):
                 added, r, p = cheapest(rows, ground, duty, work, near, work.list[i].arranged, blink, SHORT)
-                if r >= 0 and added < worth[work.list[i].arranged]:
+                if r >= 0 and (lenient or added < worth[work.list[i].arranged]):
                     touched = _touch(rows, ground, work, r, touched)
                     _put(rows, ground, duty, work, work.list[i].arranged, r, p)
         change, over = 0.0, 0.0

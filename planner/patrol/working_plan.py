@@ -39,7 +39,7 @@ class WorkingPlan:
         self._order, self._chance, self._ranked = _orders(problem, self._ground, self._duty, self.worth)
         self.scale_s = _scale_s(problem, near_s)
         self._rows = _rows(self._ground, self._duty)
-        price = self.scale_s / max(float(problem.services.load.mean()) if len(problem.services) else 0.0, 1e-9)
+        price = _overload_price(problem, self.scale_s)
         self._work = _work(len(problem.services), len(problem.crews), np.array([price, 0.0, 0.0]), seed)
         self._pool = _pool(len(problem.services), self._rows.task.shape[1], seed)
         self._best_of, self._best_at = self._rows.of.copy(), self._rows.at.copy()
@@ -250,6 +250,14 @@ def _scale_s(problem: PatrolProblem, near_s: NDArray[np.float32]) -> float:
     ways = ways[np.isfinite(ways)]
     scale = (float(least.mean()) if len(least) else 0.0) + (float(ways.mean()) if ways.size else 0.0)
     return (1.0 + problem.uneven) * max(scale, 1e-3)
+
+
+def _overload_price(problem: PatrolProblem, scale_s: float) -> float:
+    """Return what a unit of load too much costs at first: enough that no usual service is worth it."""
+    left_out, load = problem.services.left_out, problem.services.load
+    priced = left_out[np.isfinite(left_out)]
+    worth = max(float(np.median(priced)) if len(priced) else 0.0, 10.0 * scale_s)
+    return worth / max(float(load.mean()) if len(load) else 0.0, 1e-9)
 
 
 def _rows(ground: Ground, duty: Duty) -> Rows:
