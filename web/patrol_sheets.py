@@ -81,7 +81,7 @@ footer { color: #666; font-size: 10px; margin-top: 2mm; }
   body { padding: 3mm; font-size: 15px; }
   ol { columns: 1; } .facts { grid-template-columns: repeat(2, 1fr); }
   .facts span { font-size: 12px; }
-  svg .street { font-size: 38px; } .key { font-size: 13px; } li.way { font-size: 14px; }
+  .sheet svg.map { width: 200%; } .key { font-size: 13px; } li.way { font-size: 14px; }
   table { font-size: 13px; } td.l { white-space: normal; } .crews th, .crews td { white-space: nowrap; }
   .head .no { font-size: 22px; }
   li { grid-template-columns: 9mm 13mm 1fr 14mm; padding: 1.6mm 0; } h1 { font-size: 19px; }
@@ -260,7 +260,7 @@ def _sheet(what: PatrolDrawing, ground: Ground, route: Route) -> str:
     return (
         f'<article class="sheet" id="{code}-{route.date}"><div class="head"><div class="no" style="background:{ink}">'
         f"{code}</div><div>{_title(what, (f'{what.city} 巡查路线单', 'Route sheet'))}</div></div>"
-        f"{_crew_facts(route)}{svg}{_sheet_key(ink)}"
+        f"{_crew_facts(route)}<div class="scroll">{svg}</div>{_sheet_key(ink)}"
         '<h2 class="ticked"><span>路线 <small>Route, turn by turn</small></span>'
         "<small>方框：左＝走完 done，右＝有发现，另填报告 found, report filed</small></h2>"
         f"<ol>{rows}</ol>"
