@@ -260,7 +260,7 @@ def _sheet(what: PatrolDrawing, ground: Ground, route: Route) -> str:
     return (
         f'<article class="sheet" id="{code}-{route.date}"><div class="head"><div class="no" style="background:{ink}">'
         f"{code}</div><div>{_title(what, (f'{what.city} 巡查路线单', 'Route sheet'))}</div></div>"
-        f"{_crew_facts(route)}<div class="scroll">{svg}</div>{_sheet_key(ink)}"
+        f"{_crew_facts(route)}<div class=scroll>{svg}</div>{_sheet_key(ink)}"
         '<h2 class="ticked"><span>路线 <small>Route, turn by turn</small></span>'
         "<small>方框：左＝走完 done，右＝有发现，另填报告 found, report filed</small></h2>"
         f"<ol>{rows}</ol>"
