@@ -14,9 +14,9 @@ from planner.watch import Watch
 #: Temperatures at the begin and the end, in usual services' costs.
 HOT, COLD = 1.0, 0.01
 #: Where services are left out, the temperature begins at this part of their usual worth, if that is more.
-HOT_WORTH = 0.1
-#: Shares of the time of each round; heat of all rounds but the first; most of the time for combining.
-SHARES, AGAIN, POOL_SHARE = (0.4, 0.3, 0.3), 0.3, 0.06
+HOT_WORTH = 0.2
+#: How hot each round begins; moves of a round for each service; most of the time for combining routes after one.
+HEATS, ROUND_MOVES, POOL_SHARE = (1.0, 4.0, 1.0), 200, 0.06
 #: Moves for each service, and at least, where neither moves nor time are limited.
 MOVES_A_SERVICE, LEAST_MOVES = 400, 4000
 #: Moves before the first look at the watch, and seconds between two.
@@ -52,8 +52,7 @@ def search(
         routes = plan.routes
     else:
         plan.fill()
-        moves = _moves(problem, iterations, watch)
-        steps = _rounds(plan, watch, heat) if moves is None else _anneal(plan, watch, moves, heat)
+        steps = _rounds(plan, watch, _moves(problem, iterations, watch), heat)
         plan.lay(plan.best_routes)
         plan.fill()
         routes = plan.best_routes
@@ -69,21 +68,29 @@ def _moves(problem: PatrolProblem, iterations: int | None, watch: Watch) -> int 
     return iterations
 
 
-def _rounds(plan: WorkingPlan, watch: Watch, heat: float) -> int:
-    """Anneal in rounds; after each, combine routes met so far, and go on from the best. Return the moves made."""
-    all_s = watch.left_s
-    steps = 0
-    for k, share in enumerate(SHARES):
-        part = watch.within(watch.left_s * share / sum(SHARES[k:]))
-        steps += _anneal(plan, part, None, heat if k == 0 else AGAIN * heat)
+def _rounds(plan: WorkingPlan, watch: Watch, iterations: int | None, heat: float) -> int:
+    """Anneal in rounds, each from the best plan so far; return the moves made.
+
+    One is enough where there are few moves for each service. Where time is what ends the search, routes met are
+    combined after each round.
+    """
+    all_s, steps = watch.left_s, 0
+    n = len(plan.problem.services)
+    most = len(HEATS)
+    rounds = most if iterations is None else min(max(iterations // (ROUND_MOVES * max(n, 1)), 1), most)
+    for k in range(rounds):
+        moves = None if iterations is None else (iterations - steps) // (rounds - k)
+        part = watch.within(watch.left_s / (rounds - k))
+        steps += _anneal(plan, part, moves, HEATS[k] * heat)
         plan.lay(plan.best_routes)
         if watch.over:
             break
-        found = combine(
-            plan.pool, plan.best_as_routes, plan.alike, plan.worth, plan.best_cost, watch.within(POOL_SHARE * all_s)
-        )  # fmt: skip
-        if found is not None:
-            plan.lay(found)
+        if iterations is None:
+            found = combine(
+                plan.pool, plan.best_as_routes, plan.alike, plan.worth, plan.best_cost, watch.within(POOL_SHARE * all_s)
+            )  # fmt: skip
+            if found is not None:
+                plan.lay(found)
     return steps
 
 

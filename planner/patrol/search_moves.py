@@ -25,6 +25,8 @@ SHORT = 40.0
 #: in whatever it costs: several services may pay for a way that none of them would pay for alone.
 ABSENT, SEED_DRAWS, LENIENT = 10, 5, 0.2
 
+#: Routes are held of plans that cost at most this many times the best.
+HELD_NEAR = 1.03
 #: A plan is better only by more seconds than this, above the rounding of sums.
 GAIN = 1e-6
 #: The first position of a route, and no position; typed, as literals would have functions compiled again.
@@ -384,7 +386,7 @@ def anneal(  # type: ignore[no-untyped-def]
         if feasible and fined < bar and (cost + change <= ceiling or change <= 0.0):
             cost += change
             work.fine[OVER] = max(work.fine[OVER] + over, 0.0)
-            for k in range(touched):
+            for k in range(touched if cost <= HELD_NEAR * best else 0):
                 _hold(rows, duty, pool, work.crew[k].touched)
             if cost < best - GAIN and work.fine[OVER] <= 1e-9:
                 best = cost
