@@ -21,7 +21,7 @@ from planner.patrol.schedule import Timetable
 from planner.patrol.territories import Part, worthwhile
 from planner.watch import Watch
 
-#: So many crews nearest to what changed share it out, and with it so many of the services nobody has; all others keep
+#: So many crews that would be there soonest share out what changed, and with it so many of the services nobody has; all others keep
 #: their routes.
 CREWS_AGAIN, MOST_OPEN = 6, 150
 #: Moves of the search, and its heat: from the routes there are, in a second or two.
@@ -186,7 +186,7 @@ def _open_services(night: Night, steps: pd.DataFrame, now: Standing) -> Numbers:
 
 
 def _part(night: Night, now: Standing, open_: Numbers, ill: Sequence[str]) -> Part:
-    """Return the crews nearest to what changed, with their routes and the open services around them."""
+    """Return the crews soonest at what changed, with their routes and the open services around it."""
     lost = [now.route[c] for c in range(len(night.crews)) if str(night.crews.id[c]) in ill]
     reports = np.flatnonzero(np.char.startswith(night.duties.id[night.duty].astype(str), REPORT_ID))
     changed = np.concatenate([*lost, np.intersect1d(reports, open_)]).astype(np.int64)
@@ -200,8 +200,9 @@ def _part(night: Night, now: Standing, open_: Numbers, ill: Sequence[str]) -> Pa
         (night.x[route].mean(), night.y[route].mean()) if len(route) else (night.crews.x[c], night.crews.y[c])
         for c, route in zip(able, own, strict=True)
     ]
-    off_m = np.array([np.hypot(x - mx, y - my).min() for mx, my in middle])
-    crews = np.sort(able[np.argsort(off_m, kind="stable")[:CREWS_AGAIN]])
+    pace = np.array([np.median(g.seconds_per_m[np.isfinite(g.seconds_per_m)]) for g in night.graphs])
+    off_s = np.array([np.hypot(x - mx, y - my).min() for mx, my in middle]) * pace[night.mode_of[able]]
+    crews = np.sort(able[np.argsort(off_s, kind="stable")[:CREWS_AGAIN]])
     routed = np.zeros(len(night), bool)
     for c in crews:
         routed[now.route[c]] = True
