@@ -132,6 +132,19 @@ def test_time_ends_a_search_steered_by_its_moves() -> None:
     assert faults(problem, found.routes) == []
 
 
+def test_a_search_without_a_number_of_moves_fills_its_time() -> None:
+    problem = patrol_of_everything(4, n=40, crews=4)
+    ticks = itertools.count()
+    told: list[float] = []
+    watch = Watch(lambda: next(ticks) * 1.0, seconds=400.0, hear=lambda news: told.append(news.value))
+    found = search(problem, watch, seed=1)
+    assert watch.over
+    assert found.steps > 100
+    assert faults(problem, found.routes) == []
+    assert len(told) > 10
+    assert all(b <= a for a, b in itertools.pairwise(v for v in told if np.isfinite(v)))
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_walk_stays_under_its_ceiling_and_leaves_its_start(seed: int) -> None:
     problem = patrol_of_everything(3 * seed + 1, n=30, crews=3, windows=seed % 2 == 0)
