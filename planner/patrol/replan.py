@@ -21,8 +21,8 @@ from planner.patrol.schedule import Timetable
 from planner.patrol.territories import Part, worthwhile
 from planner.watch import Watch
 
-#: So many crews that would be there soonest share out what changed, and with it so many of the services nobody has; all others keep
-#: their routes.
+#: So many crews that would be there soonest share out what changed, and with it so many of the services nobody has; all
+#: others keep their routes.
 CREWS_AGAIN, MOST_OPEN = 6, 150
 #: Moves of the search, and its heat: from the routes there are, in a second or two.
 MOVES, HEAT = 2000, 0.1
