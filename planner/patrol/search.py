@@ -19,6 +19,8 @@ HOT_WORTH = 0.2
 HEATS, ROUND_MOVES, POOL_SHARE = (1.0, 4.0, 1.0), 200, 0.06
 #: Moves for each service, and at least, where neither moves nor time are limited.
 MOVES_A_SERVICE, LEAST_MOVES = 400, 4000
+#: Sums kept along the way are off by less than this part of them.
+ROUNDING = 1e-9
 #: Moves before the first look at the watch, and seconds between two.
 FIRST_MOVES, MOST_MOVES, LOOK_S = 50, 5000, 0.05
 
@@ -104,7 +106,7 @@ def _anneal(
     steps, moves, gone = 0, FIRST_MOVES, 0.0
     while watch.left_s > 0.0 and steps < in_all:
         moves = int(min(moves, in_all - steps))
-        plan.move(steps, steps + moves, in_all, hot=hot, cold=cold, gone=gone, ceiling=ceiling)
+        plan.move(steps, steps + moves, in_all, hot=hot, cold=cold, gone=gone, ceiling=ceiling * (1.0 - ROUNDING))
         steps += moves
         left_s = watch.left_s
         moves, looked_s = _moves_until_look(moves, looked_s - left_s), left_s

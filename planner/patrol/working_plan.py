@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.patrol import search_moves
+from planner.patrol import search_moves, search_places
 from planner.patrol.problem import Floats, Ints, PatrolProblem
 from planner.patrol.search_kernels import CREW, FACTS, ROUTE, Duty, Ground, Numbers, Rows
-from planner.patrol.search_moves import LISTED, MEMO, MET, OVERLOAD, PRICE, SLOT, Pool, Work
+from planner.patrol.search_moves import SLOT, Pool
+from planner.patrol.search_places import LISTED, MEMO, MET, OVERLOAD, PRICE, Work
 
 #: Limits are kept up to rounding of the sums.
 ROUNDING = 1e-7
@@ -50,12 +51,12 @@ class WorkingPlan:
         """Begin again from ``routes``, without what does not fit; the best plan so far is kept if it is better."""
         first = np.concatenate([[0], np.cumsum([len(route) for route in routes])]).astype(np.int64)
         start = np.concatenate([np.zeros(0, np.int64), *routes]).astype(np.int64)
-        search_moves.lay(self._rows, self._ground, self._duty, self._work, self._near, start, first)
+        search_places.lay(self._rows, self._ground, self._duty, self._work, self._near, start, first)
         self._settle()
 
     def fill(self) -> None:
         """Put in what costs less in a route than out of it, the most worth for its time first."""
-        search_moves.fill(
+        search_places.fill(
             self._rows, self._ground, self._duty, self._work, self._near, self.worth, self._ranked
         )  # fmt: skip
         self._settle()
@@ -103,7 +104,7 @@ class WorkingPlan:
         self._work.fine[PRICE] = price
 
     def _settle(self) -> None:
-        self.cost = search_moves.total_cost(self._rows, self.worth)
+        self.cost = search_places.total_cost(self._rows, self.worth)
         if self.cost < self.best_cost:
             self.best_cost = self.cost
             self._best_of[:], self._best_at[:] = self._rows.of, self._rows.at
