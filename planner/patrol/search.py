@@ -15,8 +15,10 @@ from planner.watch import Watch
 HOT, COLD = 1.0, 0.01
 #: Where services are left out, the temperature begins at this part of their usual worth, if that is more.
 HOT_WORTH = 0.2
-#: How hot each round begins; moves of a round for each service; most of the time for combining routes after one.
-HEATS, ROUND_MOVES, POOL_SHARE = (1.0, 4.0, 1.0), 200, 0.06
+#: How hot each round begins; the least moves of a round for each service, where moves and where time end the search.
+HEATS, ROUND_MOVES, TIMED_ROUND_MOVES = (1.0, 4.0, 1.0), 200, 2000
+#: Moves in a second, about, to tell how many rounds there is time for; most of the time for combining after one.
+MOVES_PER_S, POOL_SHARE = 10_000, 0.06
 #: Moves for each service, and at least, where neither moves nor time are limited.
 MOVES_A_SERVICE, LEAST_MOVES = 400, 4000
 #: Sums kept along the way are off by less than this part of them.
@@ -77,23 +79,32 @@ def _rounds(plan: WorkingPlan, watch: Watch, iterations: int | None, heat: float
     combined after each round.
     """
     all_s, steps = watch.left_s, 0
-    n = len(plan.problem.services)
-    most = len(HEATS)
-    rounds = most if iterations is None else min(max(iterations // (ROUND_MOVES * max(n, 1)), 1), most)
+    kept_s = POOL_SHARE * all_s if iterations is None else 0.0
+    rounds = _number_of_rounds(plan, iterations, all_s)
     for k in range(rounds):
         moves = None if iterations is None else (iterations - steps) // (rounds - k)
-        part = watch.within(watch.left_s / (rounds - k))
+        part = watch.within((watch.left_s - kept_s) / (rounds - k))
         steps += _anneal(plan, part, moves, HEATS[k] * heat)
         plan.lay(plan.best_routes)
         if watch.over:
             break
         if iterations is None:
             found = combine(
-                plan.pool, plan.best_as_routes, plan.alike, plan.worth, plan.best_cost, watch.within(POOL_SHARE * all_s)
+                plan.pool, plan.best_as_routes, plan.alike, plan.worth, plan.best_cost, watch.within(kept_s)
             )  # fmt: skip
             if found is not None:
                 plan.lay(found)
     return steps
+
+
+def _number_of_rounds(plan: WorkingPlan, iterations: int | None, all_s: float) -> int:
+    """Return as many rounds as have moves enough for each service."""
+    n = max(len(plan.problem.services), 1)
+    if iterations is None:
+        moves, each = MOVES_PER_S * all_s, TIMED_ROUND_MOVES
+    else:
+        moves, each = float(iterations), ROUND_MOVES
+    return int(min(max(moves // (each * n), 1), len(HEATS)))
 
 
 def _anneal(
