@@ -175,12 +175,12 @@ def _by_rule(network: StreetNetwork, on: NDArray[np.int64], reports: Floats) -> 
     })  # fmt: skip
 
 
-def report_duties(at: Positions, when_s: float) -> Duties:
-    """Return a check that must be made at each place of a report, from ``when_s`` on."""
+def report_duties(at: Positions, when_s: Floats) -> Duties:
+    """Return a check that must be made at each place of a report, from ``when_s`` (n,) on."""
     n = len(at)
     text = np.array([f"{REPORT_ID}{i + 1}" for i in range(n)], object)
     return Duties(
         text, np.full(n, "新报告 new report", object), at.segment, at.offset_m, at.gap_m, np.ones(n, bool),
-        np.zeros(n, bool), np.full(n, REPORT_WORTH), np.ones(n, bool), np.full(n, 7), np.full(n, when_s),
+        np.zeros(n, bool), np.full(n, REPORT_WORTH), np.ones(n, bool), np.full(n, 7), when_s,
         np.full(n, np.inf), np.full(n, np.nan), np.full(n, REPORT_DWELL_S), np.full(n, "", object),
     )  # fmt: skip

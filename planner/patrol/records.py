@@ -133,10 +133,8 @@ def lay_out(
     )  # fmt: skip
 
 
-def with_reports(
-    calendar: Calendar, records: PatrolRecords, reports: Sequence[tuple[float, float]], when_s: float
-) -> Calendar:
-    """Return the calendar with a check at every report (lon, lat) that came in, to be made from ``when_s`` on.
+def with_reports(calendar: Calendar, records: PatrolRecords, reports: Sequence[tuple[float, float, float]]) -> Calendar:
+    """Return the calendar with a check at every report (lon, lat, seconds since midnight when it came in).
 
     Raises QuestionError on a report that lies on no street.
     """
@@ -144,11 +142,12 @@ def with_reports(
         return calendar
     network = records.city.network
     walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
-    at = snap(network, *np.array(reports, np.float64).T, limit_m=REPORT_SNAP_M, usable=walkable)
+    lon_lat_when = np.array(reports, np.float64).T
+    at = snap(network, *lon_lat_when[:2], limit_m=REPORT_SNAP_M, usable=walkable)
     if (at.segment < 0).any():
-        lon, lat = reports[int(np.argmax(at.segment < 0))]
+        lon, lat, _ = reports[int(np.argmax(at.segment < 0))]
         raise QuestionError(f"报告位置 {lon},{lat} 附近没有街面", f"the report at {lon},{lat} lies on no street")
-    new = report_duties(at, when_s)
+    new = report_duties(at, lon_lat_when[2])
     duties = Duties(*(np.concatenate([getattr(calendar.duties, f.name), getattr(new, f.name)]) for f in fields(Duties)))
     u, v = network.u[at.segment], network.v[at.segment]
     x, y = ((of[u] + of[v]) / 2 for of in (network.x, network.y))

@@ -146,7 +146,7 @@ def plan_again(
     job = Job(rest.take(part.services, part.crews), start, MOVES, seed, HEAT)
     found = solve(job, watch)
     routes = [np.empty(0, np.int64) for _ in range(len(night.crews))]
-    for crew, route in zip(part.crews, found, strict=True):
+    for crew, route in zip(part.crews, found.routes, strict=True):
         routes[crew] = part.services[route]
     idle = [c for c in part.crews.tolist() if not len(routes[c]) and now.kept[c] > 0]
     walks = [*walks_of(rest, routes), *(_homeward(rest, c) for c in idle)]

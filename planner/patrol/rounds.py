@@ -47,12 +47,20 @@ class Job:
     loss: float | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """Routes of a part; cut_short : whether the clock or the user ended the search before its moves were made."""
+
+    routes: Routes
+    cut_short: bool
+
+
 class Team(Protocol):
     """Where parts are solved: ``cores`` at a time, by ``solve`` with a watch of ``seconds``."""
 
     cores: int
 
-    def submit(self, job: Job, seconds: float) -> Future[Routes]:
+    def submit(self, job: Job, seconds: float) -> Future[Solved]:
         """Begin to solve a part, and return its routes to come."""
 
 
@@ -70,7 +78,7 @@ def compile_search() -> None:
     search(PatrolProblem(services, crew, np.ones((1, 3, 3), np.float32), UNEVEN), Watch(), iterations=1)
 
 
-def solve(job: Job, watch: Watch) -> Routes:
+def solve(job: Job, watch: Watch) -> Solved:
     """Return the routes of a part: searched, then every gap filled that anything left out fits into."""
     problem = job.night.problem()
     if job.loss is not None:
@@ -78,13 +86,16 @@ def solve(job: Job, watch: Watch) -> Routes:
         absent = np.ones(len(job.night), bool)
         absent[np.concatenate(began.routes)] = False
         time_s = began.cost - float(problem.services.left_out[absent].sum())
-        return search(
+        drawn = search(
             problem, watch, seed=job.seed, iterations=job.moves, start=began.routes,
             ceiling=began.cost + job.loss * time_s,
-        ).routes  # fmt: skip
+        )  # fmt: skip
+        return Solved(drawn.routes, watch.over)
     found = search(problem, watch, seed=job.seed, iterations=job.moves, start=job.start, heat=job.heat)
+    cut_short = watch.over
     dearer = replace(problem, services=replace(problem.services, left_out=problem.services.left_out * FILL_TIMES))
-    return search(dearer, Watch(), seed=job.seed, iterations=0, start=found.routes).routes
+    filled = search(dearer, Watch(), seed=job.seed, iterations=0, start=found.routes)
+    return Solved(filled.routes, cut_short)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +116,10 @@ def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: 
     rng = np.random.default_rng(seed)
     parts = station_parts(night)
     rounds = 1 if len(parts) == 1 else ROUNDS
+    cut_short = False
     for k in range(rounds):
         if watch.over and k > 0:
+            cut_short = True
             break
         if k > 0:
             parts = crew_parts(night, routes, TURN * k)
@@ -124,9 +137,10 @@ def plan_night(night: Night, watch: Watch, team: Team, *, seconds: float, seed: 
             for part, s in zip(parts, core_s, strict=True)
         ]  # fmt: skip
         for part, found in zip(parts, solved(jobs, core_s, watch, team, f"{k + 1}/{rounds}"), strict=True):
-            for crew, route in zip(part.crews, found, strict=True):
+            cut_short |= found.cut_short
+            for crew, route in zip(part.crews, found.routes, strict=True):
                 routes[crew] = part.services[route]
-    return Planned(tuple(routes), watch.over)
+    return Planned(tuple(routes), cut_short)
 
 
 def within(part: Part, routes: Sequence[Numbers]) -> Routes:
@@ -134,22 +148,22 @@ def within(part: Part, routes: Sequence[Numbers]) -> Routes:
     return tuple(np.searchsorted(part.services, routes[crew]).astype(np.int32) for crew in part.crews)
 
 
-def solved(jobs: list[Job], core_s: list[float], watch: Watch, team: Team, doing: str) -> list[Routes]:
+def solved(jobs: list[Job], core_s: list[float], watch: Watch, team: Team, doing: str) -> list[Solved]:
     """Return the routes of each part; where time is up, those it began with, or what a first filling gives."""
     if len(jobs) == 1:
         watch.tell(doing)
         return [solve(jobs[0], watch.within(core_s[0]))]
-    waiting: dict[Future[Routes], int] = {}
-    for done, i in enumerate(sorted(range(len(jobs)), key=lambda i: (-len(jobs[i].night), i))):
+    waiting: dict[Future[Solved], int] = {}
+    for n, i in enumerate(sorted(range(len(jobs)), key=lambda i: (-len(jobs[i].night), i))):
         job = jobs[i]
         if watch.over:
             job = replace(job, moves=0)
-        watch.tell(f"{doing} · {done + 1}/{len(jobs)}")
+        watch.tell(f"{doing} · {n + 1}/{len(jobs)}")
         waiting[team.submit(job, min(core_s[i], watch.left_s))] = i
-    solved: dict[int, Routes] = {}
+    done: dict[int, Solved] = {}
     while waiting:
         ready, _ = wait(waiting, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
         for future in ready:
-            solved[waiting.pop(future)] = future.result()
-        watch.tell(f"{doing} · {len(solved)}/{len(jobs)}")
-    return [solved[i] for i in range(len(jobs))]
+            done[waiting.pop(future)] = future.result()
+        watch.tell(f"{doing} · {len(done)}/{len(jobs)}")
+    return [done[i] for i in range(len(jobs))]

@@ -26,7 +26,7 @@ from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
 from planner.patrol.question import PatrolQuestion, parse_hours
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
 from planner.patrol.replan import plan_again
-from planner.patrol.rounds import Job, Routes, compile_search, plan_night, solve
+from planner.patrol.rounds import Job, Solved, compile_search, plan_night, solve
 from planner.patrol.variety import draw_plan
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
@@ -45,7 +45,7 @@ class Pool:
         self._stop: Event | None = None
         self._executor: ProcessPoolExecutor | None = None
 
-    def submit(self, job: Job, seconds: float) -> Future[Routes]:
+    def submit(self, job: Job, seconds: float) -> Future[Solved]:
         """Begin to solve a part, and return its routes to come."""
         if self._executor is None:
             context = get_context("spawn")
@@ -76,7 +76,7 @@ def _begin(stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _solve(job: Job, seconds: float) -> Routes:
+def _solve(job: Job, seconds: float) -> Solved:
     return solve(job, Watch(monotonic, seconds=seconds, cancelled=lambda: _stop is not None and _stop.is_set()))
 
 
@@ -152,7 +152,10 @@ def run_replan(
         dt.date.fromisoformat(str(run.parameters["date"])), 1, parse_hours(str(run.parameters["hours"])),
         tuple(run.parameters["within"]), seed=seed,
     )  # fmt: skip
-    parameters = {"replans": run.id, "now": now.isoformat(), "ill": list(ill), "reports": [list(r) for r in reports],
+    # a plan changed before keeps its sick and its reports
+    all_ill = [*run.parameters.get("ill", []), *ill]
+    all_reports = [*run.parameters.get("reports", []), *([lon, lat, now.isoformat()] for lon, lat in reports)]
+    parameters = {"replans": run.id, "now": now.isoformat(), "ill": all_ill, "reports": all_reports,
                   **asked.parameters, "date": date.isoformat()}  # fmt: skip
     new = Run("patrol", parameters, run.inputs, software=software())
     if any(kept.id == new.id for kept in store.runs(new.kind)):
@@ -162,17 +165,19 @@ def run_replan(
     records = load_records(store, _versions_of(store, run), tell)
     tell("patrol")
     tables = {name: t[t["date"] == date.isoformat()] for name, t in run.tables.items() if "date" in t}
-    now_s = (now - dt.datetime.combine(date, dt.time())).total_seconds()
+    midnight = dt.datetime.combine(date, dt.time())
+    now_s = (now - midnight).total_seconds()
+    told = [(lon, lat, (dt.datetime.fromisoformat(at) - midnight).total_seconds()) for lon, lat, at in all_reports]
     calendar = calendar_of(records, asked)
     crews, _ = crews_on(records, date, asked)
     planned = pd.concat([tables["steps"]["duty"], tables["uncovered"]["duty"]])
     kept = np.isin(calendar.duties.id.astype(str), planned.to_numpy(str))
-    calendar = with_reports(calendar, records, reports, now_s)
-    due = np.r_[kept, np.ones(len(reports), bool)]
+    calendar = with_reports(calendar, records, told)
+    due = np.r_[kept, np.ones(len(told), bool)]
     night = lay_out(records, calendar, crews, due, np.full(len(due), "", object))
     compile_search()
     watch = Watch(monotonic, cancelled=cancelled, hear=hear)
-    again, faults = plan_again(records, night, tables, date, now_s, ill, watch, seed)
+    again, faults = plan_again(records, night, tables, date, now_s, all_ill, watch, seed)
     tell("keeping")
     notes = pd.concat([run.tables["notes"], note_table(faults)], ignore_index=True)
     return store.save_run(replace(new, tables={**again, "notes": notes}, seconds=process_time() - started))

@@ -67,7 +67,7 @@ def _drawn(
     ]  # fmt: skip
     drawn = list(routes)
     for part, found in zip(parts, solved(jobs, [np.inf] * len(jobs), watch, team, f"{k + 1}/{DRAWS}"), strict=True):
-        for crew, route in zip(part.crews, found, strict=True):
+        for crew, route in zip(part.crews, found.routes, strict=True):
             drawn[crew] = part.services[route]
     return tuple(drawn)
 

@@ -194,6 +194,18 @@ class TestPlanningAgain:
         assert again.tables["plan"]["served"].iloc[0] == 4
         hangs_together(again)
 
+    def test_a_second_change_remembers_the_first(self, tmp_path: Path) -> None:
+        store = town(tmp_path, [{}, {"station": "P2"}], streets(1, 2, 3))
+        run = plan(store)
+        spot, other = (toy_town.placed(toy_town.Point(*at)) for at in ((900, 5), (600, 450)))
+        first = run_replan(store, run, dt.datetime(2024, 3, 4, 20, 2), ill=["C01"], reports=[(spot.x, spot.y)], seed=1)
+        second = run_replan(store, first, dt.datetime(2024, 3, 4, 20, 4), reports=[(other.x, other.y)], seed=1)
+        steps = second.tables["steps"]
+        assert set(steps.loc[steps["kind"] == "check", "duty"]) == {"report 1", "report 2"}
+        assert not ((steps["crew"] == "C01") & (steps["ends"] > "2024-03-04T20:02:00")).any()
+        assert second.tables["plan"]["served"].iloc[0] == 5
+        hangs_but_for(second, "C01")
+
     def test_an_hour_without_a_shift_or_an_unknown_crew_is_refused(self, tmp_path: Path) -> None:
         store = town(tmp_path, [{}], streets(1))
         run = plan(store)
