@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from gis.errors import QuestionError, RecordError
-from patrol_verbs import patrol, show_patrol
+from patrol_verbs import patrol, show_patrol, show_tracks
 from terminal import (
     DEFAULT_STORE,
     Interrupt,
@@ -394,7 +394,7 @@ def compare(before: str | None, after: str | None, level: str, db: str, as_json:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write run ID's files again, here.")
 @store_options
 def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> None:
-    """List the analyses kept, or show the coverage or siting run ID."""
+    """List the analyses kept, or show the run ID."""
     from layers.store import Store
     from web.text_tables import run_list
 
@@ -504,8 +504,8 @@ def _show(store: "Store", run: "Run", out: Path | None, level: str | None, as_js
     from web.siting_text import siting_text
     from web.text_tables import coverage_text
 
-    if run.kind == "patrol":
-        show_patrol(store, run, out, as_json)
+    if run.kind in ("patrol", "tracks"):
+        (show_patrol if run.kind == "patrol" else show_tracks)(store, run, out, as_json)
         return
     if run.kind not in ("coverage", "siting"):
         raise QuestionError(

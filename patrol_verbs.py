@@ -136,12 +136,9 @@ def match(
     Only points on duty are kept, and no point of a track is stored: only metres and minutes by street and hour.
     """
     from layers.store import Store
-    from planner.json_values import run_json
     from planner.patrol.question import parse_hours
     from planner.patrol.tracks.question import MatchQuestion
     from planner.patrol.tracks.runs import TRACK_STEPS, run_match
-    from web.track_files import WRITERS, write_tracks
-    from web.track_text import track_text
 
     store = Store(db)
     question = MatchQuestion(
@@ -150,13 +147,7 @@ def match(
     )  # fmt: skip
     with Progress(TRACK_STEPS) as progress:
         run = run_match(store, tracks, question, columns=pairs(columns), progress=progress)
-    written: list[Path] = []
-    if out is not None:
-        with Progress(list(WRITERS), "写出 writing") as progress:
-            written = write_tracks(store, run, out, progress=progress)
-    say(run_json(run, too_long={"effort"}) if as_json else {}, as_json, "" if as_json else track_text(store, run))
-    if not as_json:
-        list_files(written)
+    show_tracks(store, run, out, as_json)
 
 
 def _moment(text: str, date: str) -> datetime:
@@ -206,3 +197,18 @@ def show_patrol(store: "Store", run: "Run", out: Path | None, as_json: bool) -> 
     if not as_json:
         list_files(written)
         click.echo(f"方案编号 / run: {run.id}")
+
+
+def show_tracks(store: "Store", run: "Run", out: Path | None, as_json: bool) -> None:
+    """Print a run of tracks and write its files."""
+    from planner.json_values import run_json
+    from web.track_files import WRITERS, write_tracks
+    from web.track_text import track_text
+
+    written: list[Path] = []
+    if out is not None:
+        with Progress(list(WRITERS), "写出 writing") as progress:
+            written = write_tracks(store, run, out, progress=progress)
+    say(run_json(run, too_long={"effort"}) if as_json else {}, as_json, "" if as_json else track_text(store, run))
+    if not as_json:
+        list_files(written)

@@ -15,15 +15,18 @@ def track_text(store: Store, run: Run) -> str:
     lines.append("")
     for row in tracks.head(TRACKS_LISTED).to_dict("records"):
         doubt = f"  ! {row['flags']}" if row["flags"] else ""
+        name = " ".join(dict.fromkeys((row["track"], row["person"])))
         lines.append(
-            f"{row['track']} {row['person']}  {row['matched_m'] / 1000:.2f} km  "
+            f"{name}  {row['matched_m'] / 1000:.2f} km  "
             f"{row['kept']}/{row['points']} 点 points  未匹配 unmatched {row['unmatched_share']:.1%}{doubt}"
         )
     if len(tracks) > TRACKS_LISTED:
         lines.append(f"…… 另有 {len(tracks) - TRACKS_LISTED} 条 / and {len(tracks) - TRACKS_LISTED} more")
     for row in run.tables["done"].to_dict("records"):
         lines.append(f"{row['crew']} {row['persons']}  计划完成 of the plan walked {row['walked_share']:.1%}")
-    for (code, zh, en), rows in flags.groupby(["code", "zh", "en"], sort=False):
-        lines.append(f"疑点 flag [{code}] {zh} / {en} ({rows['track'].nunique()})")
+    for code, rows in flags.groupby("code", sort=False):
+        first = rows.iloc[0]
+        count = f"{rows['track'].nunique()} 条轨迹 tracks"
+        lines.append(f"疑点 flag [{code}] {count}，如 such as: {first['zh']} / {first['en']}")
     lines += [f"· {zh} / {en}" for zh, en in zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)]
     return "\n".join(lines)

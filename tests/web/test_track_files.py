@@ -18,6 +18,7 @@ from planner.patrol.tracks.question import MatchQuestion
 from tests.gis.model_networks import network_of
 from tests.planner.patrol.drawn_tracks import line, tracks_at
 from web.track_files import track_drawing, write_tracks
+from web.track_text import track_text
 
 
 @pytest.fixture
@@ -75,3 +76,12 @@ def test_streets_that_are_gone_are_said_to_be(store: Store, run: Run) -> None:
     gone = Run("tracks", run.parameters, {"streets": "f" * 64}, run.tables)
     with pytest.raises(QuestionError):
         track_drawing(store, gone)
+
+
+def test_the_text_names_every_track_each_doubt_once_and_the_notes(store: Store, run: Run) -> None:
+    text = track_text(store, run)
+    assert text.count("track 0") == 1
+    assert "走过（公里）Walked (km): 1.6" in text
+    for code in run.tables["flags"]["code"].unique():
+        assert text.count(f"[{code}]") == 1
+    assert all(en in text for en in run.tables["notes"]["en"])
