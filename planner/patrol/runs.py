@@ -21,7 +21,6 @@ from layers.store import LayerVersion, Store
 from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
 from planner.loading import CityLoader, Progress, VersionKey
-from planner.notes import Note
 from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
 from planner.patrol.question import PatrolQuestion, parse_hours
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
@@ -105,15 +104,13 @@ def run_patrol(
     compile_search()
     calendar = calendar_of(records, question)
     nights: list[Tables] = []
-    notes = [*records.city.notes, *calendar.notes]
     with Pool(cancelled) as pool:
         for day in range(question.days):
             date = question.date + dt.timedelta(days=day)
             key = f"patrol-night:{asked.id}:{date}"
             kept = store.derived(key) if question.days > 1 else None
             if kept is None:
-                tables, told = _plan_date(records, calendar, question, date, nights, pool, cancelled, hear)
-                notes += told
+                tables = _plan_date(records, calendar, question, date, nights, pool, cancelled, hear)
                 if question.days > 1 and not cancelled():
                     store.keep_derived(key, _packed(tables))
             else:
@@ -125,7 +122,9 @@ def run_patrol(
     if cancelled():
         asked = replace(asked, parameters={**asked.parameters, "cancelled": True})
     together = {name: pd.concat([night[name] for night in nights], ignore_index=True) for name in nights[0]}
-    tables = {**together, "notes": note_table(list(dict.fromkeys(notes)))}
+    first = note_table([*records.city.notes, *calendar.notes])
+    notes = pd.concat([first, together["notes"]], ignore_index=True).drop_duplicates(ignore_index=True)
+    tables = {**together, "notes": notes}
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
 
 
@@ -225,8 +224,8 @@ def _plan_date(
     pool: Pool,
     cancelled: Callable[[], bool],
     hear: Callable[[News], None],
-) -> tuple[Tables, list[Note]]:
-    """Plan one night; ``before`` : the tables of the week's nights so far."""
+) -> Tables:
+    """Plan one night, its notes among the tables; ``before`` : the tables of the week's nights so far."""
     crews, notes = crews_on(records, date, question)
     late = _left_over(calendar, before)
     night = lay_out(records, calendar, crews, calendar.due[:, date.weekday()] | late, _usual(calendar, before))
@@ -247,7 +246,8 @@ def _plan_date(
     walks = walks_of(night, routes)
     notes += [fault for walk in walks for fault in walk.faults]
     steps, legs = steps_and_legs(records, night, walks, date)
-    return {**night_tables(records, night, steps, legs, date, ended, question.seed), **variety}, notes
+    tables = night_tables(records, night, steps, legs, date, ended, question.seed)
+    return {**tables, **variety, "notes": note_table(notes)}
 
 
 def _left_over(calendar: Calendar, before: list[Tables]) -> np.ndarray:

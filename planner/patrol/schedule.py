@@ -31,11 +31,6 @@ class Timetable:
     break_after: int
     returns_s: float
 
-    @property
-    def waits_s(self) -> Floats:
-        """(m,) seconds waited before each service."""
-        return self.begins_s - self.arrives_s
-
 
 def timetable(problem: PatrolProblem, crew: int, route: Ints) -> Timetable:
     """Return the hours of a route walked in the directions that end it earliest; ties go to direction 0.

@@ -140,7 +140,9 @@ def test_nobody_on_duty_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_week_does_every_street_as_often_as_asked_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    store = town(tmp_path, [{}], [*streets(1), *streets(2, times_a_week=3), *streets(3, times_a_week=1)])
+    duties = [*streets(1), *streets(2, times_a_week=3), *streets(3, times_a_week=1)]
+    alone_on_monday = [{"pair": "搭档"}, {"pair": "搭档", "days_off": "Mon"}]
+    store = town(tmp_path, [{}, *alone_on_monday], duties)
     seen: list[str] = []
 
     def hear(news: News) -> None:
@@ -153,6 +155,7 @@ def test_a_week_does_every_street_as_often_as_asked_and_goes_on_where_it_stopped
     seen.clear()
     whole = run_patrol(store, question, hear=hear)
     assert min(seen) == max(before)  # the two nights that were finished are not planned again
+    assert "partner-off" in whole.tables["notes"]["code"].tolist()  # and what was to be said of them is not lost
     done = whole.tables["steps"]["duty"].value_counts()
     assert (done["D1"], done["D2"], done["D3"]) == (7, 3, 1)
     nights = pd.to_datetime(whole.tables["steps"].loc[whole.tables["steps"]["duty"] == "D2", "date"]).sort_values()
