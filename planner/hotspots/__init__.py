@@ -1,0 +1,1 @@
+"""Hotspots: where people in need are found, corrected for where anyone looked."""
