@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # test keeps them equal to the modules that own them.
 LAYERS = (
     "streets", "areas", "grid-cells", "service-points", "rescue-stations", "candidates", "forbidden-areas",
-    "population", "reports", "roster", "patrol-duties",
+    "population", "reports", "roster", "patrol-duties", "patrol-effort", "weather",
 )  # fmt: skip
 LEVELS = ("city", "district", "subdistrict", "community")
 FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")

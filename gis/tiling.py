@@ -43,7 +43,7 @@ class Tiling:
         return self.size_m**2 * (1.0 if self.kind == SQUARE else _ROOT3 / 2)
 
     def cell_of(self, x: Floats, y: Floats) -> tuple[Ints, Ints]:
-        """Return (column, row), each (k,), of the cells around points in metres; a border belongs to the higher cell."""
+        """Return (column, row), each (k,), of the cells around points in metres."""
         if self.kind == SQUARE:
             return np.floor(x / self.size_m).astype(np.int64), np.floor(y / self.size_m).astype(np.int64)
         row = y / (self.size_m * _ROOT3 / 2)

@@ -70,6 +70,12 @@ _DAY_WORDS = {
         ("Fri", "五", "Friday"), ("Sat", "六", "Saturday"), ("Sun", "日", "Sunday"),
     )
 }  # fmt: skip
+_WEATHER_WORDS = {
+    "mild": ("平常", "一般", "晴", "多云", "阴", "fair"),
+    "cold": ("寒冷", "寒潮", "低温", "冷"),
+    "hot": ("高温", "炎热", "热"),
+    "wet": ("雨雪", "雨", "雪", "雨天", "雪天", "rain", "snow"),
+}
 _SIDE_WORDS = {"either": ("单侧", "任一侧", "一侧", "one"), "both": ("双侧", "两侧")}
 _TIMES_A_WEEK_WORDS: dict[str, tuple[str, ...]] = {
     str(n): (f"每周{zh}次", f"每周{n}次", f"一周{zh}次", f"一周{n}次", f"{n}次/周", f"{n} times a week")
@@ -286,6 +292,20 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
             Field("dwell_min", "number", "停留分钟", ("停留", "停留时间", "dwell"), default=None, lowest=0),
             Field("certificate", "text", "所需资质", ("资质", "certificates")),
         ), "point or none", ("duty_id",), id_prefix="D"),
+        LayerSchema("patrol-effort", "巡查量", (
+            Field("segment_id", "integer", "路段编号", ("segment", "路段", "edge_id"), required=True),
+            Field("walked_from", "date", "巡查起始日期", (
+                "date", "日期", "from", "begin", "起始日期", "开始日期", "巡查日期",
+            ), required=True, default=None),
+            Field("walked_until", "date", "巡查截止日期", ("until", "end", "to", "截止日期", "结束日期"), default=None),
+            Field("hours", "shift", "时段", ("班次", "shift", "巡查时段")),
+            Field("passes", "number", "巡查遍数", ("遍数", "次数", "巡查次数", "走过次数"), required=True, lowest=0),
+        ), "none"),
+        LayerSchema("weather", "天气", (
+            Field("date", "date", "日期", ("day",), required=True, default=None),
+            Field("weather", "choice", "天气类别", ("天气", "class", "类别"), required=True,
+                  choices=_vocabulary(_WEATHER_WORDS)),
+        ), "none", ("date",)),
     )
 })  # fmt: skip
 

@@ -40,7 +40,7 @@ class Surroundings:
         codes = {code for table in self.areas.values() for code in table["code"]}
         if ("grid-cells", "") in self.current and layer in {"roster", "population", "patrol-duties"}:
             codes |= set(self.store.load("grid-cells")["code"])
-        segments = self._ids("streets", "segment_id") if layer == "patrol-duties" else frozenset()
+        segments = self._ids("streets", "segment_id") if layer in {"patrol-duties", "patrol-effort"} else frozenset()
         points: frozenset[str] = frozenset()
         if layer == "roster":
             points = self._ids("service-points", "code") | self._ids("rescue-stations", "code")

@@ -25,8 +25,8 @@ from layers.shapes import EXPECTED, check_shapes, outside
 
 Mask = NDArray[np.bool_]
 #: Fields that must not lie in the future: what was found or verified has happened.
-NOT_IN_FUTURE = frozenset({"found_at", "last_verified"})
-_SPANS = {"valid_to": "valid_from", "until_date": "from_date"}
+NOT_IN_FUTURE = frozenset({"found_at", "last_verified", "walked_from"})
+_SPANS = {"valid_to": "valid_from", "until_date": "from_date", "walked_until": "walked_from"}
 _ROLE_LEVEL = {"supervisor": Level.SUBDISTRICT, "assistant": Level.COMMUNITY}
 
 
@@ -269,7 +269,7 @@ def _check_codes(
         _warn_of_parents(records["code"][verdicts.standing], context, warnings)
     elif "area_code" in records:
         _warn_of_areas(records[verdicts.standing], context, warnings)
-    if schema.name == "patrol-duties":
+    if schema.name in {"patrol-duties", "patrol-effort"}:
         named = records["segment_id"][verdicts.standing].dropna()
         _warn_of_unknown(named[~named.isin(context.known_segments)], "路段", "a street segment", warnings)
     if schema.name == "roster":
@@ -331,7 +331,7 @@ def _check_duplicates(schema: LayerSchema, records: pd.DataFrame, verdicts: _Ver
     A street has one duty: a second one could only be planned by leaving out the first.
     """
     standing = verdicts.standing
-    if schema.name in {"reports", "roster", "patrol-duties"}:
+    if schema.name in {"reports", "roster", "patrol-duties", "patrol-effort"}:
         comparable = records.copy()
         if "geometry" in comparable:
             comparable["geometry"] = shapely.to_wkb(np.asarray(comparable["geometry"], object))

@@ -20,7 +20,7 @@ from planner.watch import News, Watch
 
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
 #: Layers that coverage does not read.
-NOT_COVERAGE = frozenset({"candidates", "forbidden-areas", "patrol-duties"})
+NOT_COVERAGE = frozenset({"candidates", "forbidden-areas", "patrol-duties", "patrol-effort", "weather"})
 STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
 SITING_STEPS = ("streets", "areas", "points", "population", "reports", "siting", "keeping")
 

@@ -14,6 +14,7 @@ from layers.codes import LEVELS
 from layers.demo_city.areas import area_layers
 from layers.demo_city.candidates import candidate_layer
 from layers.demo_city.duties import duty_layer, patrol_roster
+from layers.demo_city.effort import effort_layer
 from layers.demo_city.extras import island_outline
 from layers.demo_city.ground import WGS84, Ground, ground_of
 from layers.demo_city.people import block_areas_m2, people_by_block, population_layer
@@ -55,6 +56,7 @@ class DemoCity:
     reports: gpd.GeoDataFrame
     roster: pd.DataFrame
     patrol_duties: gpd.GeoDataFrame
+    patrol_effort: pd.DataFrame
     water: gpd.GeoDataFrame
     tracks: pd.DataFrame
     true_rate: pd.DataFrame
@@ -120,6 +122,7 @@ def build_demo_city(
         reports=found.reports,
         roster=roster,
         patrol_duties=duties,
+        patrol_effort=effort_layer(found.tracks, wanted, recipe),
         water=water,
         tracks=found.tracks,
         true_rate=found.true_rate,
@@ -159,13 +162,16 @@ def write_demo_city(city: DemoCity, folder: Path | str) -> list[tuple[str, str, 
         path = folder / f"{layer}{'-' + part if part else ''}.parquet"
         write_table(table, path)
         written.append((layer, part, path))
-    roster, duties = folder / "roster.csv", folder / "patrol-duties.parquet"
+    roster, duties, effort = (
+        folder / name for name in ("roster.csv", "patrol-duties.parquet", "patrol-effort.parquet")
+    )
     write_table(city.roster, roster)
     write_table(city.patrol_duties, duties)
+    write_table(city.patrol_effort, effort)
     write_table(city.water, folder / "water.parquet")
     write_table(city.tracks, folder / "tracks.parquet")
     write_table(city.true_rate, folder / "true_rate.parquet")
-    return [*written, ("roster", "", roster), ("patrol-duties", "", duties)]
+    return [*written, ("roster", "", roster), ("patrol-duties", "", duties), ("patrol-effort", "", effort)]
 
 
 def _streets(size: SizeRecipe, recipe: Recipe, seed: int) -> tuple[Plan, Chains, Ground, Streets]:

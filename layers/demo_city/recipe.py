@@ -49,6 +49,7 @@ class SizeRecipe:
     satellites: int
     interchanges: int
     patrol_workers: int
+    effort_months: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,5 +163,15 @@ TABLES: dict[tuple[str, str], Callable[[], gpd.GeoDataFrame]] = {
         },
         [shapely.Point(WEST, SOUTH), None, None],
     ),
+    ("patrol-effort", ""): lambda: frame(
+        {
+            "segment_id": [3, 1],
+            "walked_from": [date(2025, 1, 1), date(2025, 1, 1)],
+            "walked_until": [date(2025, 3, 31), None],
+            "hours": ["18:00-24:00", ""],
+            "passes": [7.5, 1.0],
+        }
+    ),
+    ("weather", ""): lambda: frame({"date": [date(2025, 1, 2), date(2025, 1, 1)], "weather": ["wet", "cold"]}),
 }
 NOON = datetime(2026, 3, 1, 12, 0)

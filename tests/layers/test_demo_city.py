@@ -52,6 +52,7 @@ def layers_of(city: DemoCity) -> dict[tuple[str, str], pd.DataFrame]:
         ("reports", ""): city.reports,
         ("roster", ""): city.roster,
         ("patrol-duties", ""): city.patrol_duties,
+        ("patrol-effort", ""): city.patrol_effort,
     }
 
 
@@ -76,7 +77,7 @@ def test_the_town_has_what_the_recipe_says(town: DemoCity) -> None:
 def test_every_layer_has_the_fields_of_the_records_and_no_others(town: DemoCity) -> None:
     for (layer, _), table in layers_of(town).items():
         schema = LAYERS[layer]
-        spatial = [] if layer == "roster" else ["geometry"]
+        spatial = ["geometry"] if schema.has_geometry else []
         assert list(table.columns) == [field.name for field in schema.fields] + spatial, layer
 
 
