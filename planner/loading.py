@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import geopandas as gpd
@@ -27,6 +27,8 @@ from planner.coverage import CoverageInputs, CoverageQuestion
 from planner.coverage_inputs import HOURS_A_WEEK, HelpPoints, Placed, select
 from planner.coverage_question import PLANNED_STATES
 from planner.demand import AreaTier
+from planner.hotspots.effort import effort_of
+from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
 from planner.patrol.records import PatrolRecords
 from planner.siting.question import SitingQuestion
@@ -235,6 +237,17 @@ class CityLoader:
         found_at = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"])
         roster = self._table("roster")
         return PatrolRecords(city, duties, nowhere, roster, found_at, np.asarray(x), np.asarray(y), lon, lat)
+
+    def hotspots(self, city: CoverageInputs, walked: Collection[str]) -> HotspotRecords:
+        """Return what the records say of people found and of where anyone looked; walked : ids of runs of effort."""
+        reports = self._table("reports", fields=("found_at", "channel", "outcome", "people"))
+        x, y = to_metric(*_lonlat(reports), city.network.crs)
+        tables = [self._store.run(run_id).tables["effort"] for run_id in walked]
+        effort, lost = effort_of(city.network, self._table("patrol-effort"), tables)
+        weather = self._table("weather")
+        return HotspotRecords(
+            city, pd.DataFrame(reports.drop(columns="geometry")), np.asarray(x), np.asarray(y), effort, lost, weather
+        )
 
     def _candidates(self, network: StreetNetwork, question: SitingQuestion) -> Sites:
         table, moment = self._table("candidates"), question.coverage.at

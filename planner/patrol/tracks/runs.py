@@ -17,6 +17,7 @@ from layers.store import Store
 from layers.surroundings import surroundings_of
 from layers.tracks import TrackPoints, read_tracks
 from planner.patrol.tracks.answer import MATCH_STEPS, Tables, TrackCase, match_answer
+from planner.patrol.tracks.effort import monthly_effort
 from planner.patrol.tracks.points import Tracks
 from planner.patrol.tracks.question import AUTO, MatchQuestion
 from planner.runs import run_inputs, software, used_versions
@@ -24,6 +25,7 @@ from planner.runs import run_inputs, software, used_versions
 TRACK_STEPS = ("reading", "streets", *MATCH_STEPS, "keeping")
 #: A silence of this length ends a track: what follows is another duty.
 PARTED_S = 4 * 3600.0
+_FILE = "file/"
 
 
 def run_match(
@@ -72,7 +74,24 @@ def run_match(
     tables = {**match_answer(case, question, tell=tell), "rejected": read.rejected}
     tables["notes"] = _with_reading(tables["notes"], read)
     tell("keeping")
-    return store.save_run(replace(asked, tables=tables, seconds=process_time() - started), now=now)
+    run = store.save_run(replace(asked, tables=tables, seconds=process_time() - started), now=now)
+    if not len(tables["effort"]):
+        return run
+    files = {name: sha for name, sha in inputs.items() if name.startswith(_FILE)}
+    kept = Run("effort", {"tracks": run.id}, files, {"effort": monthly_effort(tables["effort"])}, software())
+    store.save_run(kept, now=now)
+    return run
+
+
+def effort_inputs(store: Store) -> dict[str, str]:
+    """Return what tracks have added to the record of effort, as inputs of a run: "effort/ID" -> ID.
+
+    Files that were matched more than once count by the last time.
+    """
+    newest: dict[tuple[str, ...], str] = {}
+    for run in store.runs("effort"):  # newest first
+        newest.setdefault(tuple(sorted(run.inputs.values())), run.id)
+    return {f"effort/{run_id}": run_id for run_id in sorted(newest.values())}
 
 
 def tracks_of(points: pd.DataFrame) -> tuple[Tracks, NDArray[np.int64]]:
@@ -112,7 +131,7 @@ def _plan(store: Store, run_id: str) -> Tables:
 
 def _hashes(path: Path) -> dict[str, str]:
     files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-    return {f"file/{file.name}": file_sha256(file) for file in files}
+    return {f"{_FILE}{file.name}": file_sha256(file) for file in files}
 
 
 def _with_reading(notes: pd.DataFrame, read: TrackPoints) -> pd.DataFrame:
