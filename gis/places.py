@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-import shapely
 from numba import njit
 from numpy.typing import NDArray
 
-from gis.crs import to_metric
 from gis.network import StreetNetwork
+from gis.street_points import points_on
 
 #: Metres of a cell's side.
 CELL_M = 50.0
@@ -41,20 +40,8 @@ def places_along(network: StreetNetwork, usable: NDArray[np.bool_], step_m: floa
     gaps = np.maximum(np.ceil(network.length_m[chosen] / step_m), 1.0).astype(np.int64)
     of = np.repeat(np.arange(len(chosen)), gaps + 1)
     step = np.arange(len(of)) - np.repeat(np.cumsum(gaps + 1) - gaps - 1, gaps + 1)
-    share = step / gaps[of]
-    vertices, line = shapely.get_coordinates(network.geometry[chosen], return_index=True)
-    x, y = to_metric(vertices[:, 0], vertices[:, 1], network.crs)
-    drawn = np.where(np.diff(line, prepend=-1) == 0, np.hypot(np.diff(x, prepend=0.0), np.diff(y, prepend=0.0)), 0.0)
-    along = np.cumsum(drawn)
-    first, last = np.searchsorted(line, np.arange(len(chosen))), np.searchsorted(line, np.arange(len(chosen)), "right")
-    begin, end = along[first], along[last - 1]
-    at = begin[of] + (end - begin)[of] * share
-    px, py = np.interp(at, along, x), np.interp(at, along, y)
-    # at the seam between two lines the running length stands still: an end there is its own line's
-    px, py = np.where(step == 0, x[first][of], px), np.where(step == 0, y[first][of], py)
-    px = np.where(step == gaps[of], x[last - 1][of], px)
-    py = np.where(step == gaps[of], y[last - 1][of], py)
-    return _in_cells(chosen[of].astype(np.int32), network.length_m[chosen[of]] * share, px, py)
+    segment, offset_m = chosen[of].astype(np.int32), network.length_m[chosen[of]] * (step / gaps[of])
+    return _in_cells(segment, offset_m, *points_on(network, segment, offset_m))
 
 
 def _in_cells(
