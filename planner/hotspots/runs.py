@@ -1,0 +1,89 @@
+"""Where hotspots meet the store: load what a question needs, answer it, keep the answer as a ``Run``."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import monotonic, process_time
+from typing import TypeAlias
+
+import pandas as pd
+
+from layers.run import Run
+from layers.store import LayerVersion, Store
+from planner.coverage_notes import note_table
+from planner.coverage_question import CoverageQuestion
+from planner.hotspots.answers import ANSWERS
+from planner.hotspots.frame import Frame
+from planner.hotspots.question import HotspotQuestion
+from planner.hotspots.records import HotspotRecords, last_day
+from planner.loading import CityLoader, Progress, VersionKey
+from planner.notes import Note
+from planner.patrol.tracks.runs import effort_inputs
+from planner.runs import run_inputs, software, used_versions
+from planner.watch import News, Watch
+
+Tables: TypeAlias = Mapping[str, pd.DataFrame]
+HOTSPOT_STEPS = ("streets", "areas", "points", "population", "reports", "hotspots", "keeping")
+#: Layers that no question about hotspots reads.
+UNREAD = frozenset({
+    "service-points", "rescue-stations", "candidates", "forbidden-areas", "population", "roster", "patrol-duties",
+})  # fmt: skip
+
+
+def run_hotspots(
+    store: Store,
+    question: HotspotQuestion,
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    hear: Callable[[News], None] = lambda news: None,
+) -> Run:
+    """Answer ``question`` for the city in ``store`` and keep the answer.
+
+    cancelled : asked often; what was repeated at random until then is the answer, kept as cancelled.
+    The same question of the same records by the same software is answered by the run already kept. Raises StoreError
+    if no streets have been imported, QuestionError on an ask that cannot be met.
+    """
+    used = used_versions(store, unread=UNREAD)
+    walked = effort_inputs(store)
+    asked = Run(question.kind, question.parameters, {**run_inputs(used), **walked}, software=software())
+    if any(run.id == asked.id for run in store.runs(asked.kind)):
+        return store.run(asked.id)
+    started = process_time()
+    tell = progress or (lambda step: None)
+    records = load_hotspots(store, used, list(walked.values()), tell)
+    tell("hotspots")
+    days, answer = ANSWERS[question.kind]
+    frame = usual_days(question.frame, records, days)
+    watch = Watch(monotonic, cancelled=cancelled, hear=hear)
+    tables, notes = answer(records, question, frame, watch)
+    tell("keeping")
+    # cells are told by column and row: where these lie on earth, the metres' system says
+    summary = tables["summary"].assign(crs=records.city.network.crs)
+    tables = {**tables, "summary": summary, "notes": note_table([*records.city.notes, *_effort_notes(records), *notes])}
+    asked = replace(asked, parameters={**asked.parameters, "cancelled": True}) if cancelled() else asked
+    return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
+
+
+def load_hotspots(
+    store: Store, used: Mapping[VersionKey, LayerVersion], walked: list[str], tell: Progress
+) -> HotspotRecords:
+    """Return what the store knows of people found and of patrols; walked : ids of the runs of effort to count in."""
+    loader = CityLoader(store, used, CoverageQuestion(), software(), tell)
+    return loader.hotspots(loader.load(), walked)
+
+
+def usual_days(frame: Frame, records: HotspotRecords, days: int | None) -> Frame:
+    """Return ``frame`` with its days set: up to the last report, ``days`` of them, or all there are."""
+    last = frame.last or last_day(records)
+    earliest = pd.Timestamp(records.reports["found_at"].min()).date() if len(records.reports) else last
+    usual = earliest if days is None else max(earliest, last - dt.timedelta(days=days - 1))
+    return replace(frame, first=frame.first or min(usual, last), last=last)
+
+
+def _effort_notes(records: HotspotRecords) -> list[Note]:
+    if not records.effort_lost:
+        return []
+    lost = f"{records.effort_lost:,}"
+    return [Note("effort-lost", f"{lost} 条巡查量记录的路段不在路网中，未计入",
+                 f"{lost} records of effort name no known segment and were left out")]  # fmt: skip
