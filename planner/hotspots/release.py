@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -101,6 +101,14 @@ class ReleaseQuestion:
         return self.counts_per_person / self.epsilon
 
 
+class Numbers(NamedTuple):
+    """(n_nodes,) rounded people, whether they stay hidden (people and margin mean nothing then), and their margin."""
+
+    people: Positions
+    hidden: Flags
+    margin: Positions
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Released:
     """The table to publish, and the ledger row to store in the same transaction, before anyone sees the table.
@@ -142,13 +150,22 @@ def release(
         f"须为 {geography.n_cells} 个格子各给一个非负人数",
         f"one count >= 0 for each of {geography.n_cells} cells is needed",
     )
-    private = question.protection == "noise"
-    epsilon = question.epsilon if private else None
+    epsilon = question.epsilon if question.protection == "noise" else None
     hold_delay(question.year, question.quarter, question.delay_quarters, now.date())
     hold_ledger(ledger, question.year, question.quarter, epsilon, geography.key)
 
+    table = _table(geography, question, numbers(counts, geography, question, randbelow))
+    row = LedgerRow(
+        year=question.year, quarter=question.quarter, epsilon=epsilon, counts_per_person=question.counts_per_person,
+        geography=geography.key, table_hash=table_hash(table), created=now.isoformat(),
+    )  # fmt: skip
+    return Released(table, row)
+
+
+def numbers(counts: Positions, geography: Geography, question: ReleaseQuestion, randbelow: RandBelow) -> Numbers:
+    """Return steps 1 to 4 of ``release``: the numbers alone, without the ledger that must hold them back."""
     parts = geography.sums(np.ones(geography.n_cells, np.int64))
-    if private:
+    if question.protection == "noise":
         value = geography.sums(noisy(counts, question.scale, randbelow))
         least = question.least - 1 + noise_beyond(question.false_share, question.scale, parts)
         hidden = hidden_nodes(geography, value, least, width=1.0, floor=-math.inf)
@@ -157,12 +174,8 @@ def release(
         value = geography.sums(counts)
         least, margin = np.full(len(parts), question.least), np.zeros(len(parts), np.int64)
         hidden = hidden_nodes(geography, value, least, width=2.0 * question.least, floor=0.0)
-    table = _table(geography, question, value, hidden, margin + question.step // 2)
-    row = LedgerRow(
-        year=question.year, quarter=question.quarter, epsilon=epsilon, counts_per_person=question.counts_per_person,
-        geography=geography.key, table_hash=table_hash(table), created=now.isoformat(),
-    )  # fmt: skip
-    return Released(table, row)
+    step = question.step
+    return Numbers((value + step // 2) // step * step, hidden, margin + step // 2)
 
 
 def shown_again(table: pd.DataFrame, ledger: Sequence[LedgerRow], year: int, quarter: int) -> pd.DataFrame:
@@ -184,16 +197,15 @@ def table_hash(table: pd.DataFrame) -> str:
 
     What a store or a file does to the types of the columns does not matter to it.
     """
-    kinds: dict[str, Any] = {"year": int, "quarter": int, "people": "Int64", "suppressed": bool, "margin": "Int64"}
-    text = table[list(COLUMNS)].astype(kinds).to_csv(index=False, lineterminator="\n")
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256()
+    for tier, name, year, quarter, people, hidden, margin in zip(*(table[c].tolist() for c in COLUMNS), strict=True):
+        off = (None if pd.isna(n) else int(n) for n in (people, margin))
+        digest.update(f"{(str(tier), str(name), int(year), int(quarter), *off, bool(hidden))}\n".encode())
+    return digest.hexdigest()
 
 
-def _table(
-    geography: Geography, question: ReleaseQuestion, value: Positions, hidden: Flags, margin: Positions
-) -> pd.DataFrame:
-    step, shown = question.step, pd.Series(~hidden)
-    people, off = (pd.Series(n, dtype="Int64").where(shown) for n in ((value + step // 2) // step * step, margin))
+def _table(geography: Geography, question: ReleaseQuestion, of: Numbers) -> pd.DataFrame:
+    people, margin = (pd.arrays.IntegerArray(n.astype(np.int64), of.hidden.copy()) for n in (of.people, of.margin))
     return pd.DataFrame(
         {
             "tier": np.repeat(geography.tiers, [len(ids) for ids in geography.ids]),
@@ -201,8 +213,8 @@ def _table(
             "year": question.year,
             "quarter": question.quarter,
             "people": people,
-            "suppressed": hidden,
-            "margin": off,
+            "suppressed": of.hidden,
+            "margin": margin,
         }
     )
 

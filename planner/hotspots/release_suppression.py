@@ -43,14 +43,14 @@ def hidden_nodes(geography: Geography, value: Positions, least: Positions, *, wi
         if not unsafe.any():
             return hidden
 
-        # one that its own parts give away needs a part hidden; else one beside it, else the one above
         shown_parts = np.bincount(up[~hidden & (up >= 0)], minlength=len(up)) > 0
-        by_parts = unsafe & (up_pass.high - up_pass.low < width) & shown_parts
-        above = np.unique(up[unsafe & ~by_parts & (up >= 0)])
-        beside = above[shown_parts[above]]
-        more = _smallest_shown(np.union1d(np.flatnonzero(by_parts), beside), value, hidden, up)
-        top = np.setdiff1d(above, beside)
-        chosen = np.union1d(more, top[~hidden[top]])
+        by_parts = np.flatnonzero(unsafe & (up_pass.high - up_pass.low < width) & shown_parts)
+        if by_parts.size:  # its own parts give a number away; numbers beside it may be safe once they do not
+            chosen = _smallest_shown(by_parts, value, hidden, up)
+        else:
+            above = np.unique(up[unsafe & (up >= 0)])
+            beside = _smallest_shown(above[shown_parts[above]], value, hidden, up)
+            chosen = np.union1d(beside, above[~shown_parts[above] & ~hidden[above]])
         if chosen.size == 0:
             raise QuestionError("无法通过隐藏保护此表", "no hiding of numbers protects this table")
         hidden = hidden.copy()
