@@ -26,6 +26,7 @@ from tests.planner.hotspots.random_releases import (
     member_rows,
     random_counts,
     random_geography,
+    threshold_of,
 )
 
 SERIES = 1_000
@@ -116,9 +117,10 @@ def test_the_published_law_the_attacker_goes_by_is_the_one_releases_follow() -> 
     asked = ReleaseQuestion(year=2030, quarter=1, counts_per_person=2, epsilon=Fraction(1, 2))
     table = release(np.full(2_000, 18), town, asked, [], now=NOW, randbelow=below).table
     share = {None: math.exp(cell_log_chance(None, 18, asked))}
-    share |= {n: math.exp(cell_log_chance(n, 18, asked)) for n in range(25, 200, 5)}
+    first = (threshold_of(asked) + 2) // 5 * 5
+    share |= {n: math.exp(cell_log_chance(n, 18, asked)) for n in range(first, 200, 5)}
     assert sum(share.values()) == pytest.approx(1)
-    seen = [table["suppressed"].sum(), *((table["people"] == n).sum() for n in (25, 30, 35))]
+    seen = [table["suppressed"].sum(), *((table["people"] == n).sum() for n in range(first, first + 20, 5))]
     for hits, expected in zip(seen, list(share.values()), strict=False):
         low, high = between(int(hits), 2_000)
         assert low <= expected <= high
