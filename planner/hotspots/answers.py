@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from planner.hotspots.answer_emerging import emerging_tables
+from planner.hotspots.answer_scan import scan_tables
 from planner.hotspots.frame import Frame
-from planner.hotspots.question import EmergingQuestion
+from planner.hotspots.question import EmergingQuestion, ScanQuestionOfCity
 from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
 from planner.watch import Watch
@@ -17,5 +18,6 @@ YEAR, TWO_YEARS = 365, 731
 
 #: kind of question -> (usual days up to the last report, None for all; what answers it).
 ANSWERS: dict[str, tuple[int | None, Answer]] = {
+    ScanQuestionOfCity.kind: (YEAR, scan_tables),
     EmergingQuestion.kind: (TWO_YEARS, emerging_tables),
 }
