@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from gis.errors import QuestionError, RecordError
+from hotspot_verbs import hotspots, show_hotspots
 from patrol_verbs import patrol, show_patrol, show_tracks
 from terminal import (
     DEFAULT_STORE,
@@ -504,13 +505,15 @@ def _show(store: "Store", run: "Run", out: Path | None, level: str | None, as_js
     from web.siting_text import siting_text
     from web.text_tables import coverage_text
 
-    if run.kind in ("patrol", "tracks"):
-        (show_patrol if run.kind == "patrol" else show_tracks)(store, run, out, as_json)
+    shown = {"patrol": show_patrol, "tracks": show_tracks}.get(run.kind)
+    if shown is None and run.kind.startswith("hotspot-"):
+        shown = show_hotspots
+    if shown is not None:
+        shown(store, run, out, as_json)
         return
     if run.kind not in ("coverage", "siting"):
         raise QuestionError(
-            f"分析 {run.id} 不是覆盖分析、选址方案或巡查计划",
-            f"run {run.id} is a {run.kind}: neither coverage nor a plan of sites or patrols",
+            f"分析 {run.id}（{run.kind}）没有可显示的结果", f"run {run.id} is a {run.kind}: it has nothing to show"
         )
     written = [] if out is None else _write(store, run, out, level)
     covers = run.kind == "coverage"
@@ -567,6 +570,7 @@ def _known_timezone(name: str) -> None:
 
 
 main.add_command(patrol)
+main.add_command(hotspots)
 
 
 if __name__ == "__main__":

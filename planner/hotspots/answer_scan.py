@@ -127,9 +127,10 @@ def _against_effort(
     counts[walked <= 0] = 0.0
     if not counts.any():
         raise QuestionError("没有巡查发现", "there are no finds of patrols")
-    unwalked = f"{int(lost):,}"
-    notes = [] if not lost else [Note("finds-unwalked", f"{unwalked} 份巡查发现处当时没有巡查量记录，未计入",
-                                      f"{unwalked} finds of patrols where no effort is on record were left out")]  # fmt: skip
+    notes = []
+    if lost:
+        zh = f"{int(lost):,} 份巡查发现处当时没有巡查量记录，未计入"
+        notes = [Note("finds-unwalked", zh, f"{int(lost):,} finds where no patrol is on record were left out")]
     return counts, walked * (counts.sum() / walked.sum()), notes
 
 

@@ -1,0 +1,169 @@
+"""The command line's verbs of hotspots: where now, is it real, what is coming, what comes next, what may be told."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from terminal import Interrupt, OneLineGroup, Progress, day, list_files, say, store_options
+
+if TYPE_CHECKING:
+    from layers.run import Run
+    from layers.store import Store
+    from planner.hotspots.frame import Frame
+    from planner.hotspots.question import HotspotQuestion
+
+CHANNELS = ("patrol", "hotline", "public")
+CELLS = ("hexagon", "square")
+SPLITS = ("discontinuous", "continuous", "simple", "heat")
+MODELS = ("space-time-permutation", "poisson", "bernoulli")
+ANALYSES = ("prospective", "retrospective", "spatial")
+WINDOWS = ("circle", "ellipse", "network")
+STEPS = ("month", "quarter")
+WEATHER = ("mild", "cold", "hot", "wet")
+_OUT = click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for maps and tables.")
+_SEED = click.option("--seed", type=int, default=0, show_default=True, help="Of random numbers.")
+
+
+@click.group(cls=OneLineGroup, short_help="热点 Where people in need are found.")
+def hotspots() -> None:
+    """Map where people in need are found, corrected for where anyone looked."""
+
+
+def _asked(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every question about hotspots takes."""
+    for option in (
+        _OUT,
+        click.option("--cell-m", type=float, default=300.0, show_default=True, help="Width of a cell in metres."),
+        click.option("--cells", type=click.Choice(CELLS), default="hexagon", show_default=True, help="Shape of cells."),
+        click.option("--within", multiple=True, metavar="AREA", help="Only in this area (code or name); repeatable."),
+        click.option("--channel", "channels", multiple=True, type=click.Choice(CHANNELS), help="Only reports that came "
+                     "this way (巡查, 热线, 群众); repeatable."),
+        click.option("--until", metavar="DATE", help="Last day of reports; the last there is when left out."),
+        click.option("--from", "from_", metavar="DATE", help="First day of reports."),
+    ):  # fmt: skip
+        command = option(command)
+    return store_options(command)
+
+
+def _frame(
+    from_: str | None, until: str | None, channels: tuple[str, ...], within: tuple[str, ...], cells: str, cell_m: float
+) -> "Frame":
+    from planner.hotspots.frame import Frame
+
+    return Frame(day(from_), day(until), channels or CHANNELS, within, cells, cell_m)
+
+
+@hotspots.command("map", short_help="现状 Map where people are found now.")
+@click.option("--split", type=click.Choice(SPLITS), default="discontinuous", show_default=True,
+              help="How density along streets goes on at junctions.")  # fmt: skip
+@click.option("--bandwidth-m", type=float, help="Of the density; chosen by cross-validation when left out.")
+@click.option("--detectability", type=float, help="Chance that one pass a week finds someone who is there; estimated "
+              "when left out.")  # fmt: skip
+@click.option("--permutations", type=int, default=999, show_default=True, help="Of the local statistics.")
+@_SEED
+@_asked
+def map_(
+    split: str, bandwidth_m: float | None, detectability: float | None, permutations: int, seed: int, out: Path | None,
+    db: str, as_json: bool, **asked: Any,
+) -> None:  # fmt: skip
+    """Map where people are found now: corrected for patrols, by street, cell and area, and what is more than chance.
+
+    Streets nobody looked at are unknown, not empty.
+    """
+    from planner.hotspots.question import MapQuestion
+
+    question = MapQuestion(_frame(**asked), split, bandwidth_m, detectability, permutations, seed)
+    _answer(question, out, db, as_json)
+
+
+@hotspots.command(short_help="聚集 Find clusters that are more than chance.")
+@click.option("--model", type=click.Choice(MODELS), default=MODELS[0], show_default=True,
+              help="Against place and time, against patrol effort, or others' reports against patrols'.")  # fmt: skip
+@click.option("--analysis", type=click.Choice(ANALYSES), default=ANALYSES[0], show_default=True,
+              help="Clusters that still go on, of any time, or in space alone.")  # fmt: skip
+@click.option("--window", type=click.Choice(WINDOWS), default="circle", show_default=True,
+              help="Network: balls along the streets.")  # fmt: skip
+@click.option("--most-m", type=float, default=2000.0, show_default=True, help="Greatest radius of a cluster in metres.")
+@click.option("--most-days", type=int, default=60, show_default=True, help="Greatest length of a cluster in days.")
+@click.option("--replications", type=int, default=999, show_default=True, help="Random cities to compare with.")
+@_SEED
+@_asked
+def scan(
+    model: str, analysis: str, window: str, most_m: float, most_days: int, replications: int, seed: int,
+    out: Path | None, db: str, as_json: bool, **asked: Any,
+) -> None:  # fmt: skip
+    """Find clusters of reports in space and time, and how often chance alone would give one as strong."""
+    from planner.hotspots.question import ScanQuestionOfCity
+
+    question = ScanQuestionOfCity(
+        _frame(**asked), model, analysis, window, most_m, most_days, replications, seed
+    )  # fmt: skip
+    _answer(question, out, db, as_json)
+
+
+@hotspots.command(short_help="演变 Tell how hotspots come and go.")
+@click.option("--step", type=click.Choice(STEPS), default="month", show_default=True, help="Length of a step in time.")
+@click.option("--level", type=float, default=0.05, show_default=True, help="False discoveries allowed.")
+@_asked
+def emerging(step: str, level: float, out: Path | None, db: str, as_json: bool, **asked: Any) -> None:
+    """Tell which hotspots are new, growing, lasting, waning, coming and going, or gone."""
+    from planner.hotspots.question import EmergingQuestion
+
+    _answer(EmergingQuestion(_frame(**asked), step, level), out, db, as_json)
+
+
+@hotspots.command(short_help="预测 Forecast a coming week.")
+@click.option("--week", metavar="DATE", help="Its first day; the day after the last report when left out.")
+@click.option("--weather", type=click.Choice(WEATHER), help="Of that week, where it is foreseen (layer weather).")
+@_asked
+def forecast(
+    week: str | None, weather: str | None, out: Path | None, db: str, as_json: bool, **asked: Any
+) -> None:  # fmt: skip
+    """Forecast how many people will be found where, on which weekday and at what hour, if patrols go on as they did."""
+    from planner.hotspots.question import ForecastQuestion
+
+    _answer(ForecastQuestion(_frame(**asked), day(week), weather or ""), out, db, as_json)
+
+
+@hotspots.command(short_help="回测 Judge the forecasts by what came.")
+@click.option("--origins", type=int, help="How many of the last months to forecast; all but the first year when left "
+              "out.")  # fmt: skip
+@click.option("--share", type=float, default=0.1, show_default=True, help="Of the area that could be patrolled.")
+@_SEED
+@_asked
+def backtest(
+    origins: int | None, share: float, seed: int, out: Path | None, db: str, as_json: bool, **asked: Any
+) -> None:
+    """Forecast past months from what was known before each, and compare with simple methods."""
+    from planner.hotspots.question import BacktestQuestion
+
+    _answer(BacktestQuestion(_frame(**asked), origins, share, seed), out, db, as_json)
+
+
+def _answer(question: "HotspotQuestion", out: Path | None, db: str, as_json: bool) -> None:
+    from layers.store import Store
+    from planner.hotspots.runs import HOTSPOT_STEPS, run_hotspots
+
+    store = Store(db)
+    with Progress(HOTSPOT_STEPS) as progress, Interrupt() as stop:
+        run = run_hotspots(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
+    show_hotspots(store, run, out, as_json)
+
+
+def show_hotspots(store: "Store", run: "Run", out: Path | None, as_json: bool) -> None:
+    """Print a run about hotspots and write its files."""
+    from web.hotspot_files import WRITERS, write_hotspots
+    from web.hotspot_text import hotspot_text
+
+    from planner.json_values import run_json
+
+    written: list[Path] = []
+    if out is not None:
+        with Progress(list(WRITERS[run.kind]), "写出 writing") as progress:
+            written = write_hotspots(store, run, out, progress=progress)
+    say(run_json(run, one_row={"summary"}) if as_json else {}, as_json, "" if as_json else hotspot_text(store, run))
+    if not as_json:
+        list_files(written)
+        click.echo(f"分析编号 / run: {run.id}")
