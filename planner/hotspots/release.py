@@ -16,11 +16,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gis.errors import QuestionError
 from planner.hotspots.release_budget import YEARLY_EPSILON, LedgerRow, hold_delay, hold_ledger
 from planner.hotspots.release_geography import Geography, Positions
-from planner.hotspots.release_noise import RandBelow, noise_beyond, noisy
+from planner.hotspots.release_noise import RandBelow, noise_beyond, noise_chance, noisy
 from planner.hotspots.release_suppression import Flags, hidden_nodes
 
 #: No number below this is shown; no question can lower it.
@@ -38,9 +39,9 @@ class ReleaseQuestion:
     epsilon : for one person and this quarter, with ``protection`` "noise"; a year has 1. counts_per_person : how often
     one person may count in the quarter, in all cells together, for epsilon to hold (who counts m times has epsilon
     m / counts_per_person); see ``planner.hotspots.release_counts``. least : no smaller number is shown (>= 10).
-    step : numbers are rounded to multiples of it, and ``least`` is one. false_share : with noise, the chance that a
-    cell of fewer than ``least`` true people is shown all the same. delay_quarters : whole quarters to wait, >= 1.
-    place, period : "cells" and "quarter"; roads, hours, days and months are refused.
+    step : numbers are rounded to multiples of it, and ``least`` is one. false_share : with noise, the share of the
+    numbers shown in a tier, as expected, whose true number is under ``least``. delay_quarters : whole quarters to
+    wait, >= 1. place, period : "cells" and "quarter"; roads, hours, days and months are refused.
     Raises QuestionError.
     """
 
@@ -87,8 +88,8 @@ class ReleaseQuestion:
             f"the step {self.step} must divide the least number {self.least}",
         )  # fmt: skip
         _hold(
-            0 < self.false_share < 0.5, f"误显概率须在 0 与 0.5 之间，收到 {self.false_share}",
-            f"the chance of showing too small a cell lies between 0 and 0.5, not at {self.false_share}",
+            0 < self.false_share < 0.5, f"误显比例须在 0 与 0.5 之间，收到 {self.false_share}",
+            f"the share of numbers shown that are too small lies between 0 and 0.5, not at {self.false_share}",
         )  # fmt: skip
         _hold(
             self.delay_quarters >= 1, f"至少推迟一个季度发布，收到 {self.delay_quarters}",
@@ -137,12 +138,15 @@ def release(
     now : the present, from outside. randbelow : ``secrets.randbelow``; tests alone may give another.
 
     1. Noise of scale counts_per_person / epsilon on every cell; larger areas are sums of noisy cells.
-    2. A number under ``least`` plus a guard (noise alone passes the guard with chance ``false_share``) is hidden.
+    2. A number stays hidden unless noise alone would hardly lift one under ``least`` so high: of the numbers shown
+       in a tier, a ``false_share`` is expected to be such at most (Benjamini & Hochberg 1995,
+       doi:10.1111/j.2517-6161.1995.tb02031.x).
     3. Further numbers are hidden until none can be had by subtraction (``planner.hotspots.release_suppression``).
     4. What is left is rounded to ``step``.
 
-    With "suppression", step 1 and the guard fall away and every hidden number keeps a range of 2 x ``least`` or more,
-    so that even who knows that one of two hidden numbers is under ``least`` cannot exclude any value below it.
+    With "suppression", there is no noise, numbers under ``least`` are hidden, and every hidden number keeps a range of
+    2 x ``least`` or more, so that even who knows that one of two hidden numbers is under ``least`` cannot exclude any
+    value below it.
     Raises QuestionError on counts that do not fit, and as ``hold_ledger`` and ``hold_delay`` do.
     """
     _hold(
@@ -167,13 +171,15 @@ def numbers(counts: Positions, geography: Geography, question: ReleaseQuestion, 
     parts = geography.sums(np.ones(geography.n_cells, np.int64))
     if question.protection == "noise":
         value = geography.sums(noisy(counts, question.scale, randbelow))
-        least = question.least - 1 + noise_beyond(question.false_share, question.scale, parts)
-        hidden = hidden_nodes(geography, value, least, width=1.0, floor=-math.inf)
+        chance = noise_chance(value - (question.least - 1), question.scale, parts)
+        tiers = zip(geography.first[:-1], geography.first[1:], strict=True)
+        small = np.concatenate([~_surely(chance[a:b], question.false_share) for a, b in tiers])
+        hidden = hidden_nodes(geography, value, small, width=1.0, floor=-math.inf)
         margin = noise_beyond((1 - SURE) / 2, question.scale, parts) - 1
     else:
         value = geography.sums(counts)
-        least, margin = np.full(len(parts), question.least), np.zeros(len(parts), np.int64)
-        hidden = hidden_nodes(geography, value, least, width=2.0 * question.least, floor=0.0)
+        margin = np.zeros(len(parts), np.int64)
+        hidden = hidden_nodes(geography, value, value < question.least, width=2.0 * question.least, floor=0.0)
     step = question.step
     return Numbers((value + step // 2) // step * step, hidden, margin + step // 2)
 
@@ -202,6 +208,13 @@ def table_hash(table: pd.DataFrame) -> str:
         off = (None if pd.isna(n) else int(n) for n in (people, margin))
         digest.update(f"{(str(tier), str(name), int(year), int(quarter), *off, bool(hidden))}\n".encode())
     return digest.hexdigest()
+
+
+def _surely(chance: NDArray[np.float64], false_share: float) -> Flags:
+    """Return which chances are so small that a ``false_share`` of those is expected to be mere chance at most."""
+    order = np.sort(chance)
+    good = np.flatnonzero(order <= false_share * np.arange(1, len(order) + 1) / len(order))
+    return np.asarray(chance <= (order[good[-1]] if good.size else -1.0), np.bool_)
 
 
 def _table(geography: Geography, question: ReleaseQuestion, of: Numbers) -> pd.DataFrame:

@@ -74,3 +74,16 @@ def noise_beyond(chance: float, scale: Fraction, parts: NDArray[np.int64]) -> Co
     one = max(math.ceil(math.log(chance * (1 + a)) / math.log(a)), 1)
     many = np.ceil(-NormalDist().inv_cdf(chance) * noise_sd(scale) * np.sqrt(parts)).astype(np.int64)
     return np.where(parts == 1, one, np.maximum(many, one)).astype(np.int64)
+
+
+def noise_chance(at_least: Counts, scale: Fraction, parts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (n,) the chance that the noise of a sum of ``parts`` counts reaches ``at_least``, or more than that.
+
+    Exact for one count; for more Chernoff's bound (1952, doi:10.1214/aoms/1177729330), which is never too small.
+    """
+    a, m = math.exp(-1 / scale), np.asarray(at_least, np.float64)
+    one = np.where(m >= 1, a ** np.maximum(m, 0) / (1 + a), 1 - a ** np.maximum(1 - m, 0) / (1 + a))
+    tilt = np.linspace(0.0, -math.log(a), 66)[:-1]  # any tilt gives a bound; the best of these is near the best of all
+    log_moment = 2 * math.log1p(-a) - np.log1p(-a * np.exp(tilt)) - np.log1p(-a * np.exp(-tilt))
+    bound = np.exp(np.minimum(parts[:, None] * log_moment - m[:, None] * tilt, 0.0)).min(axis=1)
+    return np.where(parts == 1, one, bound)

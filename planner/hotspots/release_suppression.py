@@ -25,17 +25,17 @@ class Ranges(NamedTuple):
     high: Floats
 
 
-def hidden_nodes(geography: Geography, value: Positions, least: Positions, *, width: float, floor: float) -> Flags:
+def hidden_nodes(geography: Geography, value: Positions, small: Flags, *, width: float, floor: float) -> Flags:
     """Return (n_nodes,) whether a number stays hidden: too small, or a help to find one that is.
 
-    value : (n_nodes,) counts of all nodes, tier upon tier, that add up. least : (n_nodes,) smaller ones are hidden.
+    value : (n_nodes,) counts of all nodes, tier upon tier, that add up. small : (n_nodes,) those to hide.
     width : the range a reader can work out for a hidden number must be at least so wide.
     floor : what a reader knows of every cell: 0 for counts, ``-inf`` for counts with noise.
 
     Where a range is too narrow, the smallest number beside it is hidden as well; where none is left, that above.
     Ties go to the first. A heuristic: no more than a few numbers too many are hidden, and never one too few.
     """
-    hidden, up = value < least, geography.parent
+    hidden, up = small, geography.parent
     while True:
         up_pass = _from_below(geography, value, hidden, floor)
         low, high = _from_above(geography, up_pass)

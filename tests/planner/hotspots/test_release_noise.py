@@ -15,7 +15,7 @@ from scipy import stats
 
 from gis.errors import QuestionError
 from planner.hotspots.release_counts import bounded_counts, counted_days
-from planner.hotspots.release_noise import bernoulli_exp, discrete_laplace, noise_beyond, noise_sd, noisy
+from planner.hotspots.release_noise import bernoulli_exp, discrete_laplace, noise_beyond, noise_chance, noise_sd, noisy
 
 SCALES = [Fraction(1), Fraction(4), Fraction(12), Fraction(7, 3), Fraction(1, 2)]
 
@@ -82,14 +82,34 @@ def test_draws_follow_scipys_discrete_laplace_law(scale) -> None:
 
 
 @given(st.fractions(Fraction(1, 10), 40), st.floats(0.001, 0.4))
-def test_the_guard_is_the_least_number_noise_passes_so_seldom(scale, chance) -> None:
+def test_the_margin_is_the_least_number_noise_passes_so_seldom(scale, chance) -> None:
     m = int(noise_beyond(chance, scale, np.array([1]))[0])
     law = stats.dlaplace(float(1 / scale))
     assert law.sf(m - 1) <= chance * (1 + 1e-9)
     assert m == 1 or law.sf(m - 2) > chance * (1 - 1e-9)
 
 
-def test_the_guard_of_a_sum_is_that_of_the_summed_law() -> None:
+@given(st.fractions(Fraction(1, 10), 40), st.integers(-60, 300))
+def test_the_chance_of_so_much_noise_on_one_count_is_scipys(scale, m) -> None:
+    found = float(noise_chance(np.array([m]), scale, np.array([1]))[0])
+    assert found == pytest.approx(stats.dlaplace(float(1 / scale)).sf(m - 1), rel=1e-6, abs=1e-14)
+
+
+@pytest.mark.parametrize("parts", [2, 7, 30])
+def test_the_chance_of_so_much_noise_on_a_sum_is_never_taken_too_small_nor_much_too_large(parts) -> None:
+    span = np.arange(-600, 601)
+    law = one = stats.dlaplace(1 / 4).pmf(span)
+    for _ in range(parts - 1):
+        law = np.convolve(law, one, mode="same")
+    m = np.arange(1, 150)
+    exact = np.array([law[span >= k].sum() for k in m])
+    found = noise_chance(m, Fraction(4), np.full(len(m), parts))
+    assert (found >= exact - 1e-12).all()
+    usual = exact > 1e-5
+    assert (found <= 30 * exact)[usual].all() and usual.sum() > 20
+
+
+def test_the_margin_of_a_sum_is_that_of_the_summed_law() -> None:
     scale, parts = Fraction(4), 30
     span = np.arange(-400, 401)
     one = stats.dlaplace(float(1 / scale)).pmf(span)
