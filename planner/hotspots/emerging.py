@@ -58,7 +58,7 @@ class EmergingCells:
     """What each of n cells over t steps is.
 
     kind : (n,) int8, ``CLASSES`` of hot spots above zero, of cold spots below. z, q : (n, t) Gi* and its adjusted p.
-    trend_z, trend_p : (n,) Mann-Kendall of z.
+    trend_z, trend_p : (n,) Mann-Kendall of the single steps' Gi*, without what lags add.
     """
 
     kind: Codes
@@ -94,7 +94,9 @@ def emerging_classes(
     level : a step is hot or cold where q <= level; q are the p of all cells and steps adjusted by ``correction``:
     "hochberg", "yekutieli" or "none". p are two-sided, of the normal distribution, or pseudo p of ``permutations``
     shuffles over cells and steps if any are asked for; better where events are rare.
-    trend_level : z rises or falls where Mann-Kendall's two-sided p <= trend_level.
+    trend_level : z rises or falls where Mann-Kendall's two-sided p <= trend_level. It is told of Gi* over the cell and
+    its neighbours in each step alone: windows that overlap share values, and where nothing changes one lag would show a
+    trend in 13 to 17 of 100 cells at a level of 5 %, four lags in 40.
     Cells without neighbours have NaN z, q = 1 and no class; so have all cells where nothing varies.
     Raises QuestionError on values that are not finite or do not fit, and on other settings than these.
     """
@@ -102,22 +104,23 @@ def emerging_classes(
     n, t = counts.shape
     checked_links(n, indptr, indices)
     degree = np.diff(indptr).astype(np.int64)
-    steps = np.minimum(np.arange(t), lags) + 1
-    weight = np.outer(degree + 1, steps)
     has = np.broadcast_to((degree > 0)[:, None], counts.shape)
     varies = counts.size > 0 and counts.min() < counts.max()
     d = counts - counts.mean() if varies else np.zeros_like(counts)
-    z = standardised_sums(
-        _window_sums(d, indptr, indices, lags), weight.astype(np.float64), counts.size, float((d * d).sum()), has=has
-    )
+
+    def g_star(window: int) -> Floats:
+        sums, weight = _window_sums(d, indptr, indices, window), _window_sizes(degree, t, window)
+        return standardised_sums(sums, weight.astype(np.float64), counts.size, float((d * d).sum()), has=has)
+
+    z = g_star(lags)
     p = normal_p(z)
     if permutations:
         others = _window_sums(counts, indptr, indices, lags) - counts
-        number = np.where(has, weight - 1, 0).ravel()
+        number = np.where(has, _window_sizes(degree, t, lags) - 1, 0).ravel()
         p = permuted_p_of_sums(counts.ravel(), others.ravel(), number, permutations, seed).reshape(n, t)
         p = np.where(np.isnan(z), 1.0, p)
     q = CORRECTIONS[correction](p)
-    trend = mann_kendall_rows(np.round(z, DECIMALS))
+    trend = mann_kendall_rows(np.round(g_star(0) if lags else z, DECIMALS))
     rising = np.where(trend.p <= trend_level, np.sign(np.nan_to_num(trend.z)), 0).astype(np.int8)
     kind = classes_of_steps((q <= level) & (z > 0), (q <= level) & (z < 0), rising)
     return EmergingCells(kind, z, q, trend.z, trend.p)
@@ -170,6 +173,11 @@ def _window_sums(values: Floats, indptr: NDArray[np.integer], indices: NDArray[n
     for lag in range(1, min(lags, values.shape[1] - 1) + 1):
         total[:, lag:] += around[:, :-lag]
     return total
+
+
+def _window_sizes(degree: NDArray[np.int64], t: int, lags: int) -> NDArray[np.int64]:
+    """Return (n, t) how many values ``_window_sums`` adds up: fewer in the first steps."""
+    return np.outer(degree + 1, np.minimum(np.arange(t), lags) + 1)
 
 
 def _checked(counts: Floats, lags: int, level: float, trend_level: float, correction: str, permutations: int) -> Floats:

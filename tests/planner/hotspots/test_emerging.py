@@ -128,8 +128,9 @@ def test_z_is_esdas_gi_star_over_neighbours_in_space_and_time_and_q_and_trend_fo
     flat = local_g(counts.ravel(), *neighbours_from_pairs(*pairs.T, counts.size))
     np.testing.assert_allclose(cells.z.ravel(), flat, rtol=1e-13, atol=1e-13)
     assert cells.q.ravel().tolist() == benjamini_hochberg(normal_p(cells.z.ravel())).tolist()
+    alone = emerging_classes(counts, *links, lags=0).z
     for i in range(30):
-        trend = mann_kendall(np.round(cells.z[i], 9))
+        trend = mann_kendall(np.round(alone[i], 9))
         assert (cells.trend_z[i], cells.trend_p[i]) == (trend.z, trend.p)
 
 
@@ -168,6 +169,12 @@ def test_chance_alone_makes_hardly_any_cell_emerge() -> None:
     for permutations in (0, 9999):
         cells = emerging_classes(counts, *grid(30, 30), permutations=permutations, correction="yekutieli")
         assert np.mean(cells.kind != 0) < 0.01
+
+
+@pytest.mark.parametrize("lags", [0, 1, 4])
+def test_chance_alone_shows_a_trend_in_no_more_cells_than_the_level_says(lags: int) -> None:
+    counts = np.random.default_rng(24).poisson(2.0, (2500, 24)).astype(float)
+    assert np.mean(emerging_classes(counts, *grid(50, 50), lags=lags).trend_p <= 0.05) < 0.07
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
