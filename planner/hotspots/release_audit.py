@@ -52,6 +52,19 @@ def published_sums(geography: Geography, tables: Sequence[pd.DataFrame], step: i
     return Sums(members, np.where(hidden, -np.inf, people - off), np.where(hidden, np.inf, people + off))
 
 
+def narrowest_range(
+    geography: Geography, tables: Sequence[pd.DataFrame], watch: Watch, *, step: int, noise: bool
+) -> float:
+    """Return the width of the narrowest range a reader of published tables can work out for a hidden number.
+
+    ``inf`` where nothing is hidden. Tables with noise must give ``inf`` (no hidden number is tied down at all, for a
+    noisy count has no least value), tables of true counts at least twice the least number shown; NaN is no proof.
+    """
+    sums = published_sums(geography, tables, step)
+    low, high = implied_ranges(sums, watch, floor=-np.inf if noise else 0.0)
+    return float((high - low)[sums.hidden].min(initial=np.inf))
+
+
 def implied_ranges(sums: Sums, watch: Watch, *, floor: float = 0.0) -> Ranges:
     """Return (n,) the range of every number that agrees with all that is published; the numbers shown keep theirs.
 
@@ -59,7 +72,8 @@ def implied_ranges(sums: Sums, watch: Watch, *, floor: float = 0.0) -> Ranges:
     Base counts that are parts of the same sums cannot be told apart and are gathered, so a few small programmes do.
     Where the sums nest in at most two ways (areas, and quarters of a year) the matrix is totally unimodular
     (Edmonds 1970), and a range of counts ends at whole numbers by itself; for other tables it may be too wide by
-    fractions. A programme cut short by ``watch`` counts as the narrowest: its range has width 0.
+    fractions. A range whose programme ``watch`` cut short is NaN. Raises QuestionError on numbers that contradict
+    one another.
     """
     size = np.diff(sums.members.indptr)
     single = size == 1

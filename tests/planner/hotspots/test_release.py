@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from gis.errors import QuestionError
 from planner.hotspots.release import ReleaseQuestion, numbers, release, shown_again, table_hash
-from planner.hotspots.release_audit import Sums, implied_ranges, published_sums
+from planner.hotspots.release_audit import Sums, implied_ranges, narrowest_range, published_sums
 from planner.hotspots.release_budget import LedgerRow, hold_ledger, ledger_row, most_spent_around, spent
 from planner.hotspots.release_geography import Geography
 from planner.hotspots.release_suppression import hidden_nodes, ranges
@@ -154,7 +154,27 @@ def test_an_archive_of_quarters_is_read_from_its_published_tables_alone() -> Non
     sums = published_sums(TOWN, tables, 5)
     found = implied_ranges(sums, Watch())
     assert sums.hidden.sum() == sum(t["suppressed"].sum() for t in tables)
-    assert (found.high - found.low)[sums.hidden].min() >= 20
+    assert (found.high - found.low)[sums.hidden].min() == narrowest_range(TOWN, tables, Watch(), step=5, noise=False)
+
+
+def test_no_archive_of_random_cities_ties_a_hidden_number_down() -> None:
+    rng = np.random.default_rng(11)
+    for noise in [True, False] * 20:
+        town = random_geography(rng, tiers=3)
+        protection = "noise" if noise else "suppression"
+        tables = [
+            published(random_counts(rng, town.n_cells), town, quarter=q, protection=protection).table for q in (1, 2)
+        ]
+        narrowest = narrowest_range(town, tables, Watch(), step=5, noise=noise)
+        assert narrowest == math.inf if noise else narrowest >= 20
+
+
+def test_the_check_of_an_archive_finds_a_number_that_subtraction_gives_away() -> None:
+    table = published(protection="suppression").table
+    table["people"] = table["people"].mask(table["id"] == "c", 60)
+    table["people"] = table["people"].mask(table["id"] == "b", 15)
+    assert narrowest_range(TOWN, [table], Watch(), step=5, noise=False) < 10
+    assert narrowest_range(TOWN, [table], Watch(), step=5, noise=True) < math.inf
 
 
 def test_noise_shows_no_number_under_ten_and_the_city_keeps_its_margin() -> None:
