@@ -1,0 +1,204 @@
+"""Patrol effort as exposure: what passes through a street would have found, and how well patrols see, from the finds.
+
+Model, for segment i, month m and shift s with w weeks and p passes in them: of people who can be found, a share
+1 - exp(-detectability p / w) is found by patrols; of those missed, a share is reported by others. People per week vary
+by calendar month and shift over the whole city alike. Given how many reports a segment has in all, how they fall on
+months, shifts and channels tells detectability without a word on where people are: the likelihood is a product of
+multinomials, so busy streets that are patrolled more cannot pass for streets where patrols see more.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from gis.errors import QuestionError
+
+Floats = NDArray[np.float64]
+
+#: What detectability (per pass a week) and the share of others' reports are taken to be before any data, and how far
+#: off the first may be (standard deviation of its logarithm).
+GUESS, GUESS_SD, SHARE_GUESS = 0.25, 0.7, 0.1
+#: Searched within; reports that draw a calendar month towards no season; segments with reports used, at most.
+LEAST, MOST, SEASON_WEIGHT, MOST_SEGMENTS = 0.005, 5.0, 20.0, 6_000
+ROUNDS, EXACT = 40, 1e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """How finds come about.
+
+    detectability : chance in the limit of few passes that a pass a week finds someone who is there. sd_log : standard
+    error of its logarithm. told_share : of people whom patrols miss, the share others report. month : (m,) people per
+    week against the mean of the year. shift : (s,) shares of the day's people, sum 1. guessed : no data told
+    detectability apart from the guess.
+    """
+
+    detectability: float
+    sd_log: float
+    told_share: float
+    month: Floats
+    shift: Floats
+    guessed: bool
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 90 % interval of detectability."""
+        factor = float(np.exp(1.6449 * self.sd_log))
+        return self.detectability / factor, self.detectability * factor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exposure:
+    """Weeks (n,) for which each segment was as good as watched: by patrols, and by others who report.
+
+    scale_sd : standard deviation of the logarithm of a factor common to all, from not knowing detectability.
+    """
+
+    patrol: Floats
+    others: Floats
+    scale_sd: float
+
+    @property
+    def weeks(self) -> Floats:
+        """Return (n,) both together: expected reports of either channel = people per week x this."""
+        return self.patrol + self.others
+
+
+def exposure_of(passes: Floats, weeks: Floats, detectability: float) -> Floats:
+    """Return (n, m, s) the chance that patrols find someone who can be found there: 1 - exp(-detectability p / w).
+
+    passes : (n, m, s), >= 0. weeks : (m,), > 0. Raises QuestionError on other shapes or values.
+    Source: random search, Koopman (1956), doi:10.1287/opre.4.5.503.
+    """
+    if passes.ndim != 3 or passes.shape[1] != len(weeks):
+        raise QuestionError(
+            f"巡查次数应为（路段，月，班次），收到 {passes.shape} 与 {len(weeks)} 个月",
+            f"passes must be (segments, months, shifts); got {passes.shape} and {len(weeks)} months",
+        )
+    if not (detectability > 0 and np.isfinite(detectability)):
+        raise QuestionError(f"发现能力应大于零：{detectability:g}", f"detectability must be above 0: {detectability:g}")
+    if (passes.size and not passes.min() >= 0) or (len(weeks) and not weeks.min() > 0):
+        raise QuestionError("巡查次数不能为负，周数应大于零", "passes must be >= 0 and weeks > 0")
+    return np.asarray(-np.expm1(-detectability * passes / weeks[None, :, None]), np.float64)
+
+
+def effective_weeks(passes: Floats, weeks: Floats, detection: Detection, *, weight: Floats | None = None) -> Exposure:
+    """Return for how many weeks each segment was as good as watched.
+
+    weight : (m,) what each month still counts (``discount``); reports must be weighted alike. Without it, 1.
+    """
+    seen = exposure_of(passes, weeks, detection.detectability)
+    people = _people(weeks if weight is None else weeks * weight, detection)
+    patrol = np.tensordot(seen, people, 2)
+    others = detection.told_share * (people.sum() - patrol)
+    # What a change of detectability by a hundredth does to all exposure is what not knowing it does to all rates.
+    step = 0.01
+    more = np.tensordot(exposure_of(passes, weeks, detection.detectability * (1 + step)), people, 2)
+    total = patrol.sum() + others.sum()
+    slope = (more.sum() - patrol.sum()) / patrol.sum() / step if patrol.sum() > 0 else 1.0
+    return Exposure(patrol, others, float(slope * detection.sd_log) if total > 0 else 0.0)
+
+
+def discount(weeks: Floats, half_life_weeks: float) -> Floats:
+    """Return (m,) what each month still counts today if half is lost in ``half_life_weeks``; the last, 1."""
+    if not half_life_weeks > 0:
+        raise QuestionError(f"半衰期应大于零：{half_life_weeks:g}", f"half-life must be above 0: {half_life_weeks:g}")
+    age = np.cumsum(weeks[::-1])[::-1] - weeks
+    return np.asarray(0.5 ** (age / half_life_weeks), np.float64)
+
+
+def estimate_detection(
+    found: Floats, told: Floats, passes: Floats, weeks: Floats, calendar_month: NDArray[np.int64], *,
+    guess: float = GUESS, guess_sd: float = GUESS_SD,
+) -> Detection:  # fmt: skip
+    """Estimate detectability, the share others report, seasons and shifts from where and when reports fall.
+
+    found, told : (n, m, s) patrols' finds and others' reports; parts of reports are welcome. passes : (n, m, s).
+    weeks : (m,). calendar_month : (m,) 1 to 12. guess, guess_sd : a log-normal prior on detectability.
+
+    Patrols' finds where no pass is on record (a report laid on the wrong street, a track not kept) say nothing about
+    detectability and are left out here. Others' reports laid on the wrong street hide how they thin out where patrols
+    are many and make detectability look smaller: ``planner.hotspots.rates_location`` mends most of that.
+    Profile likelihood of the multinomial given each segment's total; seasons are drawn a little towards none.
+    """
+    exposure_of(passes, weeks, guess)
+    if found.shape != passes.shape or told.shape != passes.shape:
+        raise QuestionError("报告与巡查次数的形状不一致", f"shapes differ: {found.shape}, {told.shape}, {passes.shape}")
+    found = np.where(passes > 0, found, 0.0)
+    rows = np.flatnonzero((found + told).sum(axis=(1, 2)) > 0)
+    flat = Detection(
+        guess, guess_sd, SHARE_GUESS if told.any() else 0.0, np.ones(len(weeks)),
+        np.full(passes.shape[2], 1 / passes.shape[2]), True,
+    )  # fmt: skip
+    if not found.any():
+        return flat
+    rows = rows[:: -(-len(rows) // MOST_SEGMENTS)]
+    fit = _Fit(found[rows], told[rows], passes[rows], weeks, calendar_month)
+
+    def loss(log_d: float) -> float:
+        return 0.5 * ((log_d - np.log(guess)) / guess_sd) ** 2 - fit.likelihood(float(np.exp(log_d)))
+
+    best = minimize_scalar(loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 0.01})
+    log_d, step = float(best.x), 0.15
+    curve = (loss(log_d + step) + loss(log_d - step) - 2 * loss(log_d)) / step**2
+    sd_log = min(guess_sd, curve**-0.5 if curve > 0 else guess_sd)
+    fit.likelihood(float(np.exp(log_d)))
+    return Detection(float(np.exp(log_d)), float(sd_log), fit.told_share, fit.month, fit.shift, sd_log > 0.9 * guess_sd)
+
+
+class _Fit:
+    """Seasons, shifts and the share of others, fitted for one detectability after another, each from the last."""
+
+    def __init__(
+        self, found: Floats, told: Floats, passes: Floats, weeks: Floats, calendar_month: NDArray[np.int64]
+    ) -> None:
+        self.found, self.told, self.passes, self.weeks = found, told, passes, weeks
+        self.at = np.unique(calendar_month, return_inverse=True)[1]
+        self.total = (found + told).sum(axis=(1, 2))
+        self.by_cell = (found + told).sum(axis=0)
+        self.by_season = np.bincount(self.at, self.by_cell.sum(axis=1))
+        self.finds = np.nonzero(found)
+        self.tells = np.nonzero(told)
+        self.season = np.ones(len(self.by_season))
+        self.shift = self.by_cell.sum(axis=0) / self.by_cell.sum()
+        self.told_share = SHARE_GUESS if told.any() else 0.0
+
+    @property
+    def month(self) -> Floats:
+        return np.asarray(self.season[self.at], np.float64)
+
+    def likelihood(self, detectability: float) -> float:
+        """Fit all but detectability by alternate scaling and return the log-likelihood."""
+        seen = exposure_of(self.passes, self.weeks, detectability)
+        told, weeks = self.told.sum(), self.weeks[:, None]
+        for _ in range(ROUNDS):
+            watched = seen + self.told_share * (1 - seen)
+            people = self.month[:, None] * self.shift * weeks
+            rate = self.total / np.tensordot(watched, people, 2)
+            expected = np.tensordot(rate, watched, 1) * weeks
+            season = (self.by_season + SEASON_WEIGHT) / (np.bincount(self.at, expected @ self.shift) + SEASON_WEIGHT)
+            season /= season[self.at].mean()
+            moved = np.abs(season - self.season).max()
+            self.season = season
+            shift = self.by_cell.sum(axis=0) / np.maximum(self.month @ expected, 1e-300)
+            self.shift = shift / shift.sum()
+            missed = np.sum(np.tensordot(rate, 1 - seen, 1) * self.month[:, None] * self.shift * weeks)
+            share = float(told / missed) if told > 0 else 0.0
+            moved = max(moved, abs(share - self.told_share))
+            self.told_share = share
+            if moved < EXACT:
+                break
+        people = self.month[:, None] * self.shift * weeks
+        whole = np.tensordot(seen + self.told_share * (1 - seen), people, 2)
+        log = np.sum(self.found[self.finds] * np.log(seen[self.finds]))
+        if told > 0:
+            log += np.sum(self.told[self.tells] * np.log1p(-seen[self.tells])) + told * np.log(self.told_share)
+        happened = self.by_cell > 0
+        log += np.sum(self.by_cell[happened] * np.log((people / weeks)[happened]))
+        return float(log - np.sum(self.total * np.log(whole)))
+
+
+def _people(weeks: Floats, detection: Detection) -> Floats:
+    """Return (m, s) weeks weighted by season and shift."""
+    return np.asarray((weeks * detection.month)[:, None] * detection.shift, np.float64)
