@@ -114,7 +114,7 @@ def hotspot_drawing(store: Store, run: Run) -> HotspotDrawing:
         segments=_segments(store, run, streets),
         points=gpd.GeoDataFrame({"code": [], "name": [], "kind": []}, geometry=[], crs=4326),
         tables=run.tables,
-        notes=tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)),
+        notes=_notes(run),
         question=_question_in_words(run),
         data_date=store.setting("data_date") or "",
         fictional=store.setting("fictional") == "yes",
@@ -126,6 +126,13 @@ def hotspot_drawing(store: Store, run: Run) -> HotspotDrawing:
         cells=_cells(run, areas),
         summary=run.tables["summary"].iloc[0].to_dict() if len(run.tables["summary"]) else {},
     )
+
+
+def _notes(run: Run) -> tuple[Words, ...]:
+    """Return the run's notes; none for the public, as they may count reports by other rules than the release's."""
+    if run.kind == "hotspot-release":
+        return ()
+    return tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True))
 
 
 def _versions_read(store: Store, run: Run) -> dict[str, LayerVersion]:
@@ -182,6 +189,7 @@ def _cells(run: Run, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         column, row = (table.loc[tiled, name].to_numpy(np.int64) for name in ("column", "row"))
         shapes[tiled] = cell_shapes(tiling_of(run.parameters), column, row, _crs(run, areas))
     if "unit" in table:
+        table = table if "reports" in table else table.rename(columns={"people": "reports"})
         by_code = areas.drop_duplicates("code").set_index("code")["geometry"]
         shapes[~tiled] = by_code.reindex(table.loc[~tiled, "unit"]).to_numpy()
     return gpd.GeoDataFrame(table, geometry=shapes, crs=4326)
@@ -193,8 +201,10 @@ def tiling_of(parameters: Mapping[str, Any]) -> Tiling:
 
 
 def _crs(run: Run, areas: gpd.GeoDataFrame) -> str:
-    if run.parameters.get("crs"):
-        return str(run.parameters["crs"])
+    summary = run.tables["summary"]
+    known = summary["crs"].iloc[0] if "crs" in summary and len(summary) else run.parameters.get("crs")
+    if known:
+        return str(known)
     west, south, east, north = areas.total_bounds
     return metric_crs((west + east) / 2, (south + north) / 2)
 

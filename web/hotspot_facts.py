@@ -52,7 +52,7 @@ def facts_of(what: HotspotDrawing) -> tuple[list[str], list[list[str]]]:
     clusters = what.tables.get("clusters")
     if clusters is not None and len(records):
         by = {row["cluster"]: row for row in clusters.to_dict("records")}
-        records = [record | by[record["cluster"]] for record in records]
+        records = [record | by.get(record["cluster"], {}) for record in records]
     return list(facts), [[say(record) for say in facts.values()] for record in records]
 
 
@@ -80,6 +80,10 @@ def _period(row: Row) -> str:
     return f"{row['first']} – {row['last']}" if row["first"] else "全期 whole period"
 
 
+def _years(days: float) -> str:
+    return "" if days != days else f"{figure(days / 365.25)} 年 years"
+
+
 def _published(row: Row) -> str:
     if row["reports"] != row["reports"] or row["reports"] is None:
         return said(hotspot_words.WITHHELD_NAMES, row["withheld"]) if row["withheld"] else "不公开 withheld"
@@ -105,7 +109,7 @@ _FACTS: Mapping[str, Facts] = {
         "相对风险 relative risk": lambda r: figure(r["relative_risk"]),
         "时段 period": _period,
         "p": lambda r: f"{chance(r['p_value'])}（Gumbel {chance(r['gumbel_p'])}）",
-        "偶然重现一次需 by chance once in": lambda r: f"{figure(r['recurrence_days'] / 365.25)} 年 years",
+        "偶然重现一次需 by chance once in": lambda r: _years(r["recurrence_days"]),
         "半径 radius": lambda r: f"{r['radius_m']:,.0f} m",
     },
     "hotspot-emerging": {

@@ -31,16 +31,16 @@ def _map(f: dict[str, Any]) -> list[Fact]:
         ("未巡查街面 not looked", f"{_km(f.get('unknown_m'), 1000)} ({percent(f.get('unknown_m'), street)})"),
         ("不在街面的报告 reports off any street", _count(f.get("off_street"))),
         ("带宽 bandwidth", f"{figure(f.get('bandwidth_m'), 3)} m" if f.get("bandwidth_m") else ""),
-        ("在场者被发现的机会 chance that a pass finds a person", _share(f.get("detectability"))),
-        ("巡查发现占比 found by patrol", _share(f.get("split"))),
+        ("路口分配 split at junctions", said(hotspot_words.SPLIT_NAMES, f.get("split") or "")),
+        ("每周巡一遍被发现的机会 found by one pass a week", _share(f.get("detectability"))),
     ]
 
 
 def _scan(f: dict[str, Any]) -> list[Fact]:
     return [
-        ("模型 model", str(f.get("model", ""))),
-        ("方式 when", str(f.get("when", ""))),
-        ("窗口 window", str(f.get("window", ""))),
+        ("模型 model", said(hotspot_words.MODEL_NAMES, f.get("model", ""))),
+        ("时间 when", said(hotspot_words.ANALYSIS_NAMES, f.get("when", ""))),
+        ("窗口 window", said(hotspot_words.WINDOW_NAMES, f.get("window", ""))),
         ("地点 places", _count(f.get("places"))),
         ("发现报告 reports", _count(f.get("reports"))),
         ("随机重排 replications", _count(f.get("replications"))),
@@ -92,7 +92,4 @@ def _count(value: Any) -> str:
 
 
 def _share(value: Any) -> str:
-    """Write a share; a word stays as it is."""
-    if value is None or value != value:
-        return ""
-    return value if isinstance(value, str) else f"{value:.0%}"
+    return "" if value is None or value != value else f"{value:.0%}" if value <= 1 else figure(value, 3)

@@ -28,7 +28,7 @@ from web.hotspot_classes import (
     scale,
 )
 from web.hotspot_drawing import HotspotDrawing
-from web.hotspot_words import LEVEL, STATE_NAMES, Words, trend_words
+from web.hotspot_words import LEVEL, RATE, STATE_NAMES, Words, trend_words
 
 #: Figures read from here on: the classes of counts hold those above nothing.
 _CORRECTED = (
@@ -99,7 +99,7 @@ def _map_views(what: HotspotDrawing) -> list[View]:
     cells = what.cells
     reports, walked = cells["reports"].to_numpy(float), cells["walked_km"].to_numpy(float)
     return [
-        _by_rate(("校正后", "corrected"), hotspot_words.RATE, cells, "rate_week"),
+        _by_rate(("校正后", "corrected"), (f"每格{RATE[0]}", f"{RATE[1]}, by cell"), cells, "rate_week"),
         _counted(("原始报告", "raw reports"), ("发现报告（起）", "discovery reports in the period"), reports),
         _significance(cells),
         _walked(walked, cells),

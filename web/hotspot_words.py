@@ -33,9 +33,31 @@ TREND_NAMES = {
 }
 STEP_NAMES = {"month": ("月", "month"), "quarter": ("季度", "quarter"), "week": ("周", "week"), "year": ("年", "year")}
 WEATHER_NAMES = {
-    "clear": ("晴好", "clear"), "rain": ("雨", "rain"), "heavy_rain": ("大雨", "heavy rain"), "snow": ("雪", "snow"),
-    "cold": ("寒冷", "cold"), "heat": ("高温", "heat"), "normal": ("一般", "normal"), "dry": ("无雨", "dry"),
-    "usual": ("常年", "usual"), "unknown": ("不明", "unknown"), "mild": ("温和", "mild"),
+    "mild": ("平常", "mild"), "cold": ("寒冷", "cold"), "hot": ("高温", "hot"), "wet": ("雨雪", "wet"),
+    "usual": ("常年", "usual"), "": ("常年", "usual"),
+}  # fmt: skip
+MODEL_NAMES = {
+    "space-time-permutation": ("时空置换", "space-time permutation"), "poisson": ("泊松（按巡查量）", "Poisson, by effort"),
+    "bernoulli": ("伯努利", "Bernoulli"), "permutation": ("时空置换", "space-time permutation"),
+}  # fmt: skip
+ANALYSIS_NAMES = {
+    "prospective": ("仍在持续的", "still going on"), "retrospective": ("全期任一段", "any time in the period"),
+    "spatial": ("只看空间", "in space only"),
+}  # fmt: skip
+WINDOW_NAMES = {
+    "circle": ("圆", "circles"),
+    "ellipse": ("椭圆", "ellipses"),
+    "network": ("沿街距离", "along the streets"),
+}
+SPLIT_NAMES = {
+    "simple": ("不分配", "simple"), "discontinuous": ("等分，不连续", "equal split, discontinuous"),
+    "continuous": ("等分，连续", "equal split, continuous"), "heat": ("热方程", "heat equation"),
+}  # fmt: skip
+#: Methods of a backtest; "memories" is the product's own.
+METHOD_NAMES = {
+    "memories": ("本方法", "this method"), "ewma": ("指数平滑", "exponential smoothing"),
+    "mean_12": ("近 12 月平均", "mean of 12 months"), "long_run": ("历年平均", "long-run mean"),
+    "last_month": ("上月", "last month"), "kde": ("核密度", "kernel density"),
 }  # fmt: skip
 WITHHELD_NAMES = {
     "few": ("人数过少，不公开", "too few, withheld"),
@@ -84,9 +106,13 @@ def figure(value: Any, digits: int = 2) -> str:
 
 
 def interval(value: Any, low: Any, high: Any, digits: int = 2) -> str:
-    """Write a number with its interval: 1.2 (0.8–1.9)."""
-    known = all(v is not None and v == v for v in (low, high))
-    return figure(value, digits) + (f" ({figure(low, digits)}–{figure(high, digits)})" if known else "")
+    """Write a number with its interval, all to the decimals the number's ``digits`` ask for: 1.2 (0.8–1.9)."""
+    known = all(v is not None and v == v and math.isfinite(v) for v in (value, low, high))
+    if not known:
+        return figure(value, digits)
+    size = next((abs(float(v)) for v in (value, high) if v), 1.0)
+    after = min(max(digits - 1 - math.floor(math.log10(size)), 0), digits + 1)
+    return f"{value:,.{after}f} ({low:,.{after}f}–{high:,.{after}f})"
 
 
 def chance(value: Any) -> str:
@@ -114,3 +140,8 @@ def both_of(words: Words) -> str:
     """Join Chinese and English, once where they are the same."""
     zh, en = words
     return zh if zh == en else f"{zh} {en}".strip()
+
+
+def method_words(method: str) -> Words:
+    """Name a method of a backtest."""
+    return named(METHOD_NAMES, method)

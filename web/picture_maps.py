@@ -109,9 +109,9 @@ def draw_areas(
     axes.add_collection(
         PathCollection(scene.paths, facecolors=colours, edgecolors=drawing.EDGE_COLOUR, linewidths=0.35)
     )
-    _draw_outlines(axes, scene, 0.8)
+    draw_outlines(axes, scene, 0.8)
     draw_points(axes, scene, letters)
-    _draw_names(axes, scene, letters, scale, taken)
+    draw_names(axes, scene, letters, scale, taken)
 
 
 def is_crowded(scene: Scene, scale: float) -> bool:
@@ -158,11 +158,11 @@ def draw_lines(axes: Axes, scene: Scene, colours: list[str], scale: float) -> No
     for position in range(len(colours))[::-1]:
         chosen = lines[scene.line_class == position]
         if len(chosen):
-            _stroke(axes, chosen, colours[position], width)
-    _draw_outlines(axes, scene, 0.5)
+            stroke(axes, chosen, colours[position], width)
+    draw_outlines(axes, scene, 0.5)
 
 
-def _stroke(axes: Axes, lines: NDArray[np.object_], colour: str, width: float) -> None:
+def stroke(axes: Axes, lines: NDArray[np.object_], colour: str, width: float) -> None:
     """Draw lines as few many-part paths: a path each would cost more than the drawing."""
     size = shapely.get_num_coordinates(lines)
     ends = np.cumsum(size)
@@ -193,11 +193,12 @@ def outlines_of(shapes: NDArray[np.object_]) -> list[Outline]:
     ]
 
 
-def _draw_outlines(axes: Axes, scene: Scene, width: float) -> None:
+def draw_outlines(axes: Axes, scene: Scene, width: float) -> None:
+    """Draw the boundaries between districts."""
     parts = shapely.get_parts(shapely.line_merge(scene.outlines))
     parts = parts[~shapely.is_empty(parts)]
     if len(parts):
-        _stroke(axes, parts, drawing.OUTLINE_COLOUR, width)
+        stroke(axes, parts, drawing.OUTLINE_COLOUR, width)
 
 
 def draw_points(axes: Axes, scene: Scene, letters: Lettering) -> None:
@@ -227,8 +228,8 @@ def draw_points(axes: Axes, scene: Scene, letters: Lettering) -> None:
         )
 
 
-def _draw_names(
-    axes: Axes, scene: Scene, letters: Lettering, scale: float, taken: NDArray[np.float64]
+def draw_names(
+    axes: Axes, scene: Scene, letters: Lettering, scale: float, taken: NDArray[np.float64] = NOTHING
 ) -> None:  # fmt: skip
     """Write names and shares where there is room, the largest areas first, over no other name and no mark."""
     order = np.argsort(-shapely.area(scene.shapes), kind="stable")[:MOST_LABELS]

@@ -45,11 +45,12 @@ def hotspot_run(store: Store, kind: str, tables: Tables, **asked: object) -> Run
     names = {("/".join(filter(None, key)), version.content_sha256) for key, version in current.items()}
     inputs = dict(names) | {"effort/abcdef012345": "4" * 64}
     parameters = {"first": FIRST, "last": LAST, "channels": ["patrol", "hotline", "public"], "within": [],
-                  "cells": "hexagon", "cell_m": 300.0, "crs": crs()} | asked  # fmt: skip
+                  "cells": "hexagon", "cell_m": 300.0} | asked  # fmt: skip
     notes = pd.DataFrame([("off-street", "12 份报告附近没有街面，只计入格网与辖区",
                            "12 reports lie on no street: counted in cells and areas only")],
                          columns=["code", "zh", "en"])  # fmt: skip
-    return store.save_run(Run(kind, parameters, inputs, {**tables, "notes": notes}))
+    tables = {**tables, "summary": tables["summary"].assign(crs=crs()), "notes": notes}
+    return store.save_run(Run(kind, parameters, inputs, tables))
 
 
 @lru_cache(maxsize=1)
@@ -133,7 +134,7 @@ def map_tables() -> Tables:
         "looked_m": float(street.loc[street["state"] != "unknown", "length_m"].sum()),
         "walked_km": float(cell["walked_km"].sum()),
         "unknown_m": float(street.loc[street["state"] == "unknown", "length_m"].sum()), "bandwidth_m": 180.0,
-        "split": 0.46, "detectability": 0.62, "expected_week": 63.2, "low_week": 51.0, "high_week": 77.9,
+        "split": "discontinuous", "detectability": 0.62, "expected_week": 63.2, "low_week": 51.0, "high_week": 77.9,
     }  # fmt: skip
     return {"summary": pd.DataFrame([summary]), "segments": street, "cells": cell, "areas": areas()}
 
@@ -156,7 +157,7 @@ def scan_tables() -> Tables:
              "gumbel_p": p * 0.8, "recurrence_days": 90 / p, "significant": p < 0.05}
         )  # fmt: skip
         members += [(i + 1, c, r) for c, r in cell.loc[near, ["column", "row"]].itertuples(index=False)]
-    summary = {"model": "space-time permutation", "when": "prospective", "window": "circle", "places": len(cell),
+    summary = {"model": "space-time-permutation", "when": "prospective", "window": "circle", "places": len(cell),
                "reports": 2100, "replications": 999, "first": FIRST, "last": LAST}  # fmt: skip
     return {"summary": pd.DataFrame([summary]), "clusters": pd.DataFrame(clusters),
             "members": pd.DataFrame(members, columns=["cluster", "column", "row"])}  # fmt: skip
@@ -194,39 +195,46 @@ def forecast_tables() -> Tables:
     share /= share.sum()
     profile = pd.DataFrame({"weekday": np.repeat(np.arange(7), 24), "hour": np.tile(hours, 7), "share": share.ravel()})
     summary = {"week_from": "2026-07-01", "week_until": "2026-07-07", "expected": 63.2, "low": 48.0, "high": 80.0,
-               "weather": "rain"}  # fmt: skip
+               "weather": "wet"}  # fmt: skip
     return {
         "summary": pd.DataFrame([summary]),
         "segments": street.rename(columns=band)[["segment_id", "length_m", "state", *band.values(), "per_minute"]],
         "cells": cell.rename(columns=band)[["column", "row", *band.values(), "state"]],
         "profile": profile,
-        "weather": pd.DataFrame({"weather": ["clear", "rain", "cold", "heat"], "factor": [1.0, 0.72, 0.85, 1.12]}),
+        "weather": pd.DataFrame({"weather": ["mild", "wet", "cold", "hot"], "factor": [1.0, 0.72, 0.85, 1.12]}),
     }
 
 
-METHODS = {"lamplight": 0.0, "raw counts": -3.0, "kernel density": -1.5, "last month": -4.0}
+METHODS = {"memories": 0.0, "ewma": -1.0, "mean_12": -1.5, "long_run": -2.0, "last_month": -4.0, "kde": -0.5}
 
 
 def backtest_tables() -> Tables:
     rng = np.random.default_rng(11)
-    months = pd.date_range("2025-07-01", periods=12, freq="MS").strftime("%Y-%m-%d")
-    summary, rows, bins = [], [], []
+    months = pd.date_range("2025-07-01", periods=12, freq="MS").strftime("%Y-%m")
+    summary, rows = [], []
     for i, (method, worse) in enumerate(METHODS.items()):
-        pai = 11 + worse + rng.normal(0, 0.8, len(months))
+        pai = 7 + worse + rng.normal(0, 0.6, len(months))
+        known = np.nan if i == 0 else 1.0
         summary.append(
-            {"method": method, "pai": pai.mean(), "hit_rate": pai.mean() / 20, "pei": 0.8 + worse / 20,
-             "log_score": -2.1 + worse / 10, "pai_difference": -worse if i else np.nan, "pai_low": -worse - 1.1,
-             "pai_high": -worse + 1.2, "log_difference": -worse / 10 if i else np.nan, "log_low": -worse / 10 - 0.1,
-             "log_high": -worse / 10 + 0.1, "months_won": int((pai > 9).sum())}
+            {"method": method, "pai": pai.mean(), "hit_rate": pai.mean() / 10, "pei": 0.8 + worse / 20,
+             "log_score": -2.1 + worse / 10, "pai_difference": -worse * known, "pai_low": (-worse - 1.1) * known,
+             "pai_high": (-worse + 1.2) * known, "pai_won": 9 * known, "log_difference": -worse / 10 * known,
+             "log_low": (-worse / 10 - 0.1) * known, "log_high": (-worse / 10 + 0.1) * known, "log_won": 10 * known,
+             "months": 12}
         )  # fmt: skip
         for month, value in zip(months, pai, strict=True):
-            rows.append({"origin": month, "method": method, "hits": int(value * 5), "reports": 100, "pei": value / 14,
-                         "hit_rate": value / 20, "pai": value, "log_score": -2 - rng.random()})  # fmt: skip
-        for k in range(8):
-            expected = 0.02 * 2**k
-            bins.append({"method": method, "bin": k, "expected": expected, "observed": expected * (1 - worse / 20),
-                         "cells": 600 // (k + 1)})  # fmt: skip
-    return {"summary": pd.DataFrame(summary), "months": pd.DataFrame(rows), "calibration": pd.DataFrame(bins)}
+            rows.append({"origin": month, "method": method, "hits": value * 5, "hit_rate": value / 10, "pai": value,
+                         "pei": value / 9, "log_score": -2.0, "expected": 101.0, "n": 100})  # fmt: skip
+    expected = 0.004 * 2.0 ** np.arange(10)
+    cells = np.array([3000, 1500, 800, 500, 300, 200, 120, 80, 50, 30])
+    classes = pd.DataFrame({"kind": "mean", "bin": [str(k + 1) for k in range(10)], "cells": cells,
+                            "expected": expected * cells, "observed": expected * cells * rng.normal(1, 0.1, 10)})  # fmt: skip
+    held = pd.DataFrame({"kind": "interval", "bin": ["50%", "90%"], "cells": 6580, "expected": [0.62, 0.95],
+                         "observed": [0.63, 0.945]})  # fmt: skip
+    calibration = pd.concat([classes, held], ignore_index=True).assign(method="memories")
+    weights = pd.DataFrame({"source": ["own_8", "even"], "weight": [0.7, 0.3]})
+    return {"summary": pd.DataFrame(summary), "months": pd.DataFrame(rows), "calibration": calibration,
+            "weights": weights}  # fmt: skip
 
 
 def release_tables() -> Tables:
