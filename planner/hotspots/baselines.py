@@ -21,8 +21,8 @@ from planner.hotspots.forecast_fit import choose_rows
 #: Half-life of the exponentially weighted mean, months of the yearly mean, bandwidth of the kernel and its reach.
 EWMA_HALF_LIFE, YEAR, BANDWIDTH_M, REACH = 3.0, 12, 200.0, 4.0
 BASELINES = ("ewma", "mean_12", "long_run", "last_month", "kde")
-#: The floor a first fit begins at; rows of nothing found that a fit of two or three numbers looks at, at most.
-FLOOR, MOST_ZEROS = 0.05, 6_000
+#: The floor a first fit begins at.
+FLOOR = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def score_baseline(counts: Floats, months: Ints, means: Floats, first: int) -> l
     floor, scatter = FLOOR, Scatter()
     scored = []
     for origin in range(first, means.shape[1]):
-        rows = choose_rows(counts, months, means, 1, origin, MOST_ZEROS)
+        rows = choose_rows(counts, months, means, 1, origin)
         at, spread = means[rows.cell, rows.month], even[rows.cell, rows.month]
         floor, scatter = fit_floor_and_scatter(rows.seen, at, spread, rows.weight, (floor, scatter))
         poisson_floor = fit_floor(rows.seen, at, spread, rows.weight)

@@ -17,6 +17,8 @@ Ints = NDArray[np.int64]
 LEAST_MEAN, SIZES = 1e-9, (1e-3, 1e6)
 #: Bounds of log(scale) and power, and of the logit of a floor.
 LOG_SCALES, POWERS, LOGITS = (-8.0, 12.0), (-1.0, 2.0), (-12.0, 8.0)
+#: A law so near Poisson that no score here tells them apart.
+POISSON = (50.0, 0.0)
 #: Steps of a search, and how far it first looks.
 STEPS, STRIDE = 60, 0.3
 
@@ -101,9 +103,7 @@ def fit_floor(seen: Floats, mean: Floats, even: Floats, weight: Floats) -> float
     """Return the floor of greatest Poisson likelihood (see ``fit_floor_and_scatter``)."""
 
     def loss(at: Floats) -> float:
-        floor = _floor(at[0])
-        mixed = np.maximum((1.0 - floor) * mean + floor * even, LEAST_MEAN)
-        return -float(weight @ log_poisson(seen, mixed)) / total
+        return -float(_total_score(seen, mean, even, weight, _floor(at[0]), *POISSON)) / total
 
     total = float(weight.sum())
     return _floor(_least(loss, [-3.0])[0])
@@ -129,7 +129,7 @@ def _least(loss, start: list[float], steps: int = STEPS) -> Floats:  # type: ign
 
 @njit(cache=True)
 def _total_score(seen, mean, even, weight, floor, log_scale, power):  # type: ignore[no-untyped-def]
-    """Return the weighted sum of log scores, each mean drawn to ``even`` by the floor."""
+    """Return the weighted sum of log scores but for a constant, each mean drawn to ``even`` by the floor."""
     total = 0.0
     for k in range(seen.size):
         m = max((1.0 - floor) * mean[k] + floor * even[k], LEAST_MEAN)
@@ -143,6 +143,6 @@ def _total_score(seen, mean, even, weight, floor, log_scale, power):  # type: ig
                     rise += math.log(r + j)
             else:
                 rise = math.lgamma(y + r) - math.lgamma(r)
-            score += rise - math.lgamma(y + 1.0) + y * math.log(m / (r + m))
+            score += rise + y * math.log(m / (r + m))
         total += weight[k] * score
     return total

@@ -10,7 +10,7 @@ from planner.hotspots.forecast_dispersion import LEAST_MEAN, Floats, Ints, Scatt
 #: Months from which a history can be fitted; the first ones only feed the memories.
 LEAST_MONTHS, BURN_IN = 6, 3
 #: Months after which a month counts half in a fit; rows of nothing found that a fit looks at, at most.
-FIT_HALF_LIFE, MOST_ZEROS = 12.0, 30_000
+FIT_HALF_LIFE, MOST_ZEROS = 12.0, 10_000
 #: Rounds of weights and scatter in the first fit and in one that begins at the last; steps of weights in a round.
 FIRST_ROUNDS, FIRST_STEPS, STEPS = 4, 120, 40
 #: How strongly the persistence of the level is drawn to none: a variance of log totals (a tenth, twice).
@@ -51,9 +51,7 @@ class Level:
         return float(np.exp(self.season + self.carried))
 
 
-def choose_rows(
-    counts: Floats, months: Ints, likely: Floats, begin: int, end: int, most_zeros: int = MOST_ZEROS
-) -> Rows:
+def choose_rows(counts: Floats, months: Ints, likely: Floats, begin: int, end: int) -> Rows:
     """Return the rows of the columns ``begin`` to ``end`` - 1, recent months weighing more.
 
     likely : (n, t) about what was expected; a row of nothing found is drawn with a chance that grows with it, and
@@ -64,13 +62,13 @@ def choose_rows(
     seen = counts[:, begin:end]
     cell, column = np.nonzero(seen == 0)
     weight = recent[column]
-    if len(cell) > most_zeros:
+    if len(cell) > MOST_ZEROS:
         about = likely[:, begin:end][cell, column]
         chance = weight * (about + about.mean() + LEAST_MEAN)
         order = np.argsort(about, kind="stable")
         upto = np.cumsum(chance[order])
-        step = upto[-1] / most_zeros
-        drawn = order[np.searchsorted(upto, step * (np.arange(most_zeros) + 0.5))]
+        step = upto[-1] / MOST_ZEROS
+        drawn = order[np.searchsorted(upto, step * (np.arange(MOST_ZEROS) + 0.5))]
         weight = weight[drawn] * step / chance[drawn]
         cell, column = cell[drawn], column[drawn]
     some, when = np.nonzero(seen)
