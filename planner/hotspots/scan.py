@@ -81,7 +81,7 @@ def scan(
     case = _for_analysis(case, question)
     search = search_of(case.table(), case.expected, case.controls, question, _windows(case, question, windows))
     found = _apart(best_of_rows(search), search)
-    clusters = [_cluster(search, row, case.n_units) for row in found]
+    clusters = [_cluster(search, row) for row in found]
     maxima, stopped, ended = _replications(
         search, question, clusters[0].llr if clusters else np.inf, progress, cancelled
     )
@@ -165,17 +165,17 @@ def _apart(rows: list[tuple[float, int, int, int, int]], search: Search) -> list
     return apart
 
 
-def _cluster(search: Search, row: tuple[float, int, int, int, int], n_units: int) -> Cluster:
+def _cluster(search: Search, row: tuple[float, int, int, int, int]) -> Cluster:
     llr, r, entry, first, last = row
     windows = search.windows
     places = windows.place[windows.indptr[r] : entry + 1]
-    shift = n_units - search.size.shape[1]
+    begin, end = sorted(int(np.flatnonzero(search.slot == unit)[0]) for unit in (first, last))
     observed = int(search.cases[places, first : last + 1].sum())
     expected = float(search.size[places, first : last + 1].sum())
     rest = (search.n_cases - observed) / (search.n_cases - expected)
     return Cluster(
         places, int(windows.centre[r]), float(windows.distance[entry]), float(windows.shape[r]),
-        float(windows.angle[r]), first + shift, last + shift, observed, expected,
+        float(windows.angle[r]), begin, end, observed, expected,
         observed / expected / rest if rest > 0 else float("inf"), llr,
     )  # fmt: skip
 

@@ -6,14 +6,15 @@ err on the side of alarm is made for all lanes at once, and a lane that alarms h
 The test rests on this: for windows of expectation e, those with a ratio of at most b are the cases c <= f(e), f concave
 (the Kullback-Leibler divergence is convex in both). So a chord of f lies below it, and a window that beats b lies above
 the chord of its e: c - slope e > intercept. The largest c - slope e of all windows is found in one pass over time
-(Kadane's maximum subarray). Windows that end at the last unit are compared with f itself, one for each first unit.
+(Kadane's maximum subarray). Where windows end with the last
+unit (time then runs backward, so that they begin with the first), each is compared with f itself.
 """
 
 import numpy as np
 from numba import njit
 
 #: Replications swept together.
-LANES = 32
+LANES = 64
 #: Expectations between which f is kept: eight to an octave, numbered by the leading bits of a double.
 NODE_BITS = 49
 #: Two ratios are tied if they differ by less than this share.
@@ -48,11 +49,12 @@ def log_ratio(cases, expected, total, people):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def boundaries(ratios, expected, total, people, low):  # type: ignore[no-untyped-def]
-    """Return (levels, nodes) the cases beyond which a window beats a ratio; for ``low``, below which.
+    """Return (3, levels, nodes) the cases beyond which a window beats a ratio (for ``low``, below which), and lines.
 
-    Halving keeps the end that does not beat it, so that an error is an alarm too many.
+    [1] and [2] are slope and intercept of the line from a node to the next. Halving keeps the end that does not beat it, so that an error is an alarm too many.
     """
-    bound = np.empty((ratios.size, expected.size))
+    lines = np.zeros((3, ratios.size, expected.size))
+    bound = lines[0]
     for i in range(ratios.size):
         for j in range(expected.size):
             e = expected[j]
@@ -72,7 +74,10 @@ def boundaries(ratios, expected, total, people, low):  # type: ignore[no-untyped
                 else:
                     wild = middle
             bound[i, j] = tame
-    return bound
+        for j in range(expected.size - 1):
+            lines[1, i, j] = (bound[i, j + 1] - bound[i, j]) / (expected[j + 1] - expected[j])
+            lines[2, i, j] = bound[i, j] - lines[1, i, j] * expected[j]
+    return lines
 
 
 @njit(cache=True)
@@ -166,29 +171,26 @@ def shuffle_times(times, state):  # type: ignore[no-untyped-def]
 def judge(zone_c, lane, zone_e, rule, total, people, penalty, best, tie_length):  # type: ignore[no-untyped-def]
     """Return (ratio, first, last) of the best window of a zone that beats ``best``; first is -1 if none does.
 
-    Of tied windows the shortest is taken, then the earliest.
+    Of tied windows the shortest is taken, then the first met.
     """
     units = zone_e.size
     shortest, longest, alive, whole, sides, min_cases = rule[0], rule[1], rule[2], rule[3], rule[4], rule[5]
     spread = (1.0 - total / people) if people > 0 else 1.0
     value, first, last, length = best, -1, -1, tie_length
     barrier = value / penalty * spread * 0.999
-    for s in range(units):
+    for s in range(1 if alive > 0 else units):
         c, e = 0.0, 0.0
-        if alive > 0 and units - s > longest and not (whole > 0 and s == 0):
-            continue
         for t in range(s, units):
             if t - s >= longest and not (whole > 0 and s == 0):
                 break
             c += zone_c[t, lane]
             e += zone_e[t]
-            entire = whole > 0 and s == 0 and t == units - 1
-            if (t - s + 1 < shortest or t - s >= longest or (alive > 0 and t < units - 1)) and not entire:
-                continue
             # the chi-square statistic is never below the ratio, and needs no logarithm
-            if (c - e) * (c - e) < barrier * e * (1.0 - e / total) or e <= 0.0:
+            if (c - e) * (c - e) < barrier * e * (1.0 - e / total) or e <= 0.0 or e >= total:
                 continue
-            if not ((c > e and sides & 1 and c >= min_cases) or (c < e and sides & 2)) or e >= total:
+            if (t - s + 1 < shortest or t - s >= longest) and not (whole > 0 and s == 0 and t == units - 1):
+                continue
+            if not ((c > e and sides & 1 and c >= min_cases) or (c < e and sides & 2)):
                 continue
             ratio = penalty * log_ratio(c, e, total, people)
             if ratio > value * (1.0 + TIED) or (ratio > value * (1.0 - TIED) and t - s + 1 < length):
@@ -198,44 +200,81 @@ def judge(zone_c, lane, zone_e, rule, total, people, penalty, best, tie_length):
 
 
 @njit(cache=True)
-def _alarm_alive(zone_c, zone_e, rule, node, base, high, low, level, sum_c, excess):  # type: ignore[no-untyped-def]
-    """Raise ``excess`` above 0 in the lanes where a window up to the last unit may beat the level."""
-    units = zone_e.size
-    kept_e = np.empty(1)
-    bits = kept_e.view(np.int64)
-    e = 0.0
+def _peaks(zone_c, weight, floor, run, top):  # type: ignore[no-untyped-def]
+    """Set ``top`` to each lane's largest sum of cases less weight over any units (floor 0), or the first ones (-inf).
+
+    This loop is where the time goes, and the compiler makes vectors of it only as it stands: forward, lanes a constant.
+    """
+    units = zone_c.shape[0]
     for r in range(LANES):
-        sum_c[r] = np.float32(0.0)
-        excess[r] = np.float32(-1.0)
-    for s in range(units - 1, -1, -1):
-        length = units - s
-        if length > rule[1] and rule[3] == 0:
-            break
-        e += zone_e[s]
+        top[r] = np.float32(-1e30)
+        run[r] = np.float32(0.0)
+    for t in range(units):
+        weighed = np.float32(weight[t])
         for r in range(LANES):
-            sum_c[r] += zone_c[s, r]
-        if e <= 0.0 or length < rule[0] or (length > rule[1] and s > 0):
-            continue
-        kept_e[0] = e
-        i = (bits[0] >> NODE_BITS) - base
-        along = (e - node[i]) / (node[i + 1] - node[i])
-        if rule[4] & 1:
-            bar = np.float32(high[level, i] + along * (high[level, i + 1] - high[level, i]))
-            bar -= np.float32(1e-4) + np.float32(1e-6) * bar
-            for r in range(LANES):
-                beyond = sum_c[r] - bar
-                excess[r] = beyond if beyond > excess[r] else excess[r]
-        if rule[4] & 2:
-            bar = np.float32(low[level, i] + along * (low[level, i + 1] - low[level, i]))
-            bar += np.float32(1e-4) + np.float32(1e-6) * bar
-            for r in range(LANES):
-                beyond = bar - sum_c[r]
-                excess[r] = beyond if beyond > excess[r] else excess[r]
+            value = run[r] + (zone_c[t, r] - weighed)
+            top[r] = value if value > top[r] else top[r]
+            run[r] = value if value > floor else floor
 
 
 @njit(cache=True)
-def _alarm_any(zone_c, zone_e, rule, node, base, high, low, level, run, excess):  # type: ignore[no-untyped-def]
-    """Raise ``excess`` above 0 in the lanes where some window may beat the level."""
+def _troughs(zone_c, weight, floor, run, top):  # type: ignore[no-untyped-def]
+    """Do as ``_peaks`` for weight less cases."""
+    units = zone_c.shape[0]
+    for r in range(LANES):
+        top[r] = np.float32(-1e30)
+        run[r] = np.float32(0.0)
+    for t in range(units):
+        weighed = np.float32(weight[t])
+        for r in range(LANES):
+            value = run[r] + (weighed - zone_c[t, r])
+            top[r] = value if value > top[r] else top[r]
+            run[r] = value if value > floor else floor
+
+
+@njit(cache=True)
+def _alarm_alive(zone_c, zone_e, rule, table, total, level, work, alarm):  # type: ignore[no-untyped-def]
+    """Set ``alarm`` in the lanes where a window from the first unit on may beat the least level."""
+    base, high, low = table[2], table[3], table[4]
+    run, top, weight, upto = work
+    units = zone_e.size
+    e = 0.0
+    for t in range(units):
+        e += zone_e[t]
+        upto[t] = e
+    bits = upto.view(np.int64)
+    for side in range(2):
+        if not rule[4] & (side + 1):
+            continue
+        lines = low if side else high
+        slope, intercept = lines[1, level], lines[2, level]
+        for t in range(units):
+            i = max((bits[t] >> NODE_BITS) - base, 0)  # below the first node nothing is expected: nor are there cases
+            weight[t] = intercept[i] + slope[i] * upto[t]
+        for t in range(units):
+            if t + 1 < rule[0] or (t >= rule[1] and t < units - 1):  # such windows do not count
+                weight[t] = -2.0 if side else total + 2.0
+        widest, before = 0.0, 0.0
+        for t in range(units):
+            bar = weight[t]
+            weight[t] = bar - before
+            before = bar
+            widest = max(widest, abs(bar))
+        if side:
+            _troughs(zone_c, weight, np.float32(-1e30), run, top)
+        else:
+            _peaks(zone_c, weight, np.float32(-1e30), run, top)
+        slack = np.float32(-1e-3 - 2e-5 * widest)
+        for r in range(LANES):
+            if top[r] > slack:
+                alarm[r] = True
+
+
+@njit(cache=True)
+def _alarm_any(zone_c, zone_e, rule, table, level, levels, work, alarm):  # type: ignore[no-untyped-def]
+    """Set ``alarm`` in the lanes where some window may beat the lane's own level, first held against the least."""
+    _, node, base, high, low = table
+    run, top, weight, bits = work
     units = zone_e.size
     least_e, most_e, all_e = np.inf, 0.0, 0.0
     for t in range(units):
@@ -245,17 +284,12 @@ def _alarm_any(zone_c, zone_e, rule, node, base, high, low, level, run, excess):
             most_e = e
         if 0.0 < e < least_e:
             least_e = e
-    for r in range(LANES):
-        excess[r] = np.float32(-1.0)
     if all_e <= 0.0:
         return
-    if rule[3] == 0:
-        most_e = min(all_e, most_e * rule[1])
-    else:
-        most_e = all_e
-    ends = np.array([least_e, most_e * (1.0 + 1e-9)])
-    bits = ends.view(np.int64)
-    i, last = (bits[0] >> NODE_BITS) - base, (bits[1] >> NODE_BITS) - base + 1
+    most_e = all_e if rule[3] else min(all_e, most_e * rule[1])
+    bits[0], bits[1] = least_e, most_e * (1.0 + 1e-9)
+    ends = bits.view(np.int64)
+    i, last = (ends[0] >> NODE_BITS) - base, (ends[1] >> NODE_BITS) - base + 1
     chords = 1 + (last - i - 1) // 14
     stride = -(-(last - i) // chords)
     while i < last:
@@ -263,41 +297,57 @@ def _alarm_any(zone_c, zone_e, rule, node, base, high, low, level, run, excess):
         for side in range(2):
             if not rule[4] & (side + 1):
                 continue
-            bound, sign = (low, np.float32(-1.0)) if side else (high, np.float32(1.0))
+            bound, sign = (low[0], -1.0) if side else (high[0], 1.0)
             slope = (bound[level, j] - bound[level, i]) / (node[j] - node[i])
-            bar = (bound[level, i] - slope * node[i]) * sign
-            bar -= 1e-3 + 4e-5 * (abs(bar) + slope * all_e)
-            for r in range(LANES):
-                run[r] = np.float32(-1e9)
-            for r in range(LANES):
-                run[LANES + r] = np.float32(0.0)
             for t in range(units):
-                weighed = np.float32(slope * zone_e[t])
-                for r in range(LANES):
-                    value = run[LANES + r] + (zone_c[t, r] - weighed) * sign
-                    run[r] = value if value > run[r] else run[r]
-                    run[LANES + r] = value if value > np.float32(0.0) else np.float32(0.0)
+                weight[t] = slope * zone_e[t]
+            if side:
+                _troughs(zone_c, weight, np.float32(0.0), run, top)
+            else:
+                _peaks(zone_c, weight, np.float32(0.0), run, top)
+            bar = (bound[level, i] - slope * node[i]) * sign
+            slack = 1e-3 + 4e-5 * (abs(bar) + slope * all_e)
+            highest = np.float32(-1e30)
             for r in range(LANES):
-                beyond = run[r] - np.float32(bar)
-                excess[r] = beyond if beyond > excess[r] else excess[r]
+                highest = top[r] if top[r] > highest else highest
+            if highest <= bar - slack:
+                continue
+            for r in range(LANES):
+                if top[r] > bar - slack:
+                    own = levels[r]  # the same slope under the lane's own boundary, which is lowest at an end
+                    at_i = (bound[own, i] - slope * node[i]) * sign
+                    at_j = (bound[own, j] - slope * node[j]) * sign
+                    if top[r] > min(at_i, at_j) - slack:
+                        alarm[r] = True
         i = j
+
+
+@njit(cache=True)
+def _level(ratio, ratios, step):  # type: ignore[no-untyped-def]
+    """Return the last level that does not exceed ``ratio``, 0 if none."""
+    if ratio <= ratios[0]:
+        return 0
+    level = min(np.int64(np.log(ratio / ratios[0]) / step), ratios.size - 1)
+    return level - 1 if level > 0 and ratios[level] > ratio else level
 
 
 @njit(cache=True)
 def sweep(rows, size, rule, totals, table, lanes, dense, counts, begin, when, best, each):  # type: ignore[no-untyped-def]
     """Search all zones for ``lanes`` sets of cases; raise ``best`` (LANES,) to the largest ratio of each.
 
-    rows : (indptr, place, judged, penalty). size : (n, units) cases expected. rule : see ``planner.hotspots.scan``.
+    rows : (indptr, place, judged, penalty). size : (n, units) cases expected. rule : see ``scan_search.Search``.
     totals : cases, people. table : (ratios, node, base, high, low). dense : whether the cases are in ``counts``
-    (n, units, LANES), else lane r has at place j the units ``when[r, begin[r, j]:begin[r, j + 1]]``.
+    (n, units, LANES), else place j's are unit x LANES + lane for all of ``when[begin[j]:begin[j + 1]]``.
     each : (R, 4) or empty; if given, lane 0's best of each row by itself: ratio, entry, first and last unit.
     """
     indptr, place, judged, penalties = rows
-    ratios, node, base, high, low = table
+    ratios = table[0]
     total, people = totals
     units = size.shape[1]
     zone_c, zone_e = np.zeros((units, LANES), np.float32), np.zeros(units)
-    excess, run = np.empty(LANES, np.float32), np.empty(2 * LANES, np.float32)
+    flat_c = zone_c.reshape(-1)
+    work = np.empty(LANES, np.float32), np.empty(LANES, np.float32), np.empty(units), np.empty(max(units, 2))
+    levels, alarm = np.zeros(LANES, np.int64), np.zeros(LANES, np.bool_)
     step = np.log(ratios[1] / ratios[0])
     for row in range(indptr.size - 1):
         zone_c[:] = 0.0
@@ -315,27 +365,24 @@ def sweep(rows, size, rule, totals, table, lanes, dense, counts, begin, when, be
                     for r in range(LANES):
                         zone_c[t, r] += counts[j, t, r]
             else:
-                for r in range(lanes):
-                    for q in range(begin[r, j], begin[r, j + 1]):
-                        zone_c[when[r, q], r] += np.float32(1.0)
+                for q in range(begin[j], begin[j + 1]):
+                    flat_c[when[q]] += np.float32(1.0)
             if not judged[k]:
                 continue
             if stale:
-                stale, least = False, np.inf
+                stale, level = False, ratios.size - 1
                 for r in range(lanes):
-                    if ratios[0] * penalty <= best[r] < least:
-                        least = best[r]
-                level = (
-                    min(np.int64(np.log(least / penalty / ratios[0]) / step), ratios.size - 1) if least < np.inf else 0
-                )
-                if level > 0 and ratios[level] * penalty > least:
-                    level -= 1
-            if rule[2]:
-                _alarm_alive(zone_c, zone_e, rule, node, base, high, low, level, run, excess)
-            else:
-                _alarm_any(zone_c, zone_e, rule, node, base, high, low, level, run, excess)
+                    levels[r] = _level(best[r] / penalty, ratios, step)
+                    if ratios[0] * penalty <= best[r]:
+                        level = min(level, levels[r])
             for r in range(lanes):
-                if excess[r] > 0.0 or best[r] < ratios[0] * penalty:
+                alarm[r] = best[r] < ratios[0] * penalty
+            if rule[2]:
+                _alarm_alive(zone_c, zone_e, rule, table, total, level, work, alarm)
+            else:
+                _alarm_any(zone_c, zone_e, rule, table, level, levels, work, alarm)
+            for r in range(lanes):
+                if alarm[r]:
                     value, first, last = judge(zone_c, r, zone_e, rule, total, people, penalty, best[r], 0)
                     if first >= 0:
                         best[r] = value
@@ -346,48 +393,55 @@ def sweep(rows, size, rule, totals, table, lanes, dense, counts, begin, when, be
 
 @njit(cache=True)
 def replicate(
-    rows, size, rule, totals, table, share, other, room, shift, event_place, event_time, seed, lo, hi, spare, dense
+    rows, size, rule, totals, table, share, other, room, slot, event_place, event_time, seed, lo, hi, spare, dense
 ):  # type: ignore[no-untyped-def]
     """Return (hi - lo,) the largest ratio of each replication under the null hypothesis.
 
     Cases are redrawn among cells (place, unit of the whole period) where ``share`` is given, else their times are
-    permuted among ``event_place``. Units before ``shift`` are outside every window. spare : 1 to draw the controls, the
-    fewer, and leave the rest as cases.
+    permuted among ``event_place``. slot : (all units,) the place of a unit among those of ``size``, -1 for one that is
+    in no window. spare : draw the controls, the fewer, and leave the rest as cases.
     """
     n, units = size.shape
     out = np.zeros(hi - lo)
     n_drawn = event_time.size
-    all_units = units + shift
+    all_units = slot.size
     counts = np.zeros((n if dense else 0, units, LANES), np.float32)
-    begin = np.zeros((0 if dense else LANES, n + 1), np.int32)
-    when = np.zeros((0 if dense else LANES, 0 if dense else n_drawn), np.int32)
-    drawn, state = np.empty(n_drawn, np.int64), np.zeros(1, np.uint64)
+    begin, room_for = np.zeros(n + 1, np.int64), 0 if dense else LANES * n_drawn
+    when, where, lane_unit = np.zeros(room_for, np.int32), np.zeros(room_for, np.int32), np.zeros(room_for, np.int32)
+    at, times, state = event_place.copy(), event_time.copy(), np.zeros(1, np.uint64)
+    drawn = np.empty(n_drawn, np.int64)
     taken, no_rows = np.zeros(room.size, np.int32), np.zeros((0, 4))
-    permuted = share.size == 0
     for block in range(lo, hi, LANES):
         lanes = min(LANES, hi - block)
         if dense:
             counts[:] = 0.0
+        m = 0
         for r in range(lanes):
             _seeded(state, seed, block + r)
-            if permuted:
-                drawn[:] = event_time
-                shuffle_times(drawn, state)
-                for q in range(n_drawn):
-                    drawn[q] += event_place[q] * all_units
+            if share.size == 0:
+                times[:] = event_time
+                shuffle_times(times, state)
             else:
                 draw_cells(share, other, room, taken, n_drawn, state, drawn)
-            if dense:
-                if spare:
-                    for j in range(n):
-                        for t in range(units):
-                            counts[j, t, r] = room[j * all_units + t + shift]
+                for q in range(n_drawn):  # in 32 bits, where division is fast
+                    at[q] = np.uint32(drawn[q]) // np.uint32(all_units)
+                    times[q] = drawn[q] - at[q] * all_units
+            if not dense:
                 for q in range(n_drawn):
-                    t = drawn[q] % all_units - shift
-                    if t >= 0:
-                        counts[drawn[q] // all_units, t, r] += np.float32(-1.0 if spare else 1.0)
-            else:
-                _sort_by_place(drawn, all_units, shift, begin[r], when[r])
+                    if slot[times[q]] >= 0:
+                        where[m], lane_unit[m] = at[q], slot[times[q]] * LANES + r
+                        m += 1
+                continue
+            if spare:
+                for j in range(n):
+                    for t in range(all_units):
+                        if slot[t] >= 0:
+                            counts[j, slot[t], r] = room[j * all_units + t]
+            for q in range(n_drawn):
+                if slot[times[q]] >= 0:
+                    counts[at[q], slot[times[q]], r] += np.float32(-1.0 if spare else 1.0)
+        if not dense:
+            _sort_by_place(where[:m], lane_unit[:m], begin, when)
         best = np.zeros(LANES)
         sweep(rows, size, rule, totals, table, lanes, dense, counts, begin, when, best, no_rows)
         out[block - lo : block - lo + lanes] = best[:lanes]
@@ -395,19 +449,15 @@ def replicate(
 
 
 @njit(cache=True)
-def _sort_by_place(cells, all_units, shift, begin, when):  # type: ignore[no-untyped-def]
-    """Lay out the units of cells place by place: those of place j are ``when[begin[j]:begin[j + 1]]``."""
+def _sort_by_place(where, what, begin, sorted_what):  # type: ignore[no-untyped-def]
+    """Lay out ``what`` place by place: that of place j is ``sorted_what[begin[j]:begin[j + 1]]``."""
     begin[:] = 0
-    for q in range(cells.size):
-        if cells[q] % all_units >= shift:
-            begin[cells[q] // all_units] += 1
+    for q in range(where.size):
+        begin[where[q]] += 1
     count = 0
     for j in range(begin.size):
         count += begin[j]
         begin[j] = count
-    for q in range(cells.size):
-        t = cells[q] % all_units - shift
-        if t >= 0:
-            j = cells[q] // all_units
-            begin[j] -= 1
-            when[begin[j]] = t
+    for q in range(where.size):
+        begin[where[q]] -= 1
+        sorted_what[begin[where[q]]] = what[q]

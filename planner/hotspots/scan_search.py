@@ -20,8 +20,10 @@ TABLE_CELLS, TABLE_FULL = 6_000, 0.15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """Zones, cases and what is expected of them, units before every window left out.
+    """Zones, cases and what is expected of them, in units as the kernels see them.
 
+    Where windows end with the last unit, time runs backward and units before every window are left out; ``slot`` (T,)
+    says where each unit went, or -1.
     cases : (n, units). size : (n, units) expected, n_cases in all with the units left out. people : cases and controls
     of the Bernoulli model, 0 without. rule : shortest, longest window, 1 if windows end with the last unit, 1 if that of
     all units counts, 1 high + 2 low rates, fewest cases. table : see ``scan_kernels.sweep``.
@@ -33,15 +35,16 @@ class Search:
     n_cases: int
     people: int
     rule: NDArray[np.int64]
+    slot: NDArray[np.int64]
     table: tuple[Any, ...]
     draw: tuple[Any, ...]
 
     def replicate(self, seed: int, begin: int, end: int) -> Floats:
         """Return the largest ratio of replications ``begin`` to ``end``, each the same whatever the others."""
-        share, other, room, shift, place, unit, spare, dense, rows = self.draw
+        share, other, room, place, unit, spare, dense, rows = self.draw
         result: Floats = kernels.replicate(
             rows, self.size, self.rule, (float(self.n_cases), float(self.people)), self.table, share, other, room,
-            shift, place, unit, seed, begin, end, spare, dense,
+            self.slot, place, unit, seed, begin, end, spare, dense,
         )  # fmt: skip
         return result
 
@@ -64,16 +67,21 @@ def search_of(
     n_units = cases.shape[1]
     longest = _longest(question, n_units)
     alive = question.analysis in ("spatial", "prospective")
-    shift = n_units - longest if alive and not question.with_spatial else 0
+    slot = np.arange(n_units)
+    if alive:
+        slot = slot[::-1].copy()
+        slot[slot >= (n_units if question.with_spatial else longest)] = -1
+    seen = np.flatnonzero(slot >= 0)
+    seen = seen[np.argsort(slot[seen])]
     sides = RATES[question.rates]
     shortest = min(question.min_time_units, n_units)
     rule = np.array([shortest, longest, alive, question.with_spatial, sides, question.min_cases], np.int64)
     if shortest > longest:
         raise QuestionError("最长时间窗短于最短时间窗", "the longest window in time is shorter than the shortest")
-    kept = np.ascontiguousarray(size[:, shift:])
+    kept = np.ascontiguousarray(size[:, seen])
     return Search(
-        windows, cases[:, shift:], kept, total, people, rule, _table(kept, total, people, sides),
-        _draw(cases, size, total, people, question.model, shift, windows),
+        windows, cases[:, seen], kept, total, people, rule, slot, _table(kept, total, people, sides),
+        _draw(cases, size, total, people, question.model, kept, windows),
     )  # fmt: skip
 
 
@@ -82,12 +90,12 @@ def best_of_rows(search: Search) -> list[tuple[float, int, int, int, int]]:
     n, units = search.cases.shape
     dense = n * units <= 50 * TABLE_CELLS or int(search.cases.sum()) > n * units
     counts = np.zeros((n if dense else 0, units, kernels.LANES), np.float32)
-    begin, when = np.zeros((1, n + 1), np.int32), np.zeros((1, 0), np.int32)
+    begin, when = np.zeros(n + 1, np.int64), np.zeros(0, np.int32)
     if dense:
         counts[:, :, 0] = search.cases
     else:
-        begin[0, 1:] = np.cumsum(search.cases.sum(axis=1))
-        when = np.repeat(np.tile(np.arange(units, dtype=np.int32), n), search.cases.ravel())[None]
+        begin[1:] = np.cumsum(search.cases.sum(axis=1))
+        when = np.repeat(np.tile(np.arange(units, dtype=np.int32) * kernels.LANES, n), search.cases.ravel())
     each = np.zeros((len(search.windows.centre), 4))
     totals = float(search.n_cases), float(search.people)
     kernels.sweep(
@@ -136,7 +144,7 @@ def _table(size: Floats, total: int, people: int, sides: int) -> tuple[Any, ...]
     ends = np.array([size[size > 0].min() * 0.99, 2.0 * max(total, 1)])
     base, last = (int(bits) for bits in ends.view(np.int64) >> kernels.NODE_BITS)
     node = (np.arange(base, last + 2, dtype=np.int64) << kernels.NODE_BITS).view(np.float64)
-    none = np.zeros((1, 1))
+    none = np.zeros((3, 1, 1))
     high, low = (
         kernels.boundaries(ratios, node, float(total), float(people), below) if sides & side else none
         for side, below in ((1, False), (2, True))
@@ -145,27 +153,27 @@ def _table(size: Floats, total: int, people: int, sides: int) -> tuple[Any, ...]
 
 
 def _draw(
-    cases: NDArray[np.int64], size: Floats, total: int, people: int, model: str, shift: int, windows: Windows
+    cases: NDArray[np.int64], size: Floats, total: int, people: int, model: str, kept: Floats, windows: Windows
 ) -> tuple[Any, ...]:
     """Return what ``Search.replicate`` hands to the kernel to draw cases from."""
     n, units = size.shape
     rows = _rows(distinct(windows, n))
     room = np.zeros(0, np.int32)
-    nowhere, never = np.zeros(0, np.int64), np.zeros(total, np.int64)
     share, other = np.zeros(0, np.uint64), np.zeros(0, np.int32)
     spare = False
-    if model == "permutation":
-        nowhere = np.repeat(np.arange(n), cases.sum(axis=1))
-        never = np.repeat(np.arange(units), cases.sum(axis=0))
-    else:
+    if model != "permutation":
         share, other = kernels.alias_table(size.ravel())
     if people:
         room = np.round(size.ravel() * (people / total)).astype(np.int32)
         spare = 2 * total > people
-        never = np.zeros(people - total if spare else total, np.int64)
-    inside = n * (units - shift)
-    dense = bool(spare or inside <= TABLE_CELLS or size[:, shift:].sum() > TABLE_FULL * inside)
-    return share, other, room, shift, nowhere, never, spare, dense, rows
+    drawn = people - total if spare else total
+    at, times = np.zeros(drawn, np.int64), np.zeros(drawn, np.int64)
+    if model == "permutation":
+        at = np.repeat(np.arange(n), cases.sum(axis=1))
+        times = np.repeat(np.arange(units), cases.sum(axis=0))
+    inside = kept.size
+    dense = bool(spare or inside <= TABLE_CELLS or kept.sum() > TABLE_FULL * inside)
+    return share, other, room, at, times, spare, dense, rows
 
 
 def _rows(windows: Windows) -> tuple[Any, ...]:
