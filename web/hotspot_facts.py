@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from web import hotspot_words
 from web.hotspot_drawing import HotspotDrawing
-from web.hotspot_words import chance, figure, interval, said
+from web.hotspot_words import both_of, chance, figure, interval, said
 
 Row = Mapping[str, Any]
 Facts = dict[str, Callable[[Row], str]]
@@ -86,8 +86,10 @@ def _years(days: float) -> str:
 
 def _published(row: Row) -> str:
     if row["reports"] != row["reports"] or row["reports"] is None:
-        return said(hotspot_words.WITHHELD_NAMES, row["withheld"]) if row["withheld"] else "不公开 withheld"
-    return f"{row['reports']:,.0f}"
+        # why is not told: that alone would say that the number is small
+        return both_of(hotspot_words.WITHHELD)
+    margin = row.get("margin")
+    return f"{row['reports']:,.0f}" + (f" ± {margin:.0f}" if margin is not None and margin == margin else "")
 
 
 _FACTS: Mapping[str, Facts] = {
@@ -113,7 +115,7 @@ _FACTS: Mapping[str, Facts] = {
         "半径 radius": lambda r: f"{r['radius_m']:,.0f} m",
     },
     "hotspot-emerging": {
-        "类型 pattern": lambda r: hotspot_words.both_of(hotspot_words.trend_words(str(r["class"]))),
+        "类型 pattern": lambda r: both_of(hotspot_words.trend_words(str(r["class"]))),
         "发现报告 reports": lambda r: f"{r['reports']:,.0f}",
         "趋势 trend": lambda r: f"z {figure(r['trend_z'])}, p {chance(r['trend_p'])}",
         "末期 last period": lambda r: f"z {figure(r['last_z'])}",

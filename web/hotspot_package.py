@@ -13,7 +13,7 @@ from web.hotspot_tables import release_table
 
 
 def hotspot_package(what: HotspotDrawing, path: Path) -> None:
-    """Write a run as a GeoPackage: cells, segments and areas with their figures, clusters as points, other tables plain.
+    """Write a run as a GeoPackage: cells, segments and areas with figures, clusters as points, other tables plain.
 
     The same input gives the same bytes.
     """

@@ -179,8 +179,8 @@ def _draw_scan(figure: Figure, what: HotspotDrawing, ground: Ground, letters: Le
     heading(axes, letters, view.heading)
     write_clusters(column, what, colours)
     column.y -= column.line * 0.5
-    column.paragraph(("实线圈显著，虚线圈不显著；着色的格子属于聚集区。",
-                      "Solid circles are significant, dashed ones are not; coloured cells belong to a cluster."))  # fmt: skip
+    en = "Solid circles are significant, dashed ones are not; coloured cells belong to a cluster."
+    column.paragraph(("实线圈显著，虚线圈不显著；着色的格子属于聚集区。", en))
     column.paragraph(view.remark)
     write_totals(column, what)
 
@@ -288,7 +288,7 @@ def _draw_release(
     main, *others = rooms_of(ground.scene.frame) if len(views) > 1 else (MAP_ROOM,)
     _main(figure, ground, letters, views[0], main, "(a)" if len(views) > 1 else "")
     for view, room, mark in zip(views[1:], others, ("(b)", "(c)"), strict=False):
-        axes, scale = window_axes(figure, room, widened(ground.scene.frame))
+        axes, _ = window_axes(figure, room, widened(ground.scene.frame))
         draw_cells(axes, ground, view)
         heading(axes, letters, _tiered(view), mark)
     for view, mark in zip(views[:3], ("(a)", "(b)", "(c)"), strict=False):

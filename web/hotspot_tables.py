@@ -29,8 +29,6 @@ SHEETS = {
     "calibration": "校准 Calibration",
     "weights": "权重 Weights",
 }
-#: Rows of a sheet too long to hold all of them, the most telling first.
-_BEST = {"segments": "per_minute", "cells": "rate_week", "steps": "step"}
 _CALIBRATION = {
     "mean": "按预计分组 by expected finds",
     "pit": "概率积分变换 PIT",
@@ -101,7 +99,7 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
     words: dict[str, pd.Series] = {}
     for column, names in (
         ("state", hotspot_words.STATE_NAMES), ("weather", hotspot_words.WEATHER_NAMES),
-        ("moran_class", hotspot_words.MORAN_NAMES), ("withheld", hotspot_words.WITHHELD_NAMES),
+        ("moran_class", hotspot_words.MORAN_NAMES),
     ):  # fmt: skip
         if column in table:
             words[column] = table[column].map(lambda key, n=names: "" if key in ("", None) else said(n, key))
@@ -134,18 +132,22 @@ def _that_fits(table: pd.DataFrame, name: str, title: str, left_out: list[tuple[
 def release_table(what: HotspotDrawing) -> pd.DataFrame:
     """Return a release as a table for everyone: unit, name, tier, quarter, the number or that it is withheld.
 
-    Why a number is withheld is told only where the run tells it.
+    Why a number is withheld is not told: that alone would say that it is small.
     """
     cells = what.cells
     shown = cells["reports"].to_numpy(float)
     named = dict(zip(what.areas["code"].astype(str), what.areas["name"].astype(str), strict=True))
-    names = [n or named.get(u, "") for n, u in zip(cells["name"].fillna("").astype(str), cells["unit"].astype(str), strict=True)]  # fmt: skip
-    table = pd.DataFrame(
-        {"unit": cells["unit"].astype(str), "name": names, "level": cells["level"].astype(str),
-         "quarter": str(what.summary.get("quarter", "")), "reports": pd.array(np.where(np.isnan(shown), None, shown), "Int64"),
-         "withheld": np.isnan(shown)}
-    )  # fmt: skip
-    return table
+    units = cells["unit"].astype(str)
+    table = {
+        "unit": units,
+        "name": [n or named.get(u, "") for n, u in zip(cells["name"].fillna("").astype(str), units, strict=True)],
+        "level": cells["level"].astype(str),
+        "quarter": str(what.summary.get("quarter", "")),
+        "reports": pd.array(np.where(np.isnan(shown), None, shown), "Int64"),
+        "withheld": np.isnan(shown),
+        "source": " · ".join([*(both(flag) for flag in what.flags), *filter(None, [what.attribution])]),
+    }
+    return pd.DataFrame(table)
 
 
 def release_csv(what: HotspotDrawing, path: Path) -> None:
@@ -153,9 +155,8 @@ def release_csv(what: HotspotDrawing, path: Path) -> None:
     table = release_table(what)
     # a spreadsheet must not take a name for a formula
     table["name"] = table["name"].map(lambda text: f"'{text}" if text.startswith(("=", "+", "-", "@")) else text)
-    head = {"unit": "编号 unit", "name": "名称 name", "level": "层级 level", "quarter": "季度 quarter",
-            "reports": "发现报告 reports", "withheld": "不公开 withheld"}  # fmt: skip
     table["withheld"] = table["withheld"].map({True: "是 yes", False: "否 no"})
+    head = {"unit": "编号 unit", "name": "名称 name", "level": "层级 level", "quarter": "季度 quarter",
+            "reports": "发现报告 reports", "withheld": "不公开 withheld", "source": "来源 source"}  # fmt: skip
     text = table.rename(columns=head).to_csv(index=False, lineterminator="\n")
-    sources = " · ".join([both(flag) for flag in what.flags] + [what.attribution])
-    path.write_bytes(b"\xef\xbb\xbf" + text.encode() + (f"# {sources}\n".encode() if sources else b""))
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())

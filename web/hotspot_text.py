@@ -26,7 +26,8 @@ def hotspot_text(store: Store, run: Run) -> str:
     what = hotspot_drawing(store, run)
     lines = [both(what.question), *(f"{words}: {figure_}" for words, figure_ in totals(what)), ""]
     lines += [part for part in _TEXT[run.kind](what) if part is not None]
-    lines += [f"· {zh} / {en}" for zh, en in what.notes]
+    notes = zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)
+    lines += [f"· {zh} / {en}" for zh, en in notes]
     return "\n".join(lines)
 
 
@@ -126,7 +127,10 @@ def _forecast(what: HotspotDrawing) -> list[str]:
         parts += [text_table(["星期 day", "0–23 时 hour".ljust(24), "占比 share"], rows), ""]
     weather = what.tables.get("weather")
     if weather is not None and len(weather):
-        rows = [[said(hotspot_words.WEATHER_NAMES, r["weather"]), f"×{r['factor']:.2f}"] for r in weather.to_dict("records")]  # fmt: skip
+        rows = [
+            [said(hotspot_words.WEATHER_NAMES, row["weather"]), f"×{row['factor']:.2f}"]
+            for row in weather.to_dict("records")
+        ]
         parts += [text_table(["天气 weather", "系数 factor"], rows), ""]
     return parts
 

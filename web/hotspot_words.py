@@ -37,7 +37,8 @@ WEATHER_NAMES = {
     "usual": ("常年", "usual"), "": ("常年", "usual"),
 }  # fmt: skip
 MODEL_NAMES = {
-    "space-time-permutation": ("时空置换", "space-time permutation"), "poisson": ("泊松（按巡查量）", "Poisson, by effort"),
+    "space-time-permutation": ("时空置换", "space-time permutation"),
+    "poisson": ("泊松（按巡查量）", "Poisson, by effort"),
     "bernoulli": ("伯努利", "Bernoulli"), "permutation": ("时空置换", "space-time permutation"),
 }  # fmt: skip
 ANALYSIS_NAMES = {
@@ -59,10 +60,6 @@ METHOD_NAMES = {
     "mean_12": ("近 12 月平均", "mean of 12 months"), "long_run": ("历年平均", "long-run mean"),
     "last_month": ("上月", "last month"), "kde": ("核密度", "kernel density"),
 }  # fmt: skip
-WITHHELD_NAMES = {
-    "few": ("人数过少，不公开", "too few, withheld"),
-    "complement": ("防推算，不公开", "withheld so that no other can be worked out"),
-}
 WITHHELD = ("不公开", "withheld")
 WEEKDAYS = ("一 Mon", "二 Tue", "三 Wed", "四 Thu", "五 Fri", "六 Sat", "日 Sun")
 #: At this level of chance a finding counts as significant; the drawings say so.
