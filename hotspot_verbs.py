@@ -1,6 +1,8 @@
 """The command line's verbs of hotspots: where now, is it real, what is coming, what comes next, what may be told."""
 
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +144,57 @@ def backtest(
     _answer(BacktestQuestion(_frame(**asked), origins, share, seed), out, db, as_json)
 
 
+@hotspots.command(short_help="公开 Publish a quarter, safely.")
+@click.argument("quarter", metavar="QUARTER")
+@click.option("--cells", type=click.Choice(("subdistrict", "community", *CELLS)), default="subdistrict",
+              show_default=True, help="Of the first release; all later ones keep them.")  # fmt: skip
+@click.option("--cell-m", type=float, default=500.0, show_default=True, help="Width of a cell in metres, 300 or more.")
+@click.option("--epsilon", default="1/4", show_default=True, help="Spent on one person; four quarters have 1.")
+@click.option("--times", type=int, default=3, show_default=True, help="How often one person may count.")
+@click.option("--all-days", is_flag=True, help="Count every day, on the word that nobody is reported more often than "
+              "--times; else only so many days count, fixed by the calendar.")  # fmt: skip
+@click.option("--protection", type=click.Choice(("noise", "suppression")), default="noise", show_default=True,
+              help="Random noise and thresholds, or thresholds alone.")  # fmt: skip
+@_OUT
+@store_options
+def release(
+    quarter: str, cells: str, cell_m: float, epsilon: str, times: int, all_days: bool, protection: str,
+    out: Path | None, db: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Publish the table of QUARTER (2026Q1) for anyone to see, once and for all; asked again, it is the same table.
+
+    Never a street, a time of day or a number under 10. The budget of a year is kept in the store.
+    """
+    from layers.store import Store
+    from planner.hotspots.release import ReleaseQuestion
+    from planner.hotspots.runs import HOTSPOT_STEPS, run_release
+
+    year, number = _quarter(quarter)
+    question = ReleaseQuestion(
+        year=year, quarter=number, epsilon=_fraction(epsilon), counts_per_person=times, protection=protection
+    )
+    store = Store(db)
+    with Progress(HOTSPOT_STEPS) as progress:
+        run = run_release(
+            store, question, cells=cells, size_m=cell_m, counted=None if all_days else times, progress=progress
+        )
+    show_hotspots(store, run, out, as_json)
+
+
+def _quarter(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{4})\s*[Qq年第]+\s*([1-4])\s*(?:季度?)?", text.strip())
+    if match is None:
+        raise click.BadParameter(f"季度应如 2026Q1 / expected a quarter such as 2026Q1, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def _fraction(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"ε 应如 1/4 / expected a number such as 1/4, got {text!r}") from None
+
+
 def _answer(question: "HotspotQuestion", out: Path | None, db: str, as_json: bool) -> None:
     from layers.store import Store
     from planner.hotspots.runs import HOTSPOT_STEPS, run_hotspots
@@ -154,10 +207,9 @@ def _answer(question: "HotspotQuestion", out: Path | None, db: str, as_json: boo
 
 def show_hotspots(store: "Store", run: "Run", out: Path | None, as_json: bool) -> None:
     """Print a run about hotspots and write its files."""
+    from planner.json_values import run_json
     from web.hotspot_files import WRITERS, write_hotspots
     from web.hotspot_text import hotspot_text
-
-    from planner.json_values import run_json
 
     written: list[Path] = []
     if out is not None:

@@ -1,6 +1,7 @@
 """Where hotspots meet the store: load what a question needs, answer it, keep the answer as a ``Run``."""
 
 import datetime as dt
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import monotonic, process_time
@@ -8,14 +9,26 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from gis.errors import QuestionError
 from layers.run import Run
 from layers.store import LayerVersion, Store
 from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
 from planner.hotspots.answers import ANSWERS
 from planner.hotspots.frame import Frame
+from planner.hotspots.publishing import (
+    AREAS,
+    geography_from,
+    geography_of,
+    geography_text,
+    kind_of,
+    quarter_counts,
+    release_tables,
+)  # fmt: skip
 from planner.hotspots.question import HotspotQuestion
 from planner.hotspots.records import HotspotRecords, last_day
+from planner.hotspots.release import ReleaseQuestion, release, shown_again
+from planner.hotspots.release_budget import ledger_row
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.notes import Note
 from planner.patrol.tracks.runs import effort_inputs
@@ -24,6 +37,7 @@ from planner.watch import News, Watch
 
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
 HOTSPOT_STEPS = ("streets", "areas", "points", "population", "reports", "hotspots", "keeping")
+RELEASE = "hotspot-release"
 #: Layers that no question about hotspots reads.
 UNREAD = frozenset({
     "service-points", "rescue-stations", "candidates", "forbidden-areas", "population", "roster", "patrol-duties",
@@ -63,6 +77,49 @@ def run_hotspots(
     tables = {**tables, "summary": summary, "notes": note_table([*records.city.notes, *_effort_notes(records), *notes])}
     asked = replace(asked, parameters={**asked.parameters, "cancelled": True}) if cancelled() else asked
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
+
+
+def run_release(
+    store: Store,
+    question: ReleaseQuestion,
+    *,
+    cells: str,
+    size_m: float,
+    counted: int | None,
+    now: dt.datetime | None = None,
+    randbelow: Callable[[int], int] = secrets.randbelow,
+    progress: Progress | None = None,
+) -> Run:
+    """Publish a quarter, once and for all, and keep what was published; a quarter published before is shown again.
+
+    cells, size_m : of the first release; later ones keep its geography. counted : days of the quarter that count, by
+    the calendar alone, as many as one person may count; None for all days, on the word that nobody is reported more
+    often than ``question.counts_per_person``. now : local time, the clock's by default. randbelow : tests alone give
+    another. Raises StoreError without streets, QuestionError on what no release may hold.
+    """
+    tell = progress or (lambda step: None)
+    asked = Run(RELEASE, {"year": question.year, "quarter": question.quarter}, {})
+    released = [store.run(run.id) for run in store.runs(RELEASE)]
+    ledger = [ledger_row({str(k): v for k, v in run.tables["ledger"].iloc[0].items()}) for run in released]
+    done = next((run for run in released if run.id == asked.id), None)
+    if done is not None:
+        shown_again(done.tables["published"], ledger, question.year, question.quarter)
+        return done
+    started = process_time()
+    now = now or dt.datetime.now()
+    records = load_hotspots(store, used_versions(store, unread=UNREAD), [], tell)
+    tell("hotspots")
+    fixed = geography_from(released[0].tables["geography"]) if released else None
+    geography = fixed or geography_of(records.city, cells, size_m)
+    if cells != kind_of(geography) or (cells not in AREAS and size_m != geography.size_m):
+        kept = geography_text(geography)
+        raise QuestionError(f"公开数据的格网已固定为 {kept}", f"the cells of public releases are fixed: {kept}")
+    counts = quarter_counts(records, geography, question, counted)
+    found = release(counts, geography, question, ledger, now=now, randbelow=randbelow)
+    tell("keeping")
+    tables = release_tables(found, geography, records, counted)
+    store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
+    return store.run(asked.id)  # where two publish at once, the first one's stands
 
 
 def load_hotspots(
