@@ -54,6 +54,7 @@ STYLE = """
   border-radius: 10px; background: #111; color: #fff; text-align: center; font: 700 12px/20px sans-serif;
   border: 1.5px solid #fff; pointer-events: none; }
 .leaflet-control-layers { max-width: 60vw; }
+@media (max-width: 800px) { .stepping .leaflet-bottom.leaflet-left { bottom: 50px; } }
 @media (max-width: 600px) { .corner { max-height: 46vh; overflow-y: auto; }
   .leaflet-popup-content { margin: 9px 12px; } }
 """
@@ -157,6 +158,7 @@ class CellViews(MacroElement):
                 now = to;
                 const many = views[now].steps.length;
                 box.style.display = many ? '' : 'none';
+                map.getContainer().classList.toggle('stepping', many > 0);
                 legend.getContainer().querySelectorAll('[data-view]').forEach((part) => {
                     part.style.display = Number(part.dataset.view) === now ? '' : 'none';
                 });
@@ -169,7 +171,7 @@ class CellViews(MacroElement):
                 holder.textContent = said;
                 return holder.innerHTML;
             };
-            const popup = L.popup({maxWidth: 300, autoPan: true});
+            const popup = L.popup({minWidth: 250, maxWidth: 300});
             const open = (i) => {
                 const view = views[now], of = view.of[Math.min(step, view.of.length - 1)];
                 const look = view.looks[digits.indexOf(of[i])];
@@ -309,7 +311,7 @@ def hotspot_map(what: HotspotDrawing, path: Path) -> None:
     page.add_child(Places(_places(what)))
     page.add_child(map_parts.MetricScale())
     page.add_child(map_parts.Corner("topleft", '<div class="north">▲<br>北 N</div>'))
-    bounds = bounds_of(what.cells, what.segments, what.areas)
+    bounds = bounds_of(*((what.segments, what.areas) if what.kind == "hotspot-scan" else (what.cells, what.areas)))
     if bounds is not None:
         page.add_child(map_parts.View(bounds, legend_px=300))
     page.add_child(CellViews(what, shown, _legend_html(what, shown, street, said), near=_near(what)))
@@ -400,7 +402,8 @@ def _legend_html(what: HotspotDrawing, views: list[View], street: View | None, s
     parts = []
     for i, view in enumerate(views):
         lined = street is not None and view.name == street.name
-        items = "".join(_item(look, lined) for look in view.used or view.looks)
+        looks = street.used if lined and street is not None else view.used
+        items = "".join(_item(look, lined) for look in looks or view.looks)
         remark = f'<p class="remark">{escape(both(view.remark))}</p>' if view.remark[0] else ""
         drawn = f"<small>{escape(said)}</small>" if lined and said else ""
         parts.append(f'<div data-view="{i}"><ul>{items}</ul>{remark}{drawn}</div>')

@@ -23,7 +23,6 @@ from web.hotspot_classes import (
     Look,
     View,
     class_of,
-    edge_labels,
     round_edges,
     scale,
 )
@@ -242,7 +241,7 @@ def _release_views(what: HotspotDrawing) -> list[View]:
     views = []
     for level in levels:
         own = cells["level"].astype(str).eq(level).to_numpy()
-        edges = round_edges(number[own], whole=True)
+        edges = _edges_shown(number[own])
         withheld = np.isnan(number)
         looks = [Look(GROUND_COLOUR, hotspot_words.WITHHELD, hatched=True), *_shown_scale(edges, number[own])]
         of = np.where(withheld, 0, class_of(number, edges) + 1)
@@ -257,15 +256,24 @@ def _release_views(what: HotspotDrawing) -> list[View]:
     return [views[i] for i in np.argsort([-size for size in sizes], kind="stable")]
 
 
-def _shown_scale(edges: Floats, number: Floats) -> list[Look]:
-    """Return classes of published numbers, which are never small: the first begins with the least there is."""
-    looks = scale(edges, WARM, whole=True)
+def _edges_shown(number: Floats) -> Floats:
+    """Return upper ends of classes of published numbers: none below the least there is."""
+    edges = round_edges(number, whole=True)
     shown = number[~np.isnan(number) & (number > 0)]
-    if len(shown) and len(edges):
-        least, labels = int(shown.min()), edge_labels(edges, whole=True)
-        first = f"{least}" if least >= edges[0] else f"{least}–{edges[0]:,.0f}"
-        looks[0] = Look(looks[0].colour, (first if edges[0] >= least else labels[0], ""))
-    return looks
+    if not len(shown):
+        return edges
+    kept = edges[edges >= shown.min()]
+    return kept if len(kept) else np.array([shown.min()])
+
+
+def _shown_scale(edges: Floats, number: Floats) -> list[Look]:
+    """Return the classes of published numbers, the first beginning with the least there is."""
+    first, *others = scale(edges, WARM, whole=True)
+    shown = number[~np.isnan(number) & (number > 0)]
+    if not len(shown):
+        return [first, *others]
+    least = f"{shown.min():,.0f}"
+    return [Look(first.colour, (least if shown.min() >= edges[0] else f"{least}–{edges[0]:,.0f}", "")), *others]
 
 
 def tier_words(level: str) -> Words:
