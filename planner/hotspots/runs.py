@@ -7,6 +7,7 @@ from dataclasses import replace
 from time import monotonic, process_time
 from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from gis.errors import QuestionError
@@ -28,6 +29,7 @@ from planner.hotspots.publishing import (
 from planner.hotspots.question import HotspotQuestion
 from planner.hotspots.records import HotspotRecords, last_day
 from planner.hotspots.release import ReleaseQuestion, release, shown_again
+from planner.hotspots.release_audit import narrowest_range
 from planner.hotspots.release_budget import ledger_row
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.notes import Note
@@ -116,6 +118,14 @@ def run_release(
         raise QuestionError(f"公开数据的格网已固定为 {kept}", f"the cells of public releases are fixed: {kept}")
     counts = quarter_counts(records, geography, question, counted)
     found = release(counts, geography, question, ledger, now=now, randbelow=randbelow)
+    private = question.protection == "noise"
+    alike = [run.tables["published"] for run, row in zip(released, ledger, strict=True) if bool(row.epsilon) == private]
+    step = question.step
+    narrowest = narrowest_range(geography, [*alike, found.table], Watch(), step=step, noise=private)
+    if narrowest < (np.inf if private else 2.0 * question.least):
+        raise QuestionError(
+            "可由发布的数字推算出隐藏的数字，未发布", "what is hidden could be worked out: not published"
+        )
     tell("keeping")
     tables = release_tables(found, geography, records, counted)
     store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
