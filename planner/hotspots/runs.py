@@ -124,7 +124,7 @@ def run_release(
     narrowest = narrowest_range(geography, [*alike, found.table], Watch(), step=step, noise=private)
     if narrowest < (np.inf if private else 2.0 * question.least):
         raise QuestionError(
-            "可由发布的数字推算出隐藏的数字，未发布", "what is hidden could be worked out: not published"
+            "由发布的数字可推算出隐藏者，未发布", "what is hidden could be worked out: not published"
         )
     tell("keeping")
     tables = release_tables(found, geography, records, counted)
