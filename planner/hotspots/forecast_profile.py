@@ -1,4 +1,4 @@
-"""When people are found: shares of a week by weekday and hour, and how the weather changes them, smoothed and shrunk."""
+"""When people are found: shares of a week by weekday and hour, and what the weather does, smoothed and shrunk."""
 
 from dataclasses import dataclass
 
@@ -67,7 +67,7 @@ def time_profile(
     """
     worth = np.ones(len(weekday)) if weight is None else np.asarray(weight, np.float64)
     _check_times(weekday, hour, worth)
-    week = np.bincount(weekday * 24 + hour, worth, 168).reshape(7, 24)
+    week = np.bincount(weekday * 24 + hour, worth, 168).reshape(7, 24).astype(np.float64)
     total = float(week.sum())
     by_hour = week.sum(axis=0)
     passes = max(PASSES, key=lambda p: (_left_out_score(by_hour, p), -p))
