@@ -23,6 +23,7 @@ from scipy.stats import nbinom, spearmanr
 from layers.demo_city.build import build_demo_city
 from planner.hotspots.exposure import Detection, effective_weeks, estimate_detection, exposure_of
 from planner.hotspots.rates import Rates, corrected_rates
+from planner.hotspots.rates_hours import local_hours
 from planner.hotspots.rates_location import shares_of
 
 Floats = NDArray[np.float64]
@@ -102,7 +103,7 @@ def demo_town(seed: int, size: str = "town") -> Town:
     )  # fmt: skip
 
 
-def corrected(town: Town, fixed: float | None = None) -> tuple[Rates, Detection]:
+def corrected(town: Town, fixed: float | None = None) -> tuple[Rates, Detection, Floats]:
     """Return the rates: detection from reports shared among near streets, counts from the nearest."""
     found, told = town.found, town.told
     spreads = list(SPREAD_M)
@@ -110,14 +111,15 @@ def corrected(town: Town, fixed: float | None = None) -> tuple[Rates, Detection]
         detection = estimate_detection(found, told, town.passes, town.weeks, town.calendar_month)
         if fixed is not None:
             detection = replace(detection, detectability=fixed)
-        exposure = effective_weeks(town.passes, town.weeks, detection)
+        hours = local_hours(town.found + town.told, town.passes, town.weeks, detection, town.x, town.y, town.length_m)
+        exposure = effective_weeks(town.passes, town.weeks, detection, hours=hours)
         rates = corrected_rates(
             town.found.sum(axis=(1, 2)), town.told.sum(axis=(1, 2)), exposure, town.x, town.y, town.length_m,
             covariates=town.classes,
         )  # fmt: skip
         if turn < 2:
             found, told = _shared(town, detection, rates.mean, spreads)
-    return rates, detection
+    return rates, detection, hours
 
 
 def _shared(town: Town, detection: Detection, rate: Floats, spreads: list[float]) -> tuple[Floats, Floats]:
@@ -163,18 +165,19 @@ def one_town(seed: int, fixed: float | None) -> dict[str, float]:
     """Return the figures of one town."""
     town = demo_town(seed)
     began = time.process_time()
-    rates, detection = corrected(town, fixed)
+    rates, detection, _ = corrected(town, fixed)
     took_s = time.process_time() - began
     known, truth = ~rates.unknown, town.truth
+    often = known & (rates.count >= 5)
     inside = (rates.low <= truth) & (truth <= rates.high)
     count = (town.found + town.told).sum(axis=(1, 2))
     walked = town.passes.sum(axis=(1, 2))
 
     early = town.until(TRAINING)
-    past, detection_then = corrected(early, fixed)
+    past, detection_then, hours = corrected(early, fixed)
     season = dict(zip(early.calendar_month, detection_then.month, strict=True))
     then = replace(detection_then, month=np.array([season[m] for m in town.calendar_month[TRAINING:]]))
-    weeks = effective_weeks(town.passes[:, TRAINING:], town.weeks[TRAINING:], then).weeks
+    weeks = effective_weeks(town.passes[:, TRAINING:], town.weeks[TRAINING:], then, hours=hours).weeks
     future = (town.found + town.told)[:, TRAINING:].sum(axis=(1, 2))
     was, will = early.passes.sum(axis=(1, 2)), town.passes[:, TRAINING:].sum(axis=(1, 2))
     raw = (early.found + early.told).sum(axis=(1, 2))
@@ -186,6 +189,7 @@ def one_town(seed: int, fixed: float | None) -> dict[str, float]:
 
     return {
         "cover": float(inside[known].mean()),
+        "cover_of_5_reports_or_more": float(inside[often].mean()),
         "below": float((truth < rates.low)[known].mean()),
         "rank_ours": rank(rates.mean),
         "rank_raw": rank(count),
@@ -209,9 +213,10 @@ def one_town(seed: int, fixed: float | None) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--detectability", type=float, help="fixed instead of estimated")
     asked = parser.parse_args()
-    rows = pd.DataFrame([one_town(seed, asked.detectability) for seed in range(1, asked.seeds + 1)])
+    rows = pd.DataFrame([one_town(seed, asked.detectability) for seed in range(asked.first, asked.first + asked.seeds)])
     print(f"{asked.seeds} demo towns; mean, spread over towns (standard deviation), least, greatest")
     for name in rows.columns:
         of = rows[name]

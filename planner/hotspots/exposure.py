@@ -83,21 +83,28 @@ def exposure_of(passes: Floats, weeks: Floats, detectability: float) -> Floats:
     return np.asarray(-np.expm1(-detectability * passes / weeks[None, :, None]), np.float64)
 
 
-def effective_weeks(passes: Floats, weeks: Floats, detection: Detection, *, weight: Floats | None = None) -> Exposure:
+def effective_weeks(
+    passes: Floats, weeks: Floats, detection: Detection, *, hours: Floats | None = None, weight: Floats | None = None
+) -> Exposure:
     """Return for how many weeks each segment was as good as watched.
 
-    weight : (m,) what each month still counts (``discount``); reports must be weighted alike. Without it, 1.
+    hours : (n, s) shares of a segment's people by shift (``planner.hotspots.rates_hours.local_hours``); without it,
+    the city's. weight : (m,) what each month still counts (``discount``); reports must be weighted alike.
     """
-    seen = exposure_of(passes, weeks, detection.detectability)
-    people = _people(weeks if weight is None else weeks * weight, detection)
-    patrol = np.tensordot(seen, people, 2)
-    others = detection.told_share * (people.sum() - patrol)
-    # What a change of detectability by a hundredth does to all exposure is what not knowing it does to all rates.
+    lasted = weeks if weight is None else weeks * weight
+    by_shift = detection.shift[None, :] if hours is None else hours
+
+    def watched(detectability: float) -> Floats:
+        seen = exposure_of(passes, weeks, detectability)
+        return np.asarray((np.einsum("ims,m->is", seen, lasted * detection.month) * by_shift).sum(axis=1), np.float64)
+
+    patrol = watched(detection.detectability)
+    others = detection.told_share * (float(lasted @ detection.month) - patrol)
+    # The share of others' reports follows detectability, so what moves patrols' exposure moves all of it.
     step = 0.01
-    more = np.tensordot(exposure_of(passes, weeks, detection.detectability * (1 + step)), people, 2)
-    total = patrol.sum() + others.sum()
-    slope = (more.sum() - patrol.sum()) / patrol.sum() / step if patrol.sum() > 0 else 1.0
-    return Exposure(patrol, others, float(slope * detection.sd_log) if total > 0 else 0.0)
+    before = float(patrol.sum())
+    slope = (float(watched(detection.detectability * (1 + step)).sum()) / before - 1) / step if before > 0 else 1.0
+    return Exposure(patrol, others, slope * detection.sd_log)
 
 
 def discount(weeks: Floats, half_life_weeks: float) -> Floats:
@@ -197,8 +204,3 @@ class _Fit:
         happened = self.by_cell > 0
         log += np.sum(self.by_cell[happened] * np.log((people / weeks)[happened]))
         return float(log - np.sum(self.total * np.log(whole)))
-
-
-def _people(weeks: Floats, detection: Detection) -> Floats:
-    """Return (m, s) weeks weighted by season and shift."""
-    return np.asarray((weeks * detection.month)[:, None] * detection.shift, np.float64)

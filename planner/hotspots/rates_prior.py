@@ -15,6 +15,8 @@ KERNELS_M = (600.0, 300.0, 150.0, 75.0)
 CELLS, REACH = 3, 3
 #: A narrow kernel starts from the next wider with the weight of so many reports.
 BORROWED = 1.0
+#: Shapes are lowered to this: coefficients and kernels are themselves uncertain, and demo towns show by how much.
+CAUTION = 0.85
 #: How firmly coefficients hold to where they start: of kernels (at 0.5), of log size (at 1), of classes (at 0).
 HOLD_KERNEL, HOLD_SIZE, HOLD_CLASS, HOLD_SHAPE = 2.0, 20.0, 10.0, 1.0
 NEWTON = 40
@@ -68,24 +70,24 @@ def neighbourhood(count: Floats, exposure: Floats, x: Floats, y: Floats) -> Floa
     """Return (kernels, n) reports per exposure around each place, its own left out, from wide kernels to narrow."""
     rate = np.full(len(count), (count.sum() + BORROWED) / max(float(exposure.sum()), 1e-12))
     rates = np.empty((len(KERNELS_M), len(count)))
-    impulse = np.zeros(2 * CELLS * REACH + 1)
-    impulse[CELLS * REACH] = 1.0
-    own = float(gaussian_filter(impulse, CELLS, mode="constant", truncate=REACH)[CELLS * REACH]) ** 2
     for k, kernel_m in enumerate(KERNELS_M):
-        cell_m = kernel_m / CELLS
-        column = ((x - x.min()) / cell_m).astype(np.int64)
-        row = ((y - y.min()) / cell_m).astype(np.int64)
-        seen, watched = (_blurred(of, column, row) / own - of for of in (count, exposure))
+        seen, watched = (blurred(of, x, y, kernel_m) - of for of in (count, exposure))
         rate = (np.maximum(seen, 0.0) + BORROWED) / (np.maximum(watched, 0.0) + BORROWED / rate)
         rates[k] = rate
     return rates
 
 
-def _blurred(of: Floats, column: NDArray[np.int64], row: NDArray[np.int64]) -> Floats:
-    """Return (n,) the kernel's sum at each place's cell."""
+def blurred(of: Floats, x: Floats, y: Floats, kernel_m: float) -> Floats:
+    """Return (n,) sums around each place, weighted by a Gaussian kernel that is 1 at the place's own grid cell."""
+    cell_m = kernel_m / CELLS
+    column, row = ((x - x.min()) / cell_m).astype(np.int64), ((y - y.min()) / cell_m).astype(np.int64)
     shape = int(column.max()) + 1, int(row.max()) + 1
     grid = np.bincount(column * shape[1] + row, of, shape[0] * shape[1]).reshape(shape)
-    return np.asarray(gaussian_filter(grid, CELLS, mode="constant", truncate=REACH)[column, row], np.float64)
+    impulse = np.zeros(2 * CELLS * REACH + 1)
+    impulse[CELLS * REACH] = 1.0
+    own = float(gaussian_filter(impulse, CELLS, mode="constant", truncate=REACH)[CELLS * REACH]) ** 2
+    spread = gaussian_filter(grid, CELLS, mode="constant", truncate=REACH)
+    return np.asarray(spread[column, row] / own, np.float64)
 
 
 def _regression(columns: Floats, count: Floats, weeks: Floats, start: Floats, hold: Floats) -> Floats:
@@ -116,4 +118,4 @@ def _shapes(terms: Floats, count: Floats, expected: Floats, known: NDArray[np.bo
         )
 
     best = minimize(loss, np.zeros(terms.shape[1]), jac=True, method="L-BFGS-B")
-    return np.asarray(np.exp(np.clip(terms @ best.x, -5.0, 5.0)), np.float64)
+    return np.asarray(CAUTION * np.exp(np.clip(terms @ best.x, -5.0, 5.0)), np.float64)
