@@ -7,9 +7,10 @@ import pandas as pd
 
 from planner.hotspots.answer_backtest import backtest_tables
 from planner.hotspots.answer_emerging import emerging_tables
+from planner.hotspots.answer_map import map_tables
 from planner.hotspots.answer_scan import scan_tables
 from planner.hotspots.frame import Frame
-from planner.hotspots.question import BacktestQuestion, EmergingQuestion, ScanQuestionOfCity
+from planner.hotspots.question import BacktestQuestion, EmergingQuestion, MapQuestion, ScanQuestionOfCity
 from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
 from planner.watch import Watch
@@ -19,6 +20,7 @@ YEAR, TWO_YEARS = 365, 731
 
 #: kind of question -> (usual days up to the last report, None for all; what answers it).
 ANSWERS: dict[str, tuple[int | None, Answer]] = {
+    MapQuestion.kind: (TWO_YEARS, map_tables),
     ScanQuestionOfCity.kind: (YEAR, scan_tables),
     BacktestQuestion.kind: (None, backtest_tables),
     EmergingQuestion.kind: (TWO_YEARS, emerging_tables),
