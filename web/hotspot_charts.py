@@ -210,7 +210,7 @@ def _write_methods(column: HotspotColumn, what: HotspotDrawing, methods: list[st
         column.y -= column.line
         said = (
             f"PAI {figure(row['pai'], 3)} · {hotspot_words.percent(row['hit_rate'])} · "
-            f"PEI {figure(row['pei'])} · {figure(row['log_score'], 3)}"
+            f"PEI {figure(row['pei'])} · log {figure(row['log_score'], 3)}"
         )
         column.put(0.11, said, size=6.6)
         column.y -= column.line * 1.25

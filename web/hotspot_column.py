@@ -101,7 +101,7 @@ def write_top_areas(column: HotspotColumn, what: HotspotDrawing) -> None:
     if areas is None or not len(areas):
         return
     own = top_areas(what, areas)
-    column.title(("人数最多的辖区（人/周）", "Most people who can be found, per week"))
+    column.title(("人数最多的辖区（人/周，90 % 区间）", "Most people who can be found per week (90 % interval)"))
     for row in own.to_dict("records"):
         if column.y < 0.0:
             return

@@ -44,7 +44,8 @@ STYLE = """
 .corner.step { display: flex; align-items: center; gap: 8px; max-width: min(420px, 92vw); }
 .corner.step input { width: min(210px, 44vw); } .corner.step b { min-width: 62px; font-size: 13px; }
 .corner.step button { font: inherit; padding: 2px 8px; cursor: pointer; }
-.card td:first-child { white-space: pre-line; min-width: 92px; } .card td:last-child { min-width: 110px; }
+.card td:first-child { white-space: pre-line; min-width: 96px; max-width: 120px; }
+.card td:last-child { min-width: 110px; }
 .place { width: 0 !important; height: 0 !important; }
 .place span { position: absolute; transform: translate(-50%, -50%); white-space: nowrap; font-size: 11px; color: #222;
   text-shadow: 0 0 2px #fff, 0 0 2px #fff, 0 0 3px #fff, 0 0 4px #fff; pointer-events: none; }
@@ -101,7 +102,10 @@ class CellViews(MacroElement):
             const drawn = L.layerGroup().addTo(map), picked = L.layerGroup().addTo(map);
             const digits = {{ this.digits }};
             let now = 0, step = 0, card = null;
-            const weight = () => map.getZoom() < 12 ? 0.2 : map.getZoom() < 14 ? 0.5 : 0.9;
+            const weight = () => {
+                const over = map.getZoom() - {{ this.edged }};
+                return over < 0 ? 0 : over < 2 ? 0.4 : 0.8;
+            };
             const draw = () => {
                 const view = views[now], of = view.of[Math.min(step, view.of.length - 1)];
                 const groups = view.looks.map(() => []);
@@ -114,8 +118,8 @@ class CellViews(MacroElement):
                     if (!group.length) { return; }
                     const {colour, hatched} = view.looks[look];
                     L.polygon(group, {renderer: canvas, pane: 'cells', interactive: false, color: edge, opacity: 0.8,
-                        weight: weight(), fillOpacity: hatched ? 0.8 : 0.88, fillColor: hatched ? hatch : colour,
-                        smoothFactor: 0}).addTo(drawn);
+                        stroke: weight() > 0, weight: weight(), fillOpacity: hatched ? 0.8 : 0.88,
+                        fillColor: hatched ? hatch : colour, smoothFactor: 0}).addTo(drawn);
                 });
             };
 
@@ -206,7 +210,8 @@ class CellViews(MacroElement):
                 popup.setLatLng(latlng).openOn(map);
             });
             map.on('popupclose', () => { picked.clearLayers(); card = null; });
-            map.on('zoomend', () => drawn.eachLayer((layer) => layer.setStyle({weight: weight()})));
+            const restyle = (layer) => layer.setStyle({weight: weight(), stroke: weight() > 0});
+            map.on('zoomend', () => drawn.eachLayer(restyle));
             const near = () => map.getContainer().classList.toggle('near', map.getZoom() >= {{ this.near }});
             map.on('zoomend', near);
 
@@ -225,12 +230,15 @@ class CellViews(MacroElement):
         """
     )
 
-    def __init__(self, what: HotspotDrawing, views: list[View], legend: str, *, near: float) -> None:
+    def __init__(self, what: HotspotDrawing, views: list[View], legend: str) -> None:
         super().__init__()
         self._name = "CellViews"
         labels, facts = facts_of(what)
         shapes, parts = rings_of(what.cells.geometry.to_numpy())
-        self.digits, self.hatch, self.near = script_json(_DIGITS), script_json(HATCH_COLOUR), near
+        self.digits, self.hatch = script_json(_DIGITS), script_json(HATCH_COLOUR)
+        # a name of an area wants 60 pixels; edges of cells of fewer than 9 would hide their colours
+        self.near = 0.0 if what.level == "city" else _zoom_at(what.at_level(what.level).geometry.to_numpy(), 60)
+        self.edged = _zoom_at(what.cells.geometry.to_numpy(), 9)
         self.legend = script_json(legend)
         tiers = what.kind == "hotspot-release"
         self.text = script_json(
@@ -302,11 +310,13 @@ def hotspot_map(what: HotspotDrawing, path: Path) -> None:
     lines, said = _streets_to_draw(what)
     shown = [*views, _as_ground(street, len(what.cells))] if street is not None else views
     page = OfflineMap()
+    page.add_child(folium.map.CustomPane("ways", z_index=405))
     page.add_child(folium.map.CustomPane("cells", z_index=410))
     if len(lines):
         page.add_child(_street_layer(lines, street))
     outlines = _outlines(what)
-    page.add_child(map_parts.LineLayer("", [(drawing.OUTLINE_COLOUR, outlines)], view=None, control=False, opacity=0.6))
+    borders = [(drawing.OUTLINE_COLOUR, outlines)]
+    page.add_child(map_parts.LineLayer("", borders, view=None, control=False, opacity=0.6))
     page.add_child(map_parts.LineLayer("", [(HOT_EDGE, hot_edges(what))], view=None, control=False))
     page.add_child(Places(_places(what)))
     page.add_child(map_parts.MetricScale())
@@ -314,21 +324,21 @@ def hotspot_map(what: HotspotDrawing, path: Path) -> None:
     bounds = bounds_of(*((what.segments, what.areas) if what.kind == "hotspot-scan" else (what.cells, what.areas)))
     if bounds is not None:
         page.add_child(map_parts.View(bounds, legend_px=300))
-    page.add_child(CellViews(what, shown, _legend_html(what, shown, street, said), near=_near(what)))
+    page.add_child(CellViews(what, shown, _legend_html(what, shown, street, said)))
     path.write_bytes(render(page, what, style=STYLE + _NORTH_STYLE).encode())
 
 
 _NORTH_STYLE = ".north { text-align: center; line-height: 1.1; font-size: 11px; }"
 
 
-def _near(what: HotspotDrawing) -> float:
-    """Return the zoom from which the names of the finer areas have room: by how large one is."""
-    areas = what.at_level(what.level)
-    if not len(areas) or what.level == "city":
+def _zoom_at(shapes: NDArray[np.object_], pixels: float) -> float:
+    """Return the zoom from which half of the shapes are ``pixels`` wide; 0 without any."""
+    placed = shapes[~shapely.is_missing(shapes)]
+    if not len(placed):
         return 0.0
-    wide = float(np.median(np.sqrt(shapely.area(areas.geometry.to_numpy()))))
-    # 60 pixels for a name; the world is 256 of them wide at zoom 0
-    return round(float(np.log2(60 * 360 / 256 / max(wide, 1e-6))), 2)
+    wide = max(float(np.median(np.sqrt(shapely.area(placed)))), 1e-6)
+    # at zoom 0 the world of 360 degrees is 256 pixels wide
+    return round(float(np.log2(pixels * 360 / 256 / wide)), 2)
 
 
 def _as_ground(street: View, cells: int) -> View:
@@ -358,9 +368,9 @@ def _streets_to_draw(what: HotspotDrawing) -> tuple[list[tuple[int, NDArray[np.o
 def _street_layer(lines: list[tuple[int, NDArray[np.object_]]], street: View | None) -> map_parts.LineLayer:
     if street is None:
         groups = [(drawing.OUTLINE_COLOUR, own) for _, own in lines]
-        return map_parts.LineLayer("", groups, view=_NEVER, control=False)
+        return map_parts.LineLayer("", groups, view=_NEVER, control=False, pane="ways")
     groups = [(street.looks[k].colour, own) for k, own in lines if k >= 0]
-    return map_parts.LineLayer("", groups, view=escape(both_of(street.name)), control=False)
+    return map_parts.LineLayer("", groups, view=escape(both_of(street.name)), control=False, pane="ways")
 
 
 def hot_edges(what: HotspotDrawing) -> NDArray[np.object_]:

@@ -19,10 +19,12 @@ from web.picture_maps import Frame, Scene, draw_lines, outlines_of, scene_of, st
 from web.picture_page import INCHES, Room
 
 HATCH = "//////"
+#: Cells of fewer points across are drawn without edges.
+LEAST_EDGED = 4.5
 #: Height of a panel's two lines of heading, inches.
 HEAD_INCHES = 0.34
-#: A close-up shows about this part of the city's width, but no less than so many metres.
-CLOSE_PART, CLOSE_LEAST_M = 0.28, 1500.0
+#: A close-up shows about this part of the city's width, but no less and no more than so many metres.
+CLOSE_PART, CLOSE_LEAST_M, CLOSE_MOST_M = 0.28, 1500.0, 6000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +34,11 @@ class Ground:
     scene: Scene
     cells: NDArray[np.object_]
     edges: NDArray[np.object_]
+
+    def points_wide(self, scale: float) -> float:
+        """Return how wide a cell is on paper, in points. scale : metres per point."""
+        placed = self.cells[~shapely.is_missing(self.cells)]
+        return float(np.median(np.sqrt(shapely.area(placed)))) / scale if len(placed) else 0.0
 
 
 def ground_of(what: HotspotDrawing, letters: Lettering) -> Ground:
@@ -89,20 +96,29 @@ def heading(axes: Axes, letters: Lettering, words: tuple[str, str], mark: str = 
         )  # fmt: skip
 
 
-def draw_cells(axes: Axes, ground: Ground, view: View, *, step: int | None = None, edge: float = 0.3) -> None:
-    """Draw the cells by the view's classes; hatched ones as one path, so that the lines run through."""
-    of = view.of if step is None else view.of[step]
+def draw_cells(axes: Axes, ground: Ground, view: View, scale: float) -> None:
+    """Draw the cells by the view's classes; hatched ones as one path, so that the lines run through.
+
+    scale : metres per point (1/72 inch). Cells too small for an edge get none.
+    """
+    edged = ground.points_wide(scale) >= LEAST_EDGED
     for k, look in enumerate(view.looks):
-        chosen = ground.cells[of == k]
+        chosen = ground.cells[view.of == k]
         chosen = chosen[~shapely.is_missing(chosen)]
         if not len(chosen):
             continue
         paths = outlines_of(chosen)
-        ink = drawing.EDGE_COLOUR if edge else "none"
+        # without an edge of their own colour, neighbours would show a hair of paper between them
+        ink, edge = (drawing.EDGE_COLOUR, 0.3) if edged else (look.colour, 0.2)
         if look.hatched:
             one = Outline.make_compound_path(*paths)
             made = PathCollection(
-                [one], facecolors="white", edgecolors=HATCH_COLOUR, linewidths=edge, hatch=HATCH, zorder=2
+                [one],
+                facecolors="white",
+                edgecolors=HATCH_COLOUR,
+                linewidths=edge if edged else 0,
+                hatch=HATCH,
+                zorder=2,
             )
             made.set_hatch_linewidth(0.45)
         else:
@@ -110,10 +126,10 @@ def draw_cells(axes: Axes, ground: Ground, view: View, *, step: int | None = Non
         axes.add_collection(made, autolim=False)
 
 
-def draw_hot_edges(axes: Axes, ground: Ground, width: float = 1.1) -> None:
-    """Draw the outlines of significant hot spots."""
+def draw_hot_edges(axes: Axes, ground: Ground, scale: float) -> None:
+    """Draw the outlines of significant hot spots, thinner where cells are small. scale : metres per point."""
     if len(ground.edges):
-        stroke(axes, ground.edges, HOT_EDGE, width)
+        stroke(axes, ground.edges, HOT_EDGE, float(np.clip(ground.points_wide(scale) * 0.09, 0.4, 1.1)))
         axes.collections[-1].set_zorder(4)
 
 
@@ -151,7 +167,7 @@ def hottest_window(ground: Ground, weight: NDArray[np.float64], shape: float) ->
     weight : (m,) of each line of the scene; NaN is nothing.
     """
     left, bottom, right, top = ground.scene.frame
-    wide = min(max((right - left) * CLOSE_PART, CLOSE_LEAST_M), max(right - left, 1.0))
+    wide = min(max((right - left) * CLOSE_PART, CLOSE_LEAST_M), CLOSE_MOST_M, max(right - left, 1.0))
     high = wide / shape
     step = max(min(wide, high) / 4, 1.0)
     middle = shapely.get_coordinates(shapely.centroid(ground.scene.lines))

@@ -89,11 +89,11 @@ def _draw_map(figure: Figure, what: HotspotDrawing, ground: Ground, letters: Let
     significance = next(view for view in views if view.name[1].startswith("significance"))
     main, upper, lower = rooms_of(ground.scene.frame)
     window = _close_up(figure, what, ground, letters, street, upper, "(b)")
-    axes = _main(figure, ground, letters, views[0], main, "(a)")
-    draw_hot_edges(axes, ground)
+    axes, scale = _main(figure, ground, letters, views[0], main, "(a)")
+    draw_hot_edges(axes, ground, scale)
     _mark_window(axes, window)
-    small, _ = window_axes(figure, lower, widened(ground.scene.frame))
-    draw_cells(small, ground, significance, edge=0.0)
+    small, scale = window_axes(figure, lower, widened(ground.scene.frame))
+    draw_cells(small, ground, significance, scale)
     draw_areas(small, ground, 0.35)
     heading(small, letters, significance.heading, "(c)")
     column.legend(views[0], "(a)")
@@ -106,15 +106,17 @@ def _draw_map(figure: Figure, what: HotspotDrawing, ground: Ground, letters: Let
     write_top_areas(column, what)
 
 
-def _main(figure: Figure, ground: Ground, letters: Lettering, view: View, room: Room, mark: str = "") -> Axes:
-    """Draw the whole city in a view, with names, scale and north."""
+def _main(
+    figure: Figure, ground: Ground, letters: Lettering, view: View, room: Room, mark: str = ""
+) -> tuple[Axes, float]:
+    """Draw the whole city in a view, with names, scale and north; return the axes and metres per point."""
     axes, scale = window_axes(figure, room, widened(ground.scene.frame))
-    draw_cells(axes, ground, view)
+    draw_cells(axes, ground, view, scale)
     draw_areas(axes, ground)
     draw_names(axes, ground.scene, letters, scale)
     draw_scale_and_north(axes, ground.scene, letters, scale)
     heading(axes, letters, view.heading, mark)
-    return axes
+    return axes, scale
 
 
 def _close_up(
@@ -162,7 +164,7 @@ def _draw_scan(figure: Figure, what: HotspotDrawing, ground: Ground, letters: Le
     view, clusters = views_of(what)[0], what.tables["clusters"]
     axes, scale = window_axes(figure, MAP_ROOM, widened(ground.scene.frame))
     draw_faint_streets(axes, ground, scale)
-    draw_cells(axes, ground, view)
+    draw_cells(axes, ground, view, scale)
     draw_areas(axes, ground)
     x, y = to_metric(clusters["lon"].to_numpy(float), clusters["lat"].to_numpy(float), ground.scene.crs)
     colours = [look.colour for look in view.looks]
@@ -197,8 +199,8 @@ def _draw_emerging(
     looks = _period_looks(single)
     rest = (left + width * 0.5 + GAP, bottom, width * 0.5 - GAP, height)
     for period, room, classes in zip(periods, _grid(rest, len(periods), ground), of, strict=True):
-        axes, _ = window_axes(figure, room, widened(ground.scene.frame))
-        draw_cells(axes, ground, View(("", ""), ("", ""), looks, classes), edge=0.0)
+        axes, scale = window_axes(figure, room, widened(ground.scene.frame))
+        draw_cells(axes, ground, View(("", ""), ("", ""), looks, classes), scale)
         draw_areas(axes, ground, 0.3)
         heading(axes, letters, (period, ""))
     column.legend(kinds)
@@ -271,7 +273,7 @@ def _draw_forecast(
     view, street = views_of(what)[0], street_view(what)
     main, upper, lower = rooms_of(ground.scene.frame)
     window = _close_up(figure, what, ground, letters, street, upper, "(b)")
-    axes = _main(figure, ground, letters, view, main, "(a)")
+    axes, _ = _main(figure, ground, letters, view, main, "(a)")
     _mark_window(axes, window)
     draw_profile(figure, lower, what, letters, "(c)")
     column.legend(view, "(a)")
@@ -288,8 +290,8 @@ def _draw_release(
     main, *others = rooms_of(ground.scene.frame) if len(views) > 1 else (MAP_ROOM,)
     _main(figure, ground, letters, views[0], main, "(a)" if len(views) > 1 else "")
     for view, room, mark in zip(views[1:], others, ("(b)", "(c)"), strict=False):
-        axes, _ = window_axes(figure, room, widened(ground.scene.frame))
-        draw_cells(axes, ground, view)
+        axes, scale = window_axes(figure, room, widened(ground.scene.frame))
+        draw_cells(axes, ground, view, scale)
         heading(axes, letters, _tiered(view), mark)
     for view, mark in zip(views[:3], ("(a)", "(b)", "(c)"), strict=False):
         column.legend(replace(view, heading=_tiered(view)), mark if len(views) > 1 else "")

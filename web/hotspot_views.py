@@ -124,7 +124,7 @@ def _significance(cells: pd.DataFrame) -> View:
     )
     return View(
         ("显著性 Gi*", "significance Gi*"),
-        ("局部聚集 Gi*", "local clusters, Gi*"),
+        ("聚集是否超出偶然（Gi*）", "more than chance? local clusters, Gi*"),
         looks,
         of,
         (

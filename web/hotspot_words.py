@@ -51,8 +51,8 @@ WINDOW_NAMES = {
     "network": ("沿街距离", "along the streets"),
 }
 SPLIT_NAMES = {
-    "simple": ("不分配", "simple"), "discontinuous": ("等分，不连续", "equal split, discontinuous"),
-    "continuous": ("等分，连续", "equal split, continuous"), "heat": ("热方程", "heat equation"),
+    "simple": ("不分配", "simple"), "discontinuous": ("等分不连续", "discontinuous"),
+    "continuous": ("等分连续", "continuous"), "heat": ("热方程", "heat equation"),
 }  # fmt: skip
 #: Methods of a backtest; "memories" is the product's own.
 METHOD_NAMES = {

@@ -170,6 +170,7 @@ class LineLayer(Layer):
 
     groups : (colour, lines). Lines are thin while zoomed out, so that a whole city stays legible. The last group lies
     on top. view : the view in which the lines bear their colours; in others they are a faint texture. None: always.
+    pane : of the map, where they are drawn.
     """
 
     _template = Template(
@@ -178,7 +179,7 @@ class LineLayer(Layer):
         var {{ this.get_name() }} = L.layerGroup();
         (() => {
             const map = {{ this._parent.get_name() }};
-            const canvas = L.canvas({pane: 'streets', padding: 0.3});
+            const canvas = L.canvas({pane: {{ this.pane }}, padding: 0.3});
             const view = {{ this.view }};
             let coloured = view === null;
             const look = (colour) => {
@@ -197,7 +198,7 @@ class LineLayer(Layer):
                     }
                     return line;
                 });
-                const drawn = L.polyline(lines, {renderer: canvas, pane: 'streets', interactive: false});
+                const drawn = L.polyline(lines, {renderer: canvas, pane: {{ this.pane }}, interactive: false});
                 const restyle = () => drawn.setStyle(look(colour));
                 map.on('zoomend', restyle);
                 map.on('baselayerchange', (change) => { coloured = [null, change.name].includes(view); restyle(); });
@@ -216,9 +217,11 @@ class LineLayer(Layer):
         view: str | None,
         control: bool,
         opacity: float = 0.9,
+        pane: str = "streets",
     ) -> None:
         super().__init__(name=name, overlay=True, show=True, control=control)
         self._name = "LineLayer"
+        self.pane = script_json(pane)
         self.opacity = opacity
         self.view = script_json(view)
         self.faint = script_json(drawing.OUTLINE_COLOUR)
