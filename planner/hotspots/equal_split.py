@@ -20,7 +20,7 @@ from planner.hotspots.network_density_kernels import lay_around, lay_from_u, lay
 
 Floats = NDArray[np.float64]
 #: Waves of one group followed one by one; after these, waves that enter an arc nearly together are merged.
-EXACT_WAVES = 50_000
+EXACT_WAVES = 5_000
 #: Waves are taken up in order of distance, in this many steps to a bandwidth; those merged lie within one step.
 STEPS = 1024
 
@@ -93,7 +93,7 @@ def shares_of(arms: Arms, *, continuous: bool, reflect: bool) -> Shares:
 
 
 def groups_of(arms: Arms, length: Floats, segment: NDArray[np.int32], x: Floats) -> Groups:
-    """Group events (e,), ordered by segment and x, by the end they leave their segment over or the junction they are at.
+    """Group events (e,) by the end they leave their segment over, or the junction they are at.
 
     Segments are those with length; an event at either end of its segment is at the junction.
     """
@@ -176,23 +176,26 @@ def _longer(pool):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _lay_on_arm(  # type: ignore[no-untyped-def]
-    low, high, whole, left, coef, s, first, last, length, step, forward, delay, share, event, start, begin, end, segment,
-    x, weight, own,
+    low, high, whole, left, coef, s, first, last, length, step, forward, delay, share, event, start, begin, end,
+    segment, x, weight, own,
 ):  # fmt: skip
     """Lay the waves of a group's events (members begin:end) on the arm s they enter ``delay`` after their junction."""
+    side = 0 if forward else 1
     for k in range(begin, end):
         come = start[k] + delay
         if come >= 1.0:
             break
         e = event[k]
-        until = min(length, 1.0 - come)
-        if forward:
-            lay_from_u(low, high, whole, left, coef, s, first, last, length, step, come, until, share * weight[e])
+        sent = share * weight[e]
+        if come + length <= 1.0:
+            for j in range(whole.shape[2]):
+                whole[s, side, j] += sent
+                sent *= come
+        elif forward:
+            lay_from_u(low, high, whole, left, coef, s, first, last, length, step, come, 1.0 - come, sent)
         else:
-            since = length - until
-            lay_from_v(
-                low, high, whole, left, coef, s, first, last, length, step, come, since, share * weight[e], False
-            )  # fmt: skip
+            since = length + come - 1.0
+            lay_from_v(low, high, whole, left, coef, s, first, last, length, step, come, since, sent, False)
         if own.size > 0 and segment[e] == s:
             far = come + (x[e] if forward else length - x[e])
             if far < 1.0:
@@ -225,7 +228,7 @@ def lay_waves(  # type: ignore[no-untyped-def]
             if delay + start[begin] < 1.0:  # a wave has come to a junction: queue what goes on
                 if top + arm_indptr[junction + 1] - arm_indptr[junction] > arc.size:
                     arc, late, part, following = _longer((arc, late, part, following))
-                into = min(np.int64(delay * STEPS), STEPS - 1)
+                into = min(int(delay * STEPS), STEPS - 1)
                 for a in range(arm_indptr[junction], arm_indptr[junction + 1]):
                     passed = sent[junction] if by < 0 else (returned[junction] if a == by else onward[junction])
                     if passed == 0.0:

@@ -86,9 +86,7 @@ def _conductance(network: StreetNetwork, cells: Lixels) -> tuple[coo_array, NDAr
     return coo_array((np.tile(flow, 2), both), shape=(size, size)), junction.astype(np.int64)
 
 
-def _start(
-    network: StreetNetwork, cells: Lixels, at: Positions, weight: Floats, node_of: NDArray[np.int64]
-) -> Floats:
+def _start(network: StreetNetwork, cells: Lixels, at: Positions, weight: Floats, node_of: NDArray[np.int64]) -> Floats:
     """Return (c,) weight per metre: each event shared between the two cells whose middles it lies between.
 
     Beyond the last middle it is all its cell's: there an event stands within half a cell of a junction.

@@ -42,7 +42,9 @@ def lixels_of(network: StreetNetwork, lixel_m: float) -> Lixels:
     Source: Xie & Yan 2008, doi:10.1016/j.compenvurbsys.2008.05.001 (the lixel; theirs are of one length but the last).
     """
     if not (np.isfinite(lixel_m) and lixel_m > 0):
-        raise QuestionError(f"街段单元长度须大于 0 米，收到 {lixel_m}", f"lixel_m must be above 0 metres, got {lixel_m}")
+        raise QuestionError(
+            f"街段单元长度须大于 0 米，收到 {lixel_m}", f"lixel_m must be above 0 metres, got {lixel_m}"
+        )
     length_m = network.length_m
     asked = np.ceil(length_m / lixel_m * (1 - 1e-12))
     count = np.where(length_m > 0, np.maximum(asked, 1.0), 0.0)

@@ -180,12 +180,11 @@ def _merged(at: Positions, weight: Floats) -> _Events:
     group = np.empty(len(s), np.int64)
     group[order] = np.cumsum(new) - 1
     count = int(new.sum())
-    return _Events(s[new], x[new], np.bincount(group, weight[placed], count), placed, group)
+    total = np.bincount(group, weight[placed], count).astype(np.float64)  # of nothing, integers
+    return _Events(s[new], x[new], total, placed, group)
 
 
-def _density_at(
-    network: StreetNetwork, events: _Events, to: Positions, options: DensityOptions, own: Floats
-) -> Floats:
+def _density_at(network: StreetNetwork, events: _Events, to: Positions, options: DensityOptions, own: Floats) -> Floats:
     placed = np.flatnonzero(to.segment >= 0)
     segment, x_m = to.segment[placed], to.offset_m[placed]
     if options.split != "simple":
@@ -200,10 +199,8 @@ def _density_at(
     return found
 
 
-def _density(
-    network: StreetNetwork, events: _Events, places: Places, options: DensityOptions, own: Floats
-) -> Floats:
-    """Lay all events and settle. own : (e,) out where not empty, an equal-split kernel of 1 at its event's own place."""
+def _density(network: StreetNetwork, events: _Events, places: Places, options: DensityOptions, own: Floats) -> Floats:
+    """Lay all events and settle. own : (e,) out unless empty, an equal-split kernel of weight 1 at its own place."""
     coefficients = COEFFICIENTS[options.kernel]
     terms = len(coefficients)
     coef = np.zeros(TERMS)
@@ -215,7 +212,9 @@ def _density(
             _lay_simple(network, events, places, laid, options.bandwidth_m)
         else:
             _lay_equal_split(network, events, places, laid, options, own)
-    table = np.array([[coef[j + n] * comb(j + n, n) if j + n < terms else 0.0 for n in range(terms)] for j in range(terms)])
+    table = np.array(
+        [[coef[j + n] * comb(j + n, n) if j + n < terms else 0.0 for n in range(terms)] for j in range(terms)]
+    )
     return np.asarray(settle(*places[:4], laid.whole, laid.left, table)) / options.bandwidth_m
 
 
@@ -236,7 +235,15 @@ def _lay_simple(network: StreetNetwork, events: _Events, places: Places, laid: L
         nodes = np.unique(np.concatenate([u[segments[chosen]], v[segments[chosen]]]))
         k = np.arange(len(nodes) + 1)
         indptr, node, distance = catch(
-            network.indptr, network.head, arc_length, nodes, np.zeros(len(nodes)), k[:-1].astype(np.int32), k, 1.0, 1 / 64
+            network.indptr,
+            network.head,
+            arc_length,
+            nodes,
+            np.zeros(len(nodes)),
+            k[:-1].astype(np.int32),
+            k,
+            1.0,
+            1 / 64,
         )
         row = np.full(n, -1, np.int64)
         row[nodes] = k[:-1]

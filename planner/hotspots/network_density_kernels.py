@@ -281,7 +281,9 @@ def lay_simple(  # type: ignore[no-untyped-def]
                             turn = -1.0
                         if to_u < 1.0:
                             until = min(turn, min(across, 1.0 - to_u))
-                            lay_from_u(low, high, whole, left, coef, s, first, last, across, each, to_u, until, weight[e])
+                            lay_from_u(
+                                low, high, whole, left, coef, s, first, last, across, each, to_u, until, weight[e]
+                            )
                         if to_v < 1.0:
                             since = max(turn, across - (1.0 - to_v))
                             lay_from_v(

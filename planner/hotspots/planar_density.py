@@ -37,7 +37,7 @@ def planar_density(
     east, north, given = _checked(x, y, weight, bandwidth_m)
     if not (np.isfinite([x0, y0, cell_m]).all() and cell_m > 0 and 0 < columns * rows <= MOST_CELLS and columns > 0):
         zh = f"栅格须有原点、大于 0 的格宽与 1 至 {MOST_CELLS} 个格，收到 {columns} 列 {rows} 行、格宽 {cell_m}"
-        en = f"a raster needs an origin, cells above 0 m and 1 to {MOST_CELLS} of them, got {columns} x {rows}, {cell_m} m"
+        en = f"a raster needs an origin and 1 to {MOST_CELLS} cells above 0 m, got {columns} x {rows} of {cell_m} m"
         raise QuestionError(zh, en)
 
     turned = columns < rows  # an event costs once a row: fewer rows are cheaper
@@ -75,9 +75,7 @@ def planar_density_at(
     return np.asarray(sums * (2.0 / (np.pi * bandwidth_m**2)))
 
 
-def _checked(
-    x: ArrayLike, y: ArrayLike, weight: Floats | None, bandwidth_m: float
-) -> tuple[Floats, Floats, Floats]:
+def _checked(x: ArrayLike, y: ArrayLike, weight: Floats | None, bandwidth_m: float) -> tuple[Floats, Floats, Floats]:
     east, north = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if east.ndim != 1 or east.shape != north.shape or not (np.isfinite(east) & np.isfinite(north)).all():
         zh = f"事件坐标须为等长且有限的数列，收到 {east.shape} 与 {north.shape}"
@@ -95,7 +93,7 @@ def _sweep(a, b, weight, columns, rows, reach):  # type: ignore[no-untyped-def]
     Columns go in blocks about as wide as the reach, each with its own origin, so that a cell's sum is taken between
     numbers of its own size and keeps its digits however wide the raster is.
     """
-    block = max(np.int64(reach), 16)
+    block = max(int(reach), 16)
     sums = np.zeros((rows, columns))
     change = np.zeros((columns + 1, 4))  # of the count, weight, moment and second moment at a column
     per2 = 1.0 / (reach * reach)
@@ -108,8 +106,8 @@ def _sweep(a, b, weight, columns, rows, reach):  # type: ignore[no-untyped-def]
             if up >= reach:
                 break
             half = np.sqrt(reach * reach - up * up)
-            first = max(np.int64(np.ceil(a[e] - half)), 0)
-            last = min(np.int64(np.floor(a[e] + half)), columns - 1)
+            first = max(int(np.ceil(a[e] - half)), 0)
+            last = min(int(np.floor(a[e] + half)), columns - 1)
             while first <= last:
                 origin = first - first % block
                 until = min(last + 1, origin + block)
