@@ -74,9 +74,13 @@ class HotspotColumn(Column):
         for look in view.used or view.looks:
             self.look(look, lined=lined)
 
+    def _with_glyphs(self, text: str) -> str:
+        """Return a text in both languages, of which the other is left where Chinese would be boxes."""
+        return " ".join("".join(c for c in text if self.letters.can(c)).split())
+
     def fact(self, words: str, said: str) -> None:
         """Write a figure to the right of what it is, on a second line where both need more room."""
-        words = words if self.letters.can(words) else words.encode("ascii", "ignore").decode().strip()
+        words, said = (self._with_glyphs(text) for text in (words, said))
         room = self.inches * 72 / 6.6 - ems(said) * SIZE / 6.6 - 1
         lines = wrap(words, room)
         for i, line in enumerate(lines):

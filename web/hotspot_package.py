@@ -31,7 +31,7 @@ def hotspot_package(what: HotspotDrawing, path: Path) -> None:
         clusters = what.tables["clusters"]
         at = gpd.points_from_xy(clusters["lon"], clusters["lat"])
         layers["clusters"] = gpd.GeoDataFrame(clusters, geometry=at, crs=4326)
-    for name in ("steps", "profile", "weather"):
+    for name in ("steps", "profile", "weather", "summary"):
         if name in what.tables and len(what.tables[name]):
             layers[name] = what.tables[name]
     write_layers({name: table for name, table in layers.items() if len(table)}, path)
