@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 M_A_KM, M2_A_KM2 = 1_000.0, 1e6
 #: Bandwidths in metres that cross-validation chooses from.
-BANDWIDTHS_M = (50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0)
+BANDWIDTHS_M = (50.0, 75.0, 100.0, 150.0, 200.0, 300.0)
 #: How fast a patrol walks that looks.
 SERVICE_KMH = 3.5
 #: Cells and local clusters are marked where false discoveries among them are at most this share.

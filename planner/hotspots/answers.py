@@ -7,10 +7,17 @@ import pandas as pd
 
 from planner.hotspots.answer_backtest import backtest_tables
 from planner.hotspots.answer_emerging import emerging_tables
+from planner.hotspots.answer_forecast import forecast_tables
 from planner.hotspots.answer_map import map_tables
 from planner.hotspots.answer_scan import scan_tables
 from planner.hotspots.frame import Frame
-from planner.hotspots.question import BacktestQuestion, EmergingQuestion, MapQuestion, ScanQuestionOfCity
+from planner.hotspots.question import (
+    BacktestQuestion,
+    EmergingQuestion,
+    ForecastQuestion,
+    MapQuestion,
+    ScanQuestionOfCity,
+)
 from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
 from planner.watch import Watch
@@ -23,5 +30,6 @@ ANSWERS: dict[str, tuple[int | None, Answer]] = {
     MapQuestion.kind: (TWO_YEARS, map_tables),
     ScanQuestionOfCity.kind: (YEAR, scan_tables),
     BacktestQuestion.kind: (None, backtest_tables),
+    ForecastQuestion.kind: (None, forecast_tables),
     EmergingQuestion.kind: (TWO_YEARS, emerging_tables),
 }

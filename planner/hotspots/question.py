@@ -13,6 +13,7 @@ SPLITS = ("discontinuous", "continuous", "simple", "heat")
 STEPS = ("month", "quarter")
 MODELS = ("space-time-permutation", "poisson", "bernoulli")
 ANALYSES = ("retrospective", "prospective", "spatial")
+WEATHER = ("mild", "cold", "hot", "wet")
 WINDOWS = ("circle", "ellipse", "network")
 LEAST_PERMUTATIONS, MOST_PERMUTATIONS = 99, 99_999
 
@@ -153,6 +154,8 @@ class ForecastQuestion:
     cover: float = 0.9
 
     def __post_init__(self) -> None:
+        if self.weather:
+            _choose("天气类别", self.weather, WEATHER)
         if not 0.0 < self.cover < 1.0:
             raise QuestionError("区间概率应在 0 与 1 之间", f"the cover must lie between 0 and 1, got {self.cover:g}")
 
