@@ -55,4 +55,5 @@ def _wide(summary: pd.DataFrame) -> pd.DataFrame:
         for name, column in (("difference", "ours_minus"), ("low", "low"), ("high", "high"), ("won", "won")):
             wide[f"{short}_{name}"] = by[measure][column]
     wide["months"] = by["pai"]["months"]
+    wide["months_won"] = (wide["log_won"] * wide["months"]).round()
     return wide.loc[by["pai"].index].rename_axis("method").reset_index()

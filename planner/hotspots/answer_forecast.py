@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 LEAST_MONTHS, WEEK_DAYS, HOURS_A_DAY = 7, 7, 24
 #: Days before the week in which a patrol makes a street looked at.
 LOOKED_DAYS = 365
+#: Metres that a patrol passes in a minute.
+SERVICE_M_A_MIN = 50.0
 
 
 def forecast_tables(
@@ -49,14 +51,16 @@ def forecast_tables(
     street_cube, street_m = _street_cube(ground, events, months.starts), network.length_m[streets]
     ahead = _forecast(street_cube, months, _street_links(ground, streets), street_m, week, question.cover)
     by_street = _of_week(ahead, week, float(factor))
-    looked = _looked(records, ground, week)
+    passes = _passes_a_week(records, ground, week)
+    looked = passes > 0
+    patrolled_min = np.maximum(passes[streets], 1.0) * np.maximum(street_m, 1.0) / SERVICE_M_A_MIN
     in_cells = ground.per_cell(looked.astype(np.float64)) > 0
     cells = pd.DataFrame({
         "column": ground.cells.column, "row": ground.cells.row, **by_cell, "state": _state(in_cells, cube),
     })  # fmt: skip
     segments = pd.DataFrame({
         "segment_id": network.segment_id[streets], "length_m": street_m, "state": _state(looked[streets], street_cube),
-        **by_street,
+        **by_street, "per_minute": by_street["expected_week"] / patrolled_min,
     })  # fmt: skip
     weekday, hour = np.divmod(np.arange(WEEK_DAYS * HOURS_A_DAY), HOURS_A_DAY)
     shares = pd.DataFrame({"weekday": weekday, "hour": hour, "share": profile.share.ravel()})
@@ -112,11 +116,12 @@ def _street_links(ground: Ground, streets: Ints) -> tuple[NDArray[np.int32], NDA
     return neighbours_from_pairs(a[apart], b[apart], n)
 
 
-def _looked(records: HotspotRecords, ground: Ground, week: dt.date) -> NDArray[np.bool_]:
-    """Return (m,) segments patrolled in the year before the week."""
+def _passes_a_week(records: HotspotRecords, ground: Ground, week: dt.date) -> Floats:
+    """Return (m,) passes of each segment a week, in the year before."""
     end = day_number(week)
     period = np.array([end - LOOKED_DAYS, end])
-    return passes_by(records.effort, ground.network.n_segments, period, per_shift=False)[:, 0] > 0
+    passes = passes_by(records.effort, ground.network.n_segments, period, per_shift=False)[:, 0]
+    return passes * (WEEK_DAYS / LOOKED_DAYS)
 
 
 def _state(looked: NDArray[np.bool_], counts: Floats) -> NDArray[np.object_]:
