@@ -191,6 +191,7 @@ _KNOWN = {
     "hot": ("显著热点", "significant hot spot", TEXT, 1),
     "moran_i": ("局部莫兰指数", "local Moran's I", "0.000", 1),
     "moran_p": ("莫兰 p", "Moran p", "0.0000", 1),
+    "moran_q": ("莫兰 q（错误发现率）", "Moran q (false discovery rate)", "0.0000", 1),
     "moran_class": ("莫兰类型", "Moran class", TEXT, 1),
     "cluster": ("聚集区", "cluster", "0", 1),
     "places": ("格数", "cells", WHOLE, 1),

@@ -20,6 +20,8 @@ INK = ("#cdbf7c", "#eda83a", "#e8702a", "#c8201f", "#6b0010")
 NONE_COLOUR, GROUND_COLOUR, HATCH_COLOUR = "#e6ebdf", "#ffffff", "#8d8d8d"
 HOT_COLOUR, MAYBE_COLOUR, COLD_COLOUR = "#b2182b", "#f4a582", "#4393c3"
 HOT_EDGE = "#111111"
+#: Less than this is as good as nothing.
+LEAST = 1e-12
 #: Drawn nowhere: of no class.
 NOWHERE = -1
 
@@ -61,7 +63,7 @@ def round_edges(values: Floats, count: int = 5, *, whole: bool = False) -> Float
     values : those above 0 decide: about a twentieth of them lies above the last end. whole : ends are whole numbers.
     Fewer than ``count`` - 1 ends where the values do not spread that far.
     """
-    positive = np.sort(values[np.isfinite(values) & (values > 0)])
+    positive = np.sort(values[np.isfinite(values) & (values > LEAST)])
     if not len(positive):
         return np.array([1.0])
     most = float(positive[min(int(0.95 * len(positive)), len(positive) - 1)])

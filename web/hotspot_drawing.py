@@ -114,7 +114,7 @@ def hotspot_drawing(store: Store, run: Run) -> HotspotDrawing:
         segments=_segments(store, run, streets),
         points=gpd.GeoDataFrame({"code": [], "name": [], "kind": []}, geometry=[], crs=4326),
         tables=run.tables,
-        notes=_notes(run),
+        notes=tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)),
         question=_question_in_words(run),
         data_date=store.setting("data_date") or "",
         fictional=store.setting("fictional") == "yes",
@@ -128,15 +128,13 @@ def hotspot_drawing(store: Store, run: Run) -> HotspotDrawing:
     )
 
 
-def _notes(run: Run) -> tuple[Words, ...]:
-    """Return the run's notes; none for the public, as they may count reports by other rules than the release's."""
-    if run.kind == "hotspot-release":
-        return ()
-    return tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True))
-
-
 def _versions_read(store: Store, run: Run) -> dict[str, LayerVersion]:
-    """Return, by name of the input, the versions of streets and areas a run read."""
+    """Return, by name of the input, the versions of streets and areas a run read.
+
+    A release reads no layer that may change after it: it is drawn on the areas of today.
+    """
+    if run.kind == "hotspot-release":
+        return {"/".join(key): version for key, version in store.current().items() if key[0] == "areas"}
     kept = {("/".join(filter(None, (v.layer, v.part))), v.content_sha256): v for v in reversed(store.versions())}
     wanted = {name: content for name, content in run.inputs.items() if name.split("/")[0] in _DRAWN}
     gone = [item[0] for item in wanted.items() if item not in kept]
@@ -183,11 +181,14 @@ def _cells(run: Run, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if table is None or not len(table):
         return gpd.GeoDataFrame({"column": [], "row": []}, geometry=[], crs=4326)
     table = table.reset_index(drop=True)
-    tiled = table["column"].notna().to_numpy() & table["row"].notna().to_numpy()
+    # a release counts in cells, in areas or in both; areas are told by their codes
+    tiled = (
+        table["unit"].str.contains(":", regex=False).to_numpy(bool) if "unit" in table else np.ones(len(table), bool)
+    )
     shapes = np.full(len(table), None, object)
     if tiled.any():
         column, row = (table.loc[tiled, name].to_numpy(np.int64) for name in ("column", "row"))
-        shapes[tiled] = cell_shapes(tiling_of(run.parameters), column, row, _crs(run, areas))
+        shapes[tiled] = cell_shapes(_tiling(run), column, row, _crs(run, areas))
     if "unit" in table:
         table = table if "reports" in table else table.rename(columns={"people": "reports"})
         by_code = areas.drop_duplicates("code").set_index("code")["geometry"]
@@ -195,9 +196,9 @@ def _cells(run: Run, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table, geometry=shapes, crs=4326)
 
 
-def tiling_of(parameters: Mapping[str, Any]) -> Tiling:
-    """Return the cells a question is about."""
-    return Tiling(str(parameters["cells"]), float(parameters["cell_m"]))
+def _tiling(run: Run) -> Tiling:
+    asked = run.parameters if "cell_m" in run.parameters else run.tables["summary"].iloc[0]
+    return Tiling(str(asked["cells"]), float(asked["cell_m"]))
 
 
 def _crs(run: Run, areas: gpd.GeoDataFrame) -> str:

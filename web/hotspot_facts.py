@@ -124,5 +124,5 @@ _FACTS: Mapping[str, Facts] = {
         "预计（人）expected": lambda r: interval(r["expected_week"], r["low"], r["high"]),
         "状态 state": _state,
     },
-    "hotspot-release": {"发现报告 reports": _published},
+    "hotspot-release": {"发现人次\npeople found": _published},
 }

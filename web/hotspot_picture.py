@@ -286,7 +286,7 @@ def _draw_forecast(
 def _draw_release(
     figure: Figure, what: HotspotDrawing, ground: Ground, letters: Lettering, column: HotspotColumn
 ) -> None:
-    views = views_of(what)
+    views = [view for view in views_of(what) if (view.of >= 0).sum() > 1] or views_of(what)[:1]
     main, *others = rooms_of(ground.scene.frame) if len(views) > 1 else (MAP_ROOM,)
     _main(figure, ground, letters, views[0], main, "(a)" if len(views) > 1 else "")
     for view, room, mark in zip(views[1:], others, ("(b)", "(c)"), strict=False):

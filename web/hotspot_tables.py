@@ -130,7 +130,7 @@ def _that_fits(table: pd.DataFrame, name: str, title: str, left_out: list[tuple[
 
 
 def release_table(what: HotspotDrawing) -> pd.DataFrame:
-    """Return a release as a table for everyone: unit, name, tier, quarter, the number or that it is withheld.
+    """Return a release as a table for everyone: unit, name, tier, quarter, number and margin, or that it is withheld.
 
     Why a number is withheld is not told: that alone would say that it is small.
     """
@@ -138,12 +138,14 @@ def release_table(what: HotspotDrawing) -> pd.DataFrame:
     shown = cells["reports"].to_numpy(float)
     named = dict(zip(what.areas["code"].astype(str), what.areas["name"].astype(str), strict=True))
     units = cells["unit"].astype(str)
+    margin = cells["margin"].to_numpy(float) if "margin" in cells else np.full(len(cells), np.nan)
     table = {
         "unit": units,
         "name": [n or named.get(u, "") for n, u in zip(cells["name"].fillna("").astype(str), units, strict=True)],
         "level": cells["level"].astype(str),
         "quarter": str(what.summary.get("quarter", "")),
-        "reports": pd.array(np.where(np.isnan(shown), None, shown), "Int64"),
+        "people": pd.array(np.where(np.isnan(shown), None, shown), "Int64"),
+        "margin": pd.array(np.where(np.isnan(margin), None, margin), "Float64"),
         "withheld": np.isnan(shown),
         "source": " · ".join([*(both(flag) for flag in what.flags), *filter(None, [what.attribution])]),
     }
@@ -157,6 +159,7 @@ def release_csv(what: HotspotDrawing, path: Path) -> None:
     table["name"] = table["name"].map(lambda text: f"'{text}" if text.startswith(("=", "+", "-", "@")) else text)
     table["withheld"] = table["withheld"].map({True: "是 yes", False: "否 no"})
     head = {"unit": "编号 unit", "name": "名称 name", "level": "层级 level", "quarter": "季度 quarter",
-            "reports": "发现报告 reports", "withheld": "不公开 withheld", "source": "来源 source"}  # fmt: skip
+            "people": "发现人次 people found", "margin": "误差 margin 95 %", "withheld": "不公开 withheld",
+            "source": "来源 source"}  # fmt: skip
     text = table.rename(columns=head).to_csv(index=False, lineterminator="\n")
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())

@@ -168,7 +168,7 @@ def _release(what: HotspotDrawing) -> list[str]:
     return [
         both(release_rules(what)),
         "",
-        text_table(["名称 name", "层级 level", "报告 reports"], rows),
+        text_table(["名称 name", "层级 level", "发现人次 people found"], rows),
         *_more(len(own)),
         "",
     ]

@@ -32,7 +32,11 @@ def _map(f: dict[str, Any]) -> list[Fact]:
         ("不在街面的报告 reports off any street", _count(f.get("off_street"))),
         ("带宽 bandwidth", f"{figure(f.get('bandwidth_m'), 3)} m" if f.get("bandwidth_m") else ""),
         ("路口分配 split at junctions", said(hotspot_words.SPLIT_NAMES, f.get("split") or "")),
-        ("每周巡一遍被发现的机会 found by one pass a week", _share(f.get("detectability"))),
+        (
+            "每周巡一遍被发现的机会 found by one pass a week",
+            interval(f.get("detectability"), f.get("detectability_low"), f.get("detectability_high")),
+        ),
+        ("巡查未见者由他人报告 of those missed, told by others", _share(f.get("told_share"))),
     ]
 
 
@@ -92,4 +96,4 @@ def _count(value: Any) -> str:
 
 
 def _share(value: Any) -> str:
-    return "" if value is None or value != value else f"{value:.0%}" if value <= 1 else figure(value, 3)
+    return "" if value is None or value != value else f"{value:.1%}"

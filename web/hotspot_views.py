@@ -29,7 +29,8 @@ from web.hotspot_classes import (
 from web.hotspot_drawing import HotspotDrawing
 from web.hotspot_words import LEVEL, RATE, STATE_NAMES, Words, trend_words
 
-#: Figures read from here on: the classes of counts hold those above nothing.
+#: What a release counts: people, as often as they were found.
+FINDS = ("发现人次（已取整）", "people found, counted each time, rounded")
 _CORRECTED = (
     "看与未看分开：斜线处无人去看，不等于没有人。",
     "Hatched: nobody looked there, which does not mean nobody is there.",
@@ -90,7 +91,8 @@ def _by_rate(name: Words, heading: Words, table: pd.DataFrame, column: str) -> V
         Look(NONE_COLOUR, STATE_NAMES["none"]),
         *scale(edges, WARM),
     )
-    of = np.where(unknown, 0, np.where(none, 1, class_of(rate, edges) + 2))
+    # found off every street, a rate is as little known as where nobody looked
+    of = np.where(unknown | np.isnan(rate), 0, np.where(none, 1, class_of(rate, edges) + 2))
     return View(name, heading, looks, of, _CORRECTED)
 
 
@@ -116,11 +118,13 @@ def _significance(cells: pd.DataFrame) -> View:
     hot = cells["hot"].to_numpy(bool)
     cold = (q <= LEVEL) & (z < 0)
     of = np.where(hot, 3, np.where((p <= LEVEL) & (z > 0), 2, np.where(cold, 0, 1)))
+    of = np.where(np.isnan(z), 4, of)
     looks = (
         Look(COLD_COLOUR, ("显著冷点", "significant cold spot")),
         Look(NONE_COLOUR, ("不显著", "not significant")),
         Look(MAYBE_COLOUR, ("单看显著，校正后不显著", "on its own only, not after correction")),
         Look(HOT_COLOUR, ("显著热点", "significant hot spot")),
+        Look(GROUND_COLOUR, STATE_NAMES["unknown"], hatched=True),
     )
     return View(
         ("显著性 Gi*", "significance Gi*"),
@@ -248,7 +252,7 @@ def _release_views(what: HotspotDrawing) -> list[View]:
         zh, en = tier_words(level)
         views.append(
             View(
-                (zh, en), ("发现报告（起，已取整）", "discovery reports, rounded"), tuple(looks),
+                (zh, en), FINDS, tuple(looks),
                 np.where(own, of, NOWHERE), release_rules(what),
             )
         )  # fmt: skip
@@ -280,11 +284,13 @@ def tier_words(level: str) -> Words:
     """Name a tier of a release."""
     from web.drawing import LEVEL_NAMES
 
-    return LEVEL_NAMES.get(level, {"cell": ("格子", "cells")}.get(level, (level, level)))
+    return LEVEL_NAMES.get(level, {"cells": ("格子", "cell"), "city": ("全市", "city")}.get(level, (level, level)))
 
 
 def release_rules(what: HotspotDrawing) -> Words:
     """Say by which rules numbers were made fit for everyone."""
+    if what.notes:
+        return "。".join(zh for zh, _ in what.notes) + "。", "; ".join(en for _, en in what.notes) + "."
     facts = what.summary
     least = f"{facts.get('least', 10):g}"
     noise = facts.get("epsilon")

@@ -49,7 +49,9 @@ def hotspot_run(store: Store, kind: str, tables: Tables, **asked: object) -> Run
     notes = pd.DataFrame([("off-street", "12 份报告附近没有街面，只计入格网与辖区",
                            "12 reports lie on no street: counted in cells and areas only")],
                          columns=["code", "zh", "en"])  # fmt: skip
-    tables = {**tables, "summary": tables["summary"].assign(crs=crs()), "notes": notes}
+    if kind == "hotspot-release":
+        inputs, parameters = {}, {"year": 2026, "quarter": 1, **asked}
+    tables = {"notes": notes, **tables, "summary": tables["summary"].assign(crs=crs())}
     return store.save_run(Run(kind, parameters, inputs, tables))
 
 
@@ -134,7 +136,8 @@ def map_tables() -> Tables:
         "looked_m": float(street.loc[street["state"] != "unknown", "length_m"].sum()),
         "walked_km": float(cell["walked_km"].sum()),
         "unknown_m": float(street.loc[street["state"] == "unknown", "length_m"].sum()), "bandwidth_m": 180.0,
-        "split": "discontinuous", "detectability": 0.62, "expected_week": 63.2, "low_week": 51.0, "high_week": 77.9,
+        "split": "discontinuous", "detectability": 0.62, "detectability_low": 0.4, "detectability_high": 0.9,
+        "told_share": 0.03, "expected_week": 63.2, "low_week": 51.0, "high_week": 77.9,
     }  # fmt: skip
     return {"summary": pd.DataFrame([summary]), "segments": street, "cells": cell, "areas": areas()}
 
@@ -239,34 +242,35 @@ def backtest_tables() -> Tables:
 
 
 def release_tables() -> Tables:
-    """Counts of a quarter by community and subdistrict, most withheld."""
-    rng, rows = np.random.default_rng(12), []
-    for level in ("subdistrict", "community"):
-        table = town().areas[level]
-        for code, name in zip(table["code"], table["name"], strict=True):
-            number = float(rng.integers(0, 12) * 5)
-            hidden = "few" if number < 10 else "complement" if rng.random() < 0.1 else ""
-            rows.append({"unit": code, "column": pd.NA, "row": pd.NA, "name": name, "level": level,
-                         "reports": np.nan if hidden else number, "withheld": hidden})  # fmt: skip
-    table = pd.DataFrame(rows).astype({"column": "Int64", "row": "Int64"})
-    summary = {"quarter": "2026Q1", "epsilon": 0.25, "least": 10, "geography": "areas", "published": "2026-07-10",
-               "shown": int(table["reports"].notna().sum()),
-               "withheld": int(table["reports"].isna().sum())}  # fmt: skip
-    return {"summary": pd.DataFrame([summary]), "cells": table}
+    """Counts of a quarter by community and subdistrict, many withheld."""
+    rows = [
+        {"unit": code, "column": 0, "row": 0, "name": name, "level": level}
+        for level in ("community", "subdistrict")
+        for code, name in town().areas[level][["code", "name"]].itertuples(index=False)
+    ]
+    return _published(pd.DataFrame(rows), np.random.default_rng(12).integers(0, 12, len(rows)) * 5.0, "community", 0.0)
 
 
 def release_cell_tables() -> Tables:
     """Counts of a quarter by cell."""
-    rng, cell = np.random.default_rng(13), cells()
-    number = np.round(cell["reports"].to_numpy() / 5) * 5.0
-    hidden = np.where(number < 10, "few", np.where(rng.random(len(cell)) < 0.05, "complement", ""))
-    table = pd.DataFrame({"unit": [f"{c}/{r}" for c, r in zip(cell["column"], cell["row"], strict=True)],
-                          "column": cell["column"], "row": cell["row"], "name": "", "level": "cell",
-                          "reports": np.where(hidden == "", number, np.nan), "withheld": hidden})  # fmt: skip
-    summary = {"quarter": "2026Q1", "epsilon": None, "least": 10, "geography": "hexagon 300 m",
-               "published": "2026-07-10", "shown": int(table["reports"].notna().sum()),
-               "withheld": int(table["reports"].isna().sum())}  # fmt: skip
-    return {"summary": pd.DataFrame([summary]), "cells": table}
+    cell = cells()
+    units = [f"{c}:{r}" for c, r in zip(cell["column"], cell["row"], strict=True)]
+    table = cell[["column", "row"]].assign(unit=units, name="", level="cells")
+    return _published(table, np.round(cell["reports"].to_numpy() / 5) * 5.0, "hexagon", 300.0)
+
+
+def _published(table: pd.DataFrame, number: np.ndarray, kind: str, size_m: float) -> Tables:
+    hidden = number < 10
+    table = table.assign(
+        reports=np.where(hidden, np.nan, number), margin=np.where(hidden, np.nan, 4.0),
+        withheld=np.where(hidden, "few", ""),
+    )  # fmt: skip
+    summary = {"quarter": "2026Q1", "epsilon": 0.25, "least": 10, "geography": kind, "cells": kind, "cell_m": size_m,
+               "published": "2026-07-10", "shown": int((~hidden).sum()), "withheld": int(hidden.sum())}  # fmt: skip
+    notes = pd.DataFrame([("least", "少于 10 人者不公布，数字取整", "none under 10; numbers are rounded"),
+                          ("noise", "已加随机噪声", "random noise was added")],
+                         columns=["code", "zh", "en"])  # fmt: skip
+    return {"summary": pd.DataFrame([summary]), "cells": table, "notes": notes}
 
 
 TABLES: Mapping[str, object] = {
