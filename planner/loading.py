@@ -221,8 +221,8 @@ class CityLoader:
         days = (found.max() - found.min()).days + 1.0 if len(found) else DAYS_A_WEEK
         return existing, listed, forbidden, days / DAYS_A_WEEK
 
-    def patrol(self, city: CoverageInputs) -> PatrolRecords:
-        """Return what the records say of patrols, beside the city."""
+    def patrol(self, city: CoverageInputs, walked: Collection[str]) -> PatrolRecords:
+        """Return what the records say of patrols, beside the city; walked : ids of runs of effort."""
         network = city.network
         usable = np.isfinite(travel_by(network, "walk").seconds_per_m)
         duties = self._table("patrol-duties")
@@ -236,7 +236,8 @@ class CityLoader:
         x, y = to_metric(lon, lat, network.crs)
         found_at = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"])
         roster = self._table("roster")
-        return PatrolRecords(city, duties, nowhere, roster, found_at, np.asarray(x), np.asarray(y), lon, lat)
+        hotspots = self.hotspots(city, walked)
+        return PatrolRecords(city, duties, nowhere, roster, found_at, np.asarray(x), np.asarray(y), lon, lat, hotspots)
 
     def hotspots(self, city: CoverageInputs, walked: Collection[str]) -> HotspotRecords:
         """Return what the records say of people found and of where anyone looked; walked : ids of runs of effort."""

@@ -89,24 +89,35 @@ def events_of(records: HotspotRecords, frame: Frame) -> tuple[Events, list[Note]
     report is left.
     """
     assert frame.first is not None and frame.last is not None
-    table, city = records.reports, records.city
-    minute = pd.to_datetime(table["found_at"]).to_numpy("datetime64[m]").astype(np.int64)
-    day = minute // _MINUTES_A_DAY
-    channel = pd.Categorical(table["channel"], categories=CHANNELS).codes.astype(np.int64)
-    every = Events(
-        day, (minute - day * _MINUTES_A_DAY) / 60.0, channel, table["people"].to_numpy(np.float64),
-        city.reports.positions, records.x, records.y, city.reports.area,
-    )  # fmt: skip
+    table, city, every = records.reports, records.city, every_event(records)
+    day, channel = every.day, every.channel
     asked = (day >= day_number(frame.first)) & (day <= day_number(frame.last))
     asked &= np.isin(channel, [CHANNELS.index(name) for name in frame.channels])
     asked &= lie_within(city, every.at, frame.within)
-    again = asked & _batched(table, minute, records.x, records.y)
+    again = asked & _batched(table, _minutes(table), records.x, records.y)
     off = asked & ~again & (every.at.segment < 0)
     kept = asked & ~again
     if not kept.any():
         raise QuestionError(f"{frame.first} 至 {frame.last} 没有发现报告",
                             f"there is no discovery report from {frame.first} to {frame.last}")  # fmt: skip
     return every.take(kept), _left_out(int(again.sum()), int(off.sum()))
+
+
+def every_event(records: HotspotRecords) -> Events:
+    """Return all reports there are, batches included."""
+    table, city = records.reports, records.city
+    minute = _minutes(table)
+    day = minute // _MINUTES_A_DAY
+    channel = pd.Categorical(table["channel"], categories=CHANNELS).codes.astype(np.int64)
+    return Events(
+        day, (minute - day * _MINUTES_A_DAY) / 60.0, channel, table["people"].to_numpy(np.float64),
+        city.reports.positions, records.x, records.y, city.reports.area,
+    )  # fmt: skip
+
+
+def _minutes(table: pd.DataFrame) -> Ints:
+    """Return minutes since 1970 of each report."""
+    return np.asarray(pd.to_datetime(table["found_at"]).to_numpy("datetime64[m]").astype(np.int64))
 
 
 def _batched(table: pd.DataFrame, minute: Ints, x: Floats, y: Floats) -> NDArray[np.bool_]:

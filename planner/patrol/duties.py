@@ -21,6 +21,8 @@ MAIN_KMH = 40.0
 TIMES_FOUND, TIMES_MAIN, TIMES_OTHER = 7, 3, 1
 #: What walking a hundred metres is worth, and how much more for every report a year there (up to MOST_REPORTS).
 WORTH_PER_100_M, MOST_REPORTS = 1.0, 9.0
+#: Where discoveries are expected, a street is worth these over the city's mean: within these limits.
+LEAST_HEAT, MOST_HEAT = 0.1, 30.0
 #: A street shorter than this is worth as much as one of this length.
 LEAST_M = 20.0
 REPORT_DAYS = 365
@@ -71,12 +73,15 @@ def duties_of(
     at: Positions,
     area_of: Mapping[str, Objects],
     found: NDArray[np.int32],
+    heat: Floats | None = None,
 ) -> tuple[Duties, int]:
     """Return the duties of a city and how many records name a place that is not on its streets.
 
     walkable : (m,) segments a walker may pass. records : the layer patrol-duties; at : where its points are.
     area_of : per level, (m,) the code of the area around each segment, "" outside all.
-    found : (f,) segments of the discovery reports of the last ``REPORT_DAYS`` days.
+    found : (f,) segments of the discovery reports of the last ``REPORT_DAYS`` days. heat : (m,) discoveries that a pass
+    through a hundred metres of each segment is expected to make, over the city's mean; None where it is unknown, and
+    the reports stand for it.
 
     A record of a segment outweighs one of an area, and any record the rule for streets without one.
     """
@@ -89,7 +94,10 @@ def duties_of(
     table = recorded if not len(rest) else pd.concat([recorded, _by_rule(network, rest, reports)], ignore_index=True)
     on, check = table["segment"].to_numpy(np.int32), table["check"].to_numpy(bool)
     hundreds = np.where(check, 1.0, np.maximum(network.length_m[on], LEAST_M) / 100)
-    density = WORTH_PER_100_M + np.minimum(np.where(check, 0.0, reports[on] / hundreds), MOST_REPORTS)
+    if heat is None:
+        density = WORTH_PER_100_M + np.minimum(np.where(check, 0.0, reports[on] / hundreds), MOST_REPORTS)
+    else:
+        density = np.where(check, WORTH_PER_100_M, LEAST_HEAT + np.minimum(heat[on], MOST_HEAT))
     table["priority"] = np.maximum(table["priority"].to_numpy(np.float64), 1e-3) * density * hundreds
     kinds = {"segment": np.int32, "times_a_week": np.int64, "check": bool, "both_sides": bool, "must": bool}
     texts = {"id", "name", "certificate"}

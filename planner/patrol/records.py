@@ -14,6 +14,8 @@ from gis.network import Positions
 from gis.snapping import snap
 from planner.areas_around import areas_of, lie_within
 from planner.coverage_inputs import CoverageInputs
+from planner.hotspots.heat import heat_of
+from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
 from planner.patrol.calendar import due_nights
 from planner.patrol.crews import CrewList, crews_of, station_positions
@@ -33,7 +35,7 @@ class PatrolRecords:
 
     duties : the layer patrol-duties; duty_at : where its points are. roster : the layer. found_at : days of the
     discovery reports of ``city.reports``. point_x, point_y, point_lon, point_lat : of ``city.points``, in metres and
-    degrees.
+    degrees. hotspots : reports and the effort of patrols.
     """
 
     city: CoverageInputs
@@ -45,6 +47,7 @@ class PatrolRecords:
     point_y: Floats
     point_lon: Floats
     point_lat: Floats
+    hotspots: HotspotRecords
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +65,10 @@ class Calendar:
     notes: tuple[Note, ...]
 
 
-def calendar_of(records: PatrolRecords, question: PatrolQuestion) -> Calendar:
+def calendar_of(records: PatrolRecords, question: PatrolQuestion, drawn_on: dt.date) -> Calendar:
     """Return the duties within the question's areas and when they are due.
 
+    drawn_on : the day whose draw of what streets are worth is meant: another day explores other streets.
     Raises QuestionError on an unknown area, or where no street is left to patrol.
     """
     city, network = records.city, records.city.network
@@ -80,7 +84,8 @@ def calendar_of(records: PatrolRecords, question: PatrolQuestion) -> Calendar:
     )
     walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
     found = city.reports.positions.segment[recent.to_numpy(bool)]
-    duties, lost = duties_of(network, walkable, records.duties, records.duty_at, area_of, found)
+    heat = heat_of(records.hotspots, walkable, drawn_on)
+    duties, lost = duties_of(network, walkable, records.duties, records.duty_at, area_of, found, heat)
     spots = Positions(duties.segment, np.where(duties.check, duties.offset_m, half_m[duties.segment]), duties.gap_m)
     duties = duties.take(lie_within(city, spots, question.within)) if question.within else duties
     if not len(duties):
@@ -92,6 +97,10 @@ def calendar_of(records: PatrolRecords, question: PatrolQuestion) -> Calendar:
     work_s = np.where(duties.check, duties.dwell_s, network.length_m[on] * 3.6 / SERVICE_KMH["walk"])
     notes = [] if not lost else [Note("duties-lost", f"{lost} 项巡查要求不在街面上，未计入",
                                       f"{lost} duties lie on no street and were left out")]  # fmt: skip
+    if heat is not None:
+        notes.append(Note("worth-drawn", "街面价值取自按巡查量校正的发现率，并随日期抽取，使少有人看的街面也会巡到",
+                          "streets are worth what patrols would find, corrected for effort and drawn anew each day, "
+                          "so that streets seldom looked at get their turn"))  # fmt: skip
     return Calendar(duties, cell, x, y, due_nights(duties.times_a_week, work_s, x, y), tuple(notes))
 
 

@@ -5,7 +5,7 @@ import io
 import os
 import signal
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -26,13 +26,14 @@ from planner.patrol.question import PatrolQuestion, parse_hours
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
 from planner.patrol.replan import plan_again
 from planner.patrol.rounds import Job, Solved, compile_search, plan_night, solve
+from planner.patrol.tracks.runs import EFFORT, effort_inputs
 from planner.patrol.variety import draw_plan
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
 
 PATROL_STEPS = ("streets", "areas", "points", "population", "reports", "patrol", "keeping")
 #: Layers that a patrol does not read.
-UNREAD = frozenset({"population", "candidates", "forbidden-areas"})
+UNREAD = frozenset({"population", "candidates", "forbidden-areas", "weather"})
 
 
 class Pool:
@@ -94,15 +95,16 @@ def run_patrol(
     stopped. Raises StoreError if no streets have been imported, QuestionError where nobody is on duty.
     """
     used = used_versions(store, unread=UNREAD)
-    asked = Run("patrol", question.parameters, run_inputs(used), software=software())
+    walked = effort_inputs(store)
+    asked = Run("patrol", question.parameters, {**run_inputs(used), **walked}, software=software())
     if any(run.id == asked.id for run in store.runs(asked.kind)):
         return store.run(asked.id)
     started = process_time()
     tell = progress or (lambda step: None)
-    records = load_records(store, used, tell)
+    records = load_records(store, used, walked.values(), tell)
     tell("patrol")
     compile_search()
-    calendar = calendar_of(records, question)
+    calendar = calendar_of(records, question, question.date)
     nights: list[Tables] = []
     with Pool(cancelled) as pool:
         for day in range(question.days):
@@ -154,20 +156,22 @@ def run_replan(
     # a plan changed before keeps its sick and its reports
     all_ill = [*run.parameters.get("ill", []), *ill]
     all_reports = [*run.parameters.get("reports", []), *([lon, lat, now.isoformat()] for lon, lat in reports)]
+    drawn_on = str(run.parameters.get("drawn_on", run.parameters["date"]))
     parameters = {"replans": run.id, "now": now.isoformat(), "ill": all_ill, "reports": all_reports,
-                  **asked.parameters, "date": date.isoformat()}  # fmt: skip
+                  "drawn_on": drawn_on, **asked.parameters, "date": date.isoformat()}  # fmt: skip
     new = Run("patrol", parameters, run.inputs, software=software())
     if any(kept.id == new.id for kept in store.runs(new.kind)):
         return store.run(new.id)
     started = process_time()
     tell = progress or (lambda step: None)
-    records = load_records(store, _versions_of(store, run), tell)
+    walked = [run_id for name, run_id in run.inputs.items() if name.startswith(EFFORT)]
+    records = load_records(store, _versions_of(store, run), walked, tell)
     tell("patrol")
     tables = {name: t[t["date"] == date.isoformat()] for name, t in run.tables.items() if "date" in t}
     midnight = dt.datetime.combine(date, dt.time())
     now_s = (now - midnight).total_seconds()
     told = [(lon, lat, (dt.datetime.fromisoformat(at) - midnight).total_seconds()) for lon, lat, at in all_reports]
-    calendar = calendar_of(records, asked)
+    calendar = calendar_of(records, asked, dt.date.fromisoformat(drawn_on))
     crews, _ = crews_on(records, date, asked)
     planned = pd.concat([tables["steps"]["duty"], tables["uncovered"]["duty"]])
     kept = np.isin(calendar.duties.id.astype(str), planned.to_numpy(str))
@@ -199,6 +203,8 @@ def _versions_of(store: Store, run: Run) -> dict[VersionKey, LayerVersion]:
     by_content = {("/".join(filter(None, (v.layer, v.part))), v.content_sha256): v for v in store.versions()}
     used = {}
     for name, sha in run.inputs.items():
+        if name.startswith(EFFORT):
+            continue
         version = by_content.get((name, sha))
         if version is None:
             raise QuestionError(
@@ -209,10 +215,12 @@ def _versions_of(store: Store, run: Run) -> dict[VersionKey, LayerVersion]:
     return used
 
 
-def load_records(store: Store, used: dict[VersionKey, LayerVersion], tell: Progress) -> PatrolRecords:
-    """Return the city in ``store`` as a patrol needs it."""
+def load_records(
+    store: Store, used: dict[VersionKey, LayerVersion], walked: Collection[str], tell: Progress
+) -> PatrolRecords:
+    """Return the city in ``store`` as a patrol needs it; walked : ids of the runs of effort to count in."""
     loader = CityLoader(store, used, CoverageQuestion(), software(), tell)
-    return loader.patrol(loader.load())
+    return loader.patrol(loader.load(), walked)
 
 
 def _plan_date(

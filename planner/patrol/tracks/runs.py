@@ -26,6 +26,8 @@ TRACK_STEPS = ("reading", "streets", *MATCH_STEPS, "keeping")
 #: A silence of this length ends a track: what follows is another duty.
 PARTED_S = 4 * 3600.0
 _FILE = "file/"
+#: How runs name what tracks added to the record of effort.
+EFFORT = "effort/"
 
 
 def run_match(
@@ -91,7 +93,7 @@ def effort_inputs(store: Store) -> dict[str, str]:
     newest: dict[tuple[str, ...], str] = {}
     for run in store.runs("effort"):  # newest first
         newest.setdefault(tuple(sorted(run.inputs.values())), run.id)
-    return {f"effort/{run_id}": run_id for run_id in sorted(newest.values())}
+    return {f"{EFFORT}{run_id}": run_id for run_id in sorted(newest.values())}
 
 
 def tracks_of(points: pd.DataFrame) -> tuple[Tracks, NDArray[np.int64]]:
