@@ -217,10 +217,7 @@ def _write_methods(column: HotspotColumn, what: HotspotDrawing, methods: list[st
         won = row.get("pai_won")
         if won is not None and won == won:
             column.y += column.line * 0.25
-            zh, en = (
-                f"{row['months']} 个月中本方法胜 {won:,.0f}",
-                f"this method better in {won:,.0f} of {row['months']} months",
-            )
+            zh, en = f"本方法更好的月份占 {won:.0%}", f"this method better in {won:.0%} of {row['months']} months"
             column.put(0.11, column.letters.label((zh, en)), size=6.2, colour=PALE)
             column.y -= column.line * 1.25
     held = calibration_of(what, "interval")

@@ -57,7 +57,9 @@ class HotspotColumn(Column):
                 patch.set(facecolor="white", edgecolor=HATCH_COLOUR, hatch=HATCH)
                 patch.set_hatch_linewidth(0.45)
             self.axes.add_patch(patch)
-        self.put(0.14, self.words(look.words), size=SIZE)
+        words = self.words(look.words)
+        room = (1 - 0.14) * self.inches * 72
+        self.put(0.14, words, size=min(SIZE, room / max(ems(words), 1.0)))
         self.y -= self.line
 
     def edge(self) -> None:

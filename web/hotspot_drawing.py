@@ -228,7 +228,11 @@ def _question_in_words(run: Run) -> Words:
     """Say what was asked: the period, by which channels, where, in which cells."""
     asked = run.parameters
     summary = run.tables["summary"].iloc[0].to_dict() if len(run.tables["summary"]) else {}
-    words = _period(asked, summary)
+    if run.kind == "hotspot-backtest" and len(run.tables["months"]):
+        origins = run.tables["months"]["origin"].astype(str)
+        words = [(f"检验 {origins.min()} 至 {origins.max()}", f"judged from {origins.min()} to {origins.max()}")]
+    else:
+        words = _period(asked, summary)
     if run.kind not in ("hotspot-release",):
         words.append(channels_in_words(asked.get("channels")))
     if asked.get("within"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from web import hotspot_words
 from web.hotspot_drawing import HotspotDrawing
-from web.hotspot_words import both_of, chance, figure, interval, said
+from web.hotspot_words import both_of, chance, figure, interval, said, span
 
 Row = Mapping[str, Any]
 Facts = dict[str, Callable[[Row], str]]
@@ -80,10 +80,6 @@ def _period(row: Row) -> str:
     return f"{row['first']} – {row['last']}" if row["first"] else "全期 whole period"
 
 
-def _years(days: float) -> str:
-    return "" if days != days else f"{figure(days / 365.25)} 年 years"
-
-
 def _published(row: Row) -> str:
     if row["reports"] != row["reports"] or row["reports"] is None:
         # why is not told: that alone would say that the number is small
@@ -111,7 +107,7 @@ _FACTS: Mapping[str, Facts] = {
         "相对风险 relative risk": lambda r: figure(r["relative_risk"]),
         "时段 period": _period,
         "p": lambda r: f"{chance(r['p_value'])}（Gumbel {chance(r['gumbel_p'])}）",
-        "偶然重现一次需 by chance once in": lambda r: _years(r["recurrence_days"]),
+        "偶然重现一次需 by chance once in": lambda r: span(r["recurrence_days"]).replace("–", ""),
         "半径 radius": lambda r: f"{r['radius_m']:,.0f} m",
     },
     "hotspot-emerging": {

@@ -55,8 +55,9 @@ STYLE = """
   border-radius: 10px; background: #111; color: #fff; text-align: center; font: 700 12px/20px sans-serif;
   border: 1.5px solid #fff; pointer-events: none; }
 .leaflet-control-layers { max-width: 60vw; }
+.corner.legend { max-height: calc(100vh - 190px); overflow-y: auto; }
 @media (max-width: 800px) { .stepping .leaflet-bottom.leaflet-left { bottom: 50px; } }
-@media (max-width: 600px) { .corner { max-height: 46vh; overflow-y: auto; }
+@media (max-width: 600px) { .corner.legend { max-height: 46vh; overflow-y: auto; }
   .leaflet-popup-content { margin: 9px 12px; } }
 """
 
@@ -420,6 +421,9 @@ def _legend_html(what: HotspotDrawing, views: list[View], street: View | None, s
     hot = '<ul><li><i class="edge"></i>显著热点 significant hot spot</li></ul>' if len(hot_edges(what)) else ""
     facts = "".join(f"<li><span>{escape(words)}</span><b>{escape(said)}</b></li>" for words, said in totals(what))
     total = f'<h2>合计 In total</h2><ul class="totals">{facts}</ul>' if facts else ""
+    notes = "".join(f"<small>{escape(both(note))}</small>" for note in what.notes)
+    if notes and what.kind != "hotspot-release":  # whose notes are the remark of its views
+        total += f"<h2>说明 Notes</h2>{notes}"
     return f"<details open><summary>图例 Legend <br>{heads}</summary>{''.join(parts)}{hot}{total}</details>"
 
 

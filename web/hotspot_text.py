@@ -13,7 +13,18 @@ from web.hotspot_column import top_areas
 from web.hotspot_drawing import HotspotDrawing, hotspot_drawing
 from web.hotspot_totals import totals
 from web.hotspot_views import by_step, release_rules, tier_words
-from web.hotspot_words import WEEKDAYS, both_of, chance, figure, interval, method_words, percent, said, trend_words
+from web.hotspot_words import (
+    WEEKDAYS,
+    both_of,
+    chance,
+    figure,
+    interval,
+    method_words,
+    percent,
+    said,
+    span,
+    trend_words,
+)
 from web.text_tables import text_table
 
 #: Rows of each table; the rest is in the files.
@@ -79,15 +90,15 @@ def _scan(what: HotspotDrawing) -> list[str]:
     rows = [
         [
             str(row["cluster"]), f"{row['observed']:,.0f}", figure(row["expected"]), figure(row["relative_risk"]),
-            chance(row["p_value"]), figure(row["recurrence_days"] / 365.25), f"{row['radius_m']:,.0f}",
+            chance(row["p_value"]), span(row["recurrence_days"]), f"{row['radius_m']:,.0f}",
             str(row["places"]), f"{row['lon']:.4f},{row['lat']:.4f}",
             f"{row['first']}–{row['last']}" if row["first"] else "–", "是 yes" if row["significant"] else "否 no",
         ]
         for row in clusters.head(MOST).to_dict("records")
     ]  # fmt: skip
     headings = [
-        "聚集区 cluster", "报告 reports", "期望 expected", "风险 risk", "p", "重现 years", "半径m radius", "格 cells",
-        "中心 centre", "时段 period", "显著 significant",
+        "聚集区 cluster", "报告 reports", "期望 expected", "风险 risk", "p", "偶然重现 by chance in",
+        "半径m radius", "格 cells", "中心 centre", "时段 period", "显著 significant",
     ]  # fmt: skip
     return [text_table(headings, rows, words_last=True), *_more(len(clusters)), ""]
 
@@ -141,13 +152,13 @@ def _backtest(what: HotspotDrawing) -> list[str]:
             both_of(method_words(str(row["method"]))), figure(row["pai"], 3), percent(row["hit_rate"]),
             figure(row["pei"]), f"{row['log_score']:.4f}",
             interval(row["pai_difference"], row["pai_low"], row["pai_high"]),
-            f"{row['pai_won']:,.0f}/{row['months']}" if row.get("pai_won") == row.get("pai_won") else "–",
+            percent(row.get("pai_won")),
         ]
         for row in what.tables["summary"].to_dict("records")
     ]  # fmt: skip
     headings = [
         "方法 method", "PAI", "命中率 hit rate", "PEI", "对数得分 log score", "本方法高出 PAI ours less it (95 %)",
-        "胜出月 months won",
+        "胜出月份 months won",
     ]  # fmt: skip
     return [text_table(headings, rows), ""]
 
@@ -165,13 +176,10 @@ def _release(what: HotspotDrawing) -> list[str]:
         ]
         for row in own.head(MOST).to_dict("records")
     ]  # fmt: skip
-    return [
-        both(release_rules(what)),
-        "",
-        text_table(["名称 name", "层级 level", "发现人次 people found"], rows),
-        *_more(len(own)),
-        "",
-    ]
+    # the run's notes are its rules
+    rules = [] if what.notes else [both(release_rules(what)), ""]
+    table = text_table(["名称 name", "层级 level", "发现人次 people found"], rows)
+    return [*rules, table if rows else "没有可公开的数 / no number can be shown", *_more(len(own)), ""]
 
 
 _TEXT: Mapping[str, Callable[[HotspotDrawing], list[str]]] = {

@@ -73,7 +73,7 @@ def _release(f: dict[str, Any]) -> list[Fact]:
         ("不公开 withheld", _count(f.get("withheld"))),
         ("最小公开数 least shown", _count(f.get("least"))),
         ("噪声 noise ε", f"{epsilon:g}" if epsilon is not None and epsilon == epsilon else ""),
-        ("发布 published", str(f.get("published") or "")),
+        ("发布 published", str(f.get("published") or "")[:16].replace("T", " ")),
         ("分区 geography", str(f.get("geography") or "")),
     ]
 
@@ -88,7 +88,9 @@ _OF = {
 
 
 def _km(value: Any, per: float = 1.0) -> str:
-    return "" if value is None or value != value else f"{value / per:,.1f} km"
+    if value is None or value != value:
+        return ""
+    return f"{value / per:,.0f} km" if value / per >= 1000 else f"{value / per:,.1f} km"
 
 
 def _count(value: Any) -> str:

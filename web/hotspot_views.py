@@ -122,7 +122,7 @@ def _significance(cells: pd.DataFrame) -> View:
     looks = (
         Look(COLD_COLOUR, ("显著冷点", "significant cold spot")),
         Look(NONE_COLOUR, ("不显著", "not significant")),
-        Look(MAYBE_COLOUR, ("单看显著，校正后不显著", "on its own only, not after correction")),
+        Look(MAYBE_COLOUR, ("校正前显著", "only before correction")),
         Look(HOT_COLOUR, ("显著热点", "significant hot spot")),
         Look(GROUND_COLOUR, STATE_NAMES["unknown"], hatched=True),
     )

@@ -112,6 +112,13 @@ def interval(value: Any, low: Any, high: Any, digits: int = 2) -> str:
     return f"{value:,.{after}f} ({low:,.{after}f}–{high:,.{after}f})"
 
 
+def span(days: Any) -> str:
+    """Write a length of time in days, or in years where it is that long; "–" for none."""
+    if days is None or days != days:
+        return "–"
+    return f"{figure(days)} 天 days" if days < 365.25 else f"{figure(days / 365.25)} 年 years"
+
+
 def chance(value: Any) -> str:
     """Write a chance: 0.031, <0.001."""
     if value is None or value != value:

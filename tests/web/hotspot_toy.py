@@ -104,7 +104,7 @@ def cells() -> pd.DataFrame:
     return out.drop(columns="looked").assign(
         walked_km=np.where(out["state"] == "unknown", 0.0, out["walked_km"] * 0.1),
         density_km2=out["reports"] / 0.078,
-        gi_z=z, gi_p=p, gi_q=np.minimum(p * 3, 1.0), hot=(z > 3),
+        gi_z=z, gi_p=p, gi_q=np.minimum(p * 3, 1.0), hot=(z > 3.6),
         moran_i=z * 0.3, moran_p=p, moran_class=np.where(p > 0.05, "", np.where(z > 0, "HH", rng.choice(["LL", "LH"]))),
     )  # fmt: skip
 
@@ -221,8 +221,8 @@ def backtest_tables() -> Tables:
         summary.append(
             {"method": method, "pai": pai.mean(), "hit_rate": pai.mean() / 10, "pei": 0.8 + worse / 20,
              "log_score": -2.1 + worse / 10, "pai_difference": -worse * known, "pai_low": (-worse - 1.1) * known,
-             "pai_high": (-worse + 1.2) * known, "pai_won": 9 * known, "log_difference": -worse / 10 * known,
-             "log_low": (-worse / 10 - 0.1) * known, "log_high": (-worse / 10 + 0.1) * known, "log_won": 10 * known,
+             "pai_high": (-worse + 1.2) * known, "pai_won": 0.75 * known, "log_difference": -worse / 10 * known,
+             "log_low": (-worse / 10 - 0.1) * known, "log_high": (-worse / 10 + 0.1) * known, "log_won": 0.8 * known,
              "months": 12}
         )  # fmt: skip
         for month, value in zip(months, pai, strict=True):
