@@ -1,7 +1,6 @@
 """The command line: one verb a question; parses, calls, prints."""
 
 import json
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from demo_verb import demo
 from gis.errors import QuestionError, RecordError
 from hotspot_verbs import hotspots, show_hotspots
 from patrol_verbs import patrol, show_patrol, show_tracks
 from terminal import (
-    DEFAULT_STORE,
     Interrupt,
     Minutes,
     Numbers,
@@ -23,6 +22,7 @@ from terminal import (
     day,
     list_files,
     pairs,
+    place,
     say,
     store_options,
 )  # fmt: skip
@@ -51,10 +51,7 @@ PROBLEMS = (
 )  # fmt: skip
 SCENARIOS = ("day", "night", "winter", "loss")
 FRONTIERS = ("cost", "equity")
-SIZES = ("town", "city", "metro")
 WALK_KMH = 4.5
-#: New points the demo plans for, within ten minutes on foot; seconds of the search for its night of patrol.
-DEMO_SITES, DEMO_PATROL_S = 10, 10.0
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -122,7 +119,7 @@ def import_(
             progress=progress,
         )  # fmt: skip
     if report.versions:
-        _place(store)
+        place(store)
     if rejects is not None:
         write_rejects(report.rejects, rejects)
     say(_report_json(report), as_json, _report_text(report, rejects))
@@ -264,106 +261,6 @@ def site(
     _show(store, run, out, question.level if question.problem in ("equity", "frontier") else None, as_json)
 
 
-@main.command(short_help="示例城市 Build the fictional city Linjiang and analyse it.")
-@click.option("--size", type=click.Choice(SIZES), default="town", show_default=True,
-              help="About 5 thousand, 50 thousand or 1 million street segments.")  # fmt: skip
-@click.option("--seed", type=int, help="Another number gives another city.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="out", show_default=True,
-              help="Folder for the layers, the store, tables and maps.")  # fmt: skip
-@store_options
-def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None:
-    """Build the fictional city Linjiang (临江市), import it, and run every analysis there is.
-
-    Without --db its store lies in the folder of --out, never in your own city's.
-    """
-    from layers.hours import parse_hour_of_week
-    from layers.store import Store
-    from planner.coverage_question import CoverageQuestion
-    from planner.patrol.question import PatrolQuestion
-    from planner.patrol.runs import PATROL_STEPS, run_patrol
-    from planner.runs import SITING_STEPS, STEPS, run_comparison, run_coverage, run_siting
-    from planner.siting.question import SitingQuestion
-    from web.patrol_files import WRITERS as PATROL_WRITERS
-    from web.patrol_files import write_patrol
-    from web.patrol_text import patrol_text
-    from web.siting_text import siting_text
-    from web.text_tables import comparison_text, coverage_text
-
-    if db == DEFAULT_STORE:  # never into the user's own city
-        db = f"sqlite:///{out / f'linjiang-{size}.sqlite'}"
-    store = Store(db)
-    _fill_demo(store, size, seed, out / f"linjiang-{size}")
-    always = CoverageQuestion(on=day(store.setting("data_date")))
-    night = replace(always, at=parse_hour_of_week("Sun 02:00"))
-    next_points = SitingQuestion("mclp", CoverageQuestion(thresholds_s=(600,)), count=DEMO_SITES)
-    answers = []
-    for question, folder in ((always, out), (night, out / "night"), (next_points, out)):
-        if isinstance(question, SitingQuestion):
-            with Progress(SITING_STEPS) as progress, Interrupt() as stop:
-                run = run_siting(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
-        else:
-            with Progress(STEPS) as progress:
-                run = run_coverage(store, question, progress=progress)
-        answers.append((run, _write(store, run, folder, None)))
-    evening = day(store.setting("data_date"))
-    assert evening is not None  # the demo city knows its day
-    with Progress(PATROL_STEPS) as progress, Interrupt() as stop:
-        patrolled = run_patrol(store, PatrolQuestion(evening, seconds=DEMO_PATROL_S), progress=progress,
-                               cancelled=stop.is_set, hear=progress.hear)  # fmt: skip
-    with Progress(list(PATROL_WRITERS), "写出 writing") as progress:
-        answers.append((patrolled, write_patrol(store, patrolled, out, progress=progress)))
-    (always_run, _), (sunday, _), (sited, _), _ = answers
-    change = run_comparison(store, always_run.id, sunday.id)
-    summary = {
-        "store": store.address,
-        "runs": [run.id for run, _ in answers],
-        "comparison": change.id,
-        "files": [str(path) for _, written in answers for path in written],
-    }
-    say(summary, as_json, coverage_text(always_run, level="subdistrict"))
-    if not as_json:
-        click.echo("\n周日凌晨两点少覆盖多少 / what is lost on Sunday at 02:00")
-        click.echo(comparison_text(change, level="district"))
-        click.echo(f"\n接下来 {DEMO_SITES} 个点设在哪里 / where the next {DEMO_SITES} points should stand")
-        click.echo(siting_text(sited))
-        click.echo("\n当晚谁巡查哪些街面 / who walks which streets that night")
-        click.echo(patrol_text(patrolled))
-        for _, written in answers:
-            list_files(written)
-        click.echo(f"数据库 / store: {store.address}")
-
-
-def _fill_demo(store: "Store", size: str, seed: int | None, folder: Path) -> None:
-    """Build and import the demo city, unless the store holds this very one already."""
-    from layers.demo_city.build import STEPS, build_demo_city, write_demo_city
-    from layers.demo_city.recipe import load_recipe
-    from layers.imports import import_file
-
-    store.create()
-    wanted = f"{version('lamplight')} {size} {'' if seed is None else seed}".strip()
-    if store.setting("demo_city") == wanted:
-        return
-    if store.setting("demo_city") is None and store.current():
-        raise QuestionError(
-            "该数据库里是别的城市，示例城市须用空库",
-            "this store holds another city: the demo city needs one of its own",
-        )
-    with Progress(STEPS, "生成 making") as progress:
-        city = build_demo_city(size, seed=seed, progress=progress)
-    files = write_demo_city(city, folder)
-    with Progress([path.name for *_, path in files], "导入 importing") as progress:
-        for layer, part, path in files:
-            progress(path.name)
-            import_file(store, layer, path, part=part or None)
-    _place(store)
-    settings = {
-        "city_name": "临江市 Linjiang", "timezone": "Asia/Shanghai", "fictional": "yes",
-        "data_date": str(load_recipe().reports["end"]), "demo_city": wanted,
-    }  # fmt: skip
-    for name, value in settings.items():
-        store.set_setting(name, value)
-
-
 @main.command(short_help="比较 Show what one coverage run gains or loses against another.")
 @click.argument("before", required=False)
 @click.argument("after", required=False)
@@ -448,15 +345,6 @@ def export(layer: str, file: Path, level: str | None, version_id: int | None, db
     table = Store(db).load(layer, level or "", version=version_id)
     write_table(table, file, layer=layer)
     say({"file": str(file), "rows": len(table)}, as_json, f"{len(table)} 行 / rows -> {file}")
-
-
-def _place(store: "Store") -> None:
-    """Put the records on the streets now, as the last step of an import, so that questions need not wait for it."""
-    from planner.runs import STEPS, place_records
-
-    if ("streets", "") in store.current():
-        with Progress(STEPS) as progress:
-            place_records(store, progress=progress)
 
 
 def _siting_question(
@@ -569,6 +457,7 @@ def _known_timezone(name: str) -> None:
         raise click.BadParameter(f"未知时区 / unknown time zone {name!r}", param_hint="--timezone") from None
 
 
+main.add_command(demo)
 main.add_command(patrol)
 main.add_command(hotspots)
 

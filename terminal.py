@@ -17,6 +17,7 @@ from tqdm import tqdm
 from gis.errors import LamplightError
 
 if TYPE_CHECKING:
+    from layers.store import Store
     from planner.watch import News
 
 DEFAULT_STORE = "sqlite:///lamplight.sqlite"
@@ -36,6 +37,7 @@ STEP_WORDS = {
     "candidates": "候选点 candidates",
     "duties": "巡查要求 patrol duties",
     "siting": "选址（Ctrl-C 保留当前最好方案） siting (Ctrl-C keeps the best plan so far)",
+    "hotspots": "分析热点（首次运行须先编译） hotspots (compiles on first run)",
     "patrol": "排巡查路线（Ctrl-C 保留当前最好方案） patrol routes (Ctrl-C keeps the best so far)",
     "reading": "读取轨迹 reading the tracks",
     "duty": "剔除值班时间外的点 leaving out points off duty",
@@ -98,6 +100,15 @@ def day(text: str | None) -> date | None:
         raise click.BadParameter(
             f"日期应为 2026-01-31 的写法 / expected a date like 2026-01-31, got {text!r}"
         ) from None
+
+
+def place(store: "Store") -> None:
+    """Put the records on the streets now, as the last step of an import, so that questions need not wait for it."""
+    from planner.runs import STEPS, place_records
+
+    if ("streets", "") in store.current():
+        with Progress(STEPS) as progress:
+            place_records(store, progress=progress)
 
 
 def pairs(columns: tuple[str, ...]) -> dict[str, str]:

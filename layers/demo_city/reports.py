@@ -122,9 +122,10 @@ def _places(
 def _patrol_passes(
     streets: Streets, plan: Plan, tiers: Tiers, weeks: Floats, spec: Any, rng: np.random.Generator
 ) -> NDArray[np.int16]:
-    """Return (m, months, shifts) passes of patrols: more on arterials and in the centre, growing over the years."""
+    """Return (m, months, shifts) passes of patrols: more on arterials and in the centre, growing; none in some."""
     by_class = streets.table["street_class"].map(spec["by_class"]).fillna(0.0).to_numpy(np.float64)
     worker = np.exp(rng.normal(0, spec["worker_spread"], int(tiers.grid_cell.max()) + 1))
+    worker[worker < np.quantile(worker, spec["unpatrolled"])] = 0.0
     block = streets.block
     weekly = spec["passes_per_week"] * by_class * (0.25 + plan.density[block]) * worker[tiers.grid_cell[block]]
     growth = 1 + spec["growth"] * np.linspace(0, 1, len(weeks))
