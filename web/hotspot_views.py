@@ -272,10 +272,10 @@ def _edges_shown(number: Floats) -> Floats:
 
 def _shown_scale(edges: Floats, number: Floats) -> list[Look]:
     """Return the classes of published numbers, the first beginning with the least there is."""
-    first, *others = scale(edges, WARM, whole=True)
     shown = number[~np.isnan(number) & (number > 0)]
     if not len(shown):
-        return [first, *others]
+        return []
+    first, *others = scale(edges, WARM, whole=True)
     least = f"{shown.min():,.0f}"
     return [Look(first.colour, (least if shown.min() >= edges[0] else f"{least}–{edges[0]:,.0f}", "")), *others]
 

@@ -199,6 +199,15 @@ def test_a_release_by_cells_draws_them(store: Store, tmp_path: Path) -> None:
     assert len(features) == len(run.tables["cells"])
 
 
+def test_a_release_that_shows_nothing_has_no_classes_in_its_legend(store: Store, tmp_path: Path) -> None:
+    tables = toy.release_tables()
+    bare = tables["cells"].assign(reports=np.nan, margin=np.nan, withheld="few")
+    run = toy.hotspot_run(store, "hotspot-release", {**tables, "cells": bare}, hidden="all")
+    assert [len(view.looks) for view in views_of(hotspot_drawing(store, run))] == [1, 1]
+    assert len(write_hotspots(store, run, tmp_path)) == 4
+    assert "no number can be shown" in hotspot_text(store, run)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_text_says_what_was_asked_and_every_note_in_both_languages(
     kind: str, store: Store, runs: dict[str, Run]
