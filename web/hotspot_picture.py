@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import shapely
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from numpy.typing import NDArray
 
 from gis.crs import to_metric
 from web.fonts import Lettering, lettering
@@ -168,10 +170,11 @@ def _draw_scan(figure: Figure, what: HotspotDrawing, ground: Ground, letters: Le
     draw_areas(axes, ground)
     x, y = to_metric(clusters["lon"].to_numpy(float), clusters["lat"].to_numpy(float), ground.scene.crs)
     colours = [look.colour for look in view.looks]
+    whole = _held_by_circles(what, ground, x, y)
     for i, row in enumerate(clusters.to_dict("records")):
-        style = "solid" if row["significant"] else (0, (3, 2))
-        axes.add_patch(Circle((x[i], y[i]), max(row["radius_m"], 3 * scale), fill=False, edgecolor=colours[i],
-                              linewidth=1.4, linestyle=style, zorder=5))  # fmt: skip
+        if whole[i]:
+            axes.add_patch(Circle((x[i], y[i]), max(row["radius_m"], 3 * scale), fill=False, edgecolor=colours[i],
+                                  linewidth=1.4, zorder=5))  # fmt: skip
         axes.scatter([x[i]], [y[i]], s=95, c=colours[i], edgecolors="white", linewidths=0.9, zorder=6)
         axes.text(x[i], y[i], str(row["cluster"]), color="white", ha="center", va="center_baseline", zorder=7,
                   fontproperties=letters.font(7, bold=True))  # fmt: skip
@@ -181,10 +184,26 @@ def _draw_scan(figure: Figure, what: HotspotDrawing, ground: Ground, letters: Le
     heading(axes, letters, view.heading)
     write_clusters(column, what, colours)
     column.y -= column.line * 0.5
-    en = "Solid circles are significant, dashed ones are not; coloured cells belong to a cluster."
-    column.paragraph(("实线圈显著，虚线圈不显著；着色的格子属于聚集区。", en))
+    column.paragraph(
+        ("着色的格子属于聚集区，灰色的不显著。", "Coloured cells belong to a cluster; grey ones are not significant.")
+    )
     column.paragraph(view.remark)
     write_totals(column, what)
+
+
+def _held_by_circles(
+    what: HotspotDrawing, ground: Ground, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which clusters' circles hold all their cells: windows of another shape are shown by their cells alone."""
+    clusters, middle = what.tables["clusters"], shapely.get_coordinates(shapely.centroid(ground.cells))
+    if not len(clusters) or not len(middle):
+        return np.zeros(len(clusters), bool)
+    order = {number: i for i, number in enumerate(clusters["cluster"])}
+    of = what.cells["cluster"].map(order).to_numpy(np.int64)
+    away = np.hypot(middle[:, 0] - x[of], middle[:, 1] - y[of])
+    farthest = np.zeros(len(clusters))
+    np.maximum.at(farthest, of, away)
+    return farthest <= clusters["radius_m"].to_numpy(float) * 1.01 + 1.0
 
 
 def _draw_emerging(
