@@ -73,7 +73,7 @@ def draw_profile(figure: Figure, room: Room, what: HotspotDrawing, letters: Lett
 def draw_weather(column: HotspotColumn, what: HotspotDrawing) -> None:
     """Draw what weather does to discoveries as bars around one."""
     table = what.tables.get("weather")
-    if table is None or not len(table):
+    if table is None or not len(table) or ("days" in table and not table["days"].any()):
         return
     column.title(("天气的影响（×）", "What weather does to discoveries (times)"))
     most = max(float(np.nanmax(table["factor"].to_numpy(float))), 1.0)

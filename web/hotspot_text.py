@@ -137,7 +137,7 @@ def _forecast(what: HotspotDrawing) -> list[str]:
         ]
         parts += [text_table(["星期 day", "0–23 时 hour".ljust(24), "占比 share"], rows), ""]
     weather = what.tables.get("weather")
-    if weather is not None and len(weather):
+    if weather is not None and len(weather) and ("days" not in weather or weather["days"].any()):
         rows = [
             [said(hotspot_words.WEATHER_NAMES, row["weather"]), f"×{row['factor']:.2f}"]
             for row in weather.to_dict("records")

@@ -61,7 +61,7 @@ def _emerging(f: dict[str, Any]) -> list[Fact]:
 def _forecast(f: dict[str, Any]) -> list[Fact]:
     weather = f.get("weather")
     return [
-        ("预计可遇到 expected in the week", interval(f.get("expected"), f.get("low"), f.get("high"), 3)),
+        ("全市预计发现（人）expected in the week", interval(f.get("expected"), f.get("low"), f.get("high"), 3)),
         ("天气 weather", said(hotspot_words.WEATHER_NAMES, weather) if weather else ""),
     ]
 

@@ -233,7 +233,7 @@ def _trend_colour(name: str) -> str:
 
 
 def _forecast_views(what: HotspotDrawing) -> list[View]:
-    heading = ("预计可遇到的人数（这一周）", "people who can be found in the week, expected")
+    heading = ("每格预计发现（人，这一周）", "people expected to be found in the week, by cell")
     return [_by_rate(("预计发现", "expected"), heading, what.cells, "expected_week")]
 
 

@@ -107,6 +107,8 @@ def interval(value: Any, low: Any, high: Any, digits: int = 2) -> str:
     known = all(v is not None and v == v and math.isfinite(v) for v in (value, low, high))
     if not known:
         return figure(value, digits)
+    if float(low).is_integer() and float(high).is_integer():  # of counts to come
+        return f"{figure(value, digits)} ({low:,.0f}–{high:,.0f})"
     size = next((abs(float(v)) for v in (value, high) if v), 1.0)
     after = min(max(digits - 1 - math.floor(math.log10(size)), 0), digits + 1)
     return f"{value:,.{after}f} ({low:,.{after}f}–{high:,.{after}f})"

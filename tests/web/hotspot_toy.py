@@ -204,7 +204,9 @@ def forecast_tables() -> Tables:
         "segments": street.rename(columns=band)[["segment_id", "length_m", "state", *band.values(), "per_minute"]],
         "cells": cell.rename(columns=band)[["column", "row", *band.values(), "state"]],
         "profile": profile,
-        "weather": pd.DataFrame({"weather": ["mild", "wet", "cold", "hot"], "factor": [1.0, 0.72, 0.85, 1.12]}),
+        "weather": pd.DataFrame(
+            {"days": [300, 40, 15, 10], "weather": ["mild", "wet", "cold", "hot"], "factor": [1.0, 0.72, 0.85, 1.12]}
+        ),
     }
 
 

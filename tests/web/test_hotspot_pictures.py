@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from gis.crs import to_metric
 from layers.store import Store
 from tests.web import hotspot_toy as toy
 from web import fonts, hotspot_charts, hotspot_picture
@@ -120,6 +121,16 @@ def test_periods_are_steps_then_quarters_then_years(drawings: dict[str, HotspotD
     short = replace(what, tables={**what.tables, "steps": steps[steps["step"] >= "2025-09-01"]})
     names, share, single = periods_of(short)
     assert single and len(names) == 10 and names[0] == "2025-09"
+
+
+def test_a_circle_is_drawn_only_where_it_holds_its_cluster_s_cells(drawings: dict[str, HotspotDrawing]) -> None:
+    what = drawings["hotspot-scan"]
+    ground = ground_of(what, fonts.lettering())
+    clusters = what.tables["clusters"]
+    x, y = to_metric(clusters["lon"].to_numpy(), clusters["lat"].to_numpy(), ground.scene.crs)
+    assert hotspot_picture._held_by_circles(what, ground, x, y).all()
+    x[1] += 400.0
+    assert hotspot_picture._held_by_circles(what, ground, x, y).tolist() == [True, False, True, True]
 
 
 @given(st.floats(1e3, 2e5), st.floats(1e3, 2e5), st.floats(0.4, 0.7))
