@@ -270,7 +270,7 @@ def test_classes_have_round_ends_and_hold_every_value(values: list[float], whole
     ("said", "expected"),
     [(interval(12.34, 9.06, 18.4), "12 (9–18)"), (interval(1.234, 0.81, 1.96), "1.2 (0.8–2.0)"),
      (interval(0.0, 0.0, 0.031), "0.000 (0.000–0.031)"), (interval(1.0, np.nan, 2.0), "1"), (figure(np.nan), "–"),
-    
+
      (interval(0.054, 0.0, 1.0), "0.054 (0–1)"),
      (figure(0.01234), "0.012"), (figure(1234.5), "1,234"), (figure(0.0), "0"), (figure(np.inf), "–")],
 )  # fmt: skip
