@@ -29,7 +29,7 @@ from gis.network import StreetNetwork  # noqa: E402
 from gis.network_build import read_network  # noqa: E402
 from planner.patrol.tracks.datum_fit import fitted_datum  # noqa: E402
 from planner.patrol.tracks.matching import Matched, MatchGround, match, match_ground  # noqa: E402
-from planner.patrol.tracks.noise import measured_noise  # noqa: E402
+from planner.patrol.tracks.noise import measured  # noqa: E402
 from planner.patrol.tracks.points import Tracks  # noqa: E402
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -120,7 +120,8 @@ def _matched(ground: MatchGround, tracks: Tracks) -> Matched:
         points = (datum == name)[tracks.of_point]
         lon[points], lat[points] = to_wgs84(lon[points], lat[points], name)
     known = Tracks(tracks.name, tracks.person, tracks.indptr, lon, lat, tracks.time_s)
-    return match(ground, known, noise_m=measured_noise(ground, known))
+    told = measured(ground, known)
+    return match(ground, known, noise_m=told.noise_m, pace=told.pace)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from planner.patrol.tracks.datum_fit import fitted_datum
 from planner.patrol.tracks.done import AND, compare_with_plan, shifts_of
 from planner.patrol.tracks.effort import effort_by_hour
 from planner.patrol.tracks.matching import Matched, MatchGround, MatchModel, combined, match, match_ground
-from planner.patrol.tracks.noise import measured_noise
+from planner.patrol.tracks.noise import measured
 from planner.patrol.tracks.points import Flags, Floats, Tracks, on_duty
 from planner.patrol.tracks.question import AUTO, MatchQuestion
 from planner.patrol.tracks.screening import screen
@@ -75,9 +75,7 @@ def match_answer(
     tracks, datum = _in_wgs84(grounds, tracks, modes, case.file, question.datum)
     tell(MATCH_STEPS[2])
     ordered = tracks.in_time()
-    noise = _each_mode(grounds, ordered, modes, measured_noise) if question.noise_m is None else np.full(
-        len(tracks), question.noise_m
-    )  # fmt: skip
+    noise, pace = _measured(grounds, ordered, modes, question.noise_m)
     tell(MATCH_STEPS[3])
     planned = None if case.plan is None else np.isin(case.network.segment_id, case.plan["legs"]["segment_id"])
     in_city = ~outside(shapely.points(tracks.lon, tracks.lat), case.boundary)
@@ -85,7 +83,10 @@ def match_answer(
     tell(MATCH_STEPS[4])
     matched = combined(
         [
-            (np.flatnonzero(modes == mode), match(ground, _only(ordered, modes == mode), noise_m=noise[modes == mode]))
+            (
+                np.flatnonzero(modes == mode),
+                match(ground, _only(ordered, modes == mode), noise_m=noise[modes == mode], pace=pace[modes == mode]),
+            )
             for mode, ground in grounds.items()
         ]
     )
@@ -124,18 +125,15 @@ def _only(tracks: Tracks, chosen: Flags) -> Tracks:
     )  # fmt: skip
 
 
-def _each_mode(
-    grounds: dict[str, MatchGround],
-    tracks: Tracks,
-    modes: NDArray[np.object_],
-    measure: Callable[[MatchGround, Tracks], NDArray],  # type: ignore[type-arg]
-) -> NDArray:  # type: ignore[type-arg]
-    """Return what ``measure`` says of each track (n,) on the ground of its mode."""
-    parts = [(modes == mode, measure(ground, _only(tracks, modes == mode))) for mode, ground in grounds.items()]
-    out = np.empty(len(tracks), parts[0][1].dtype if parts else np.float64)
-    for chosen, values in parts:
-        out[chosen] = values
-    return out
+def _measured(
+    grounds: dict[str, MatchGround], tracks: Tracks, modes: NDArray[np.object_], given_m: float | None
+) -> tuple[Floats, Floats]:
+    """Return each track's noise (n,), as given or measured, and its pace (n,)."""
+    noise, pace = np.empty(len(tracks)), np.empty(len(tracks))
+    for mode, ground in grounds.items():
+        chosen = modes == mode
+        noise[chosen], pace[chosen] = measured(ground, _only(tracks, chosen))
+    return noise if given_m is None else np.full(len(tracks), given_m), pace
 
 
 def _in_wgs84(

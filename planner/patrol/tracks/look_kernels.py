@@ -7,7 +7,7 @@ from numba import njit
 PACE_M = 60.0
 #: Seconds for each metre of noise from which staying in one spot is standing, and the mean squared distance from the
 #: spot, in variances, up to which it is: noise alone makes two, a slow walk of 0.4 m/s more than three in that time.
-STAND_S_PER_M, STAND_SPREAD = 12.0, 3.2
+STAND_S_PER_M, STAND_SPREAD = 18.0, 3.2
 
 
 @njit(cache=True)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from gis.crs import to_metric
 from gis.errors import QuestionError
 from gis.modes import EBIKE_KMH, WALK_KMH, travel_by
-from gis.network import Positions, StreetNetwork
+from gis.network import StreetNetwork
 from gis.places import Places, places_along
-from gis.reach_ways import ways_between
 from gis.search_graph import SearchGraph, search_graph
+from planner.patrol.tracks.joined_ways import JoinedWays, joined_ways
 from planner.patrol.tracks.look_kernels import condense, paces, stand
 from planner.patrol.tracks.matching_kernels import Arcs, Rules, hold_place, likeliest
 from planner.patrol.tracks.path_kernels import without_spikes
@@ -23,6 +23,8 @@ STEP_M = 8.0
 MOST_PLACES = 600
 #: Metres of a phone's error, each way, among houses.
 USUAL_NOISE_M = 10.0
+#: Points are averaged over the time in which the mode moves this many standard deviations of the noise.
+WINDOW = 0.5
 _USUAL_KMH = {"walk": WALK_KMH, "ebike": EBIKE_KMH, "drive": 30.0}
 
 
@@ -38,7 +40,7 @@ class MatchModel:
     """
 
     street_m: float = 3.0
-    beta_m: float = 15.0
+    beta_m: float = 25.0
     gap_s: float = 180.0
     detour_m: float = 80.0
     spike: float = 1.5
@@ -134,24 +136,36 @@ def match_ground(network: StreetNetwork, mode: str) -> MatchGround:
     )
     arcs = Arcs(
         graph.indptr, graph.head, graph.seconds, network.u, network.v, network.length_m, travel.forward,
-        travel.backward,
+        travel.backward, np.log(np.maximum(np.diff(graph.indptr), 2) - 1),
     )  # fmt: skip
     return MatchGround(network, mode, places_along(network, open_, STEP_M), graph, arcs)
 
 
+def usual_pace(mode: str) -> float:
+    """Return the metres a second that ``mode`` usually makes."""
+    return _USUAL_KMH[mode] / 3.6
+
+
 def match(
-    ground: MatchGround, tracks: Tracks, *, noise_m: float | Floats = USUAL_NOISE_M, model: MatchModel | None = None
+    ground: MatchGround,
+    tracks: Tracks,
+    *,
+    noise_m: float | Floats = USUAL_NOISE_M,
+    pace: Floats | None = None,
+    model: MatchModel | None = None,
 ) -> Matched:
     """Find the streets each track followed.
 
-    noise_m : standard deviation of a point's error each way, one for all or one a track (n,).
+    noise_m : standard deviation of a point's error each way, one for all or one a track (n,). pace : (n,) metres a
+    second that each makes along streets, see ``noise.measured``; told from straight lines where None.
 
-    Points are averaged over windows in which the mode moves one standard deviation (the paper drops points closer than
-    two; their mean says more), and those of a stand brought to one spot. The looks are placed by Viterbi's recursion
-    over places ``STEP_M`` apart along all streets near by (the paper holds only the nearest place of each possible), by
-    their distance from the look and the difference between the shortest way and the straight line from place to place
-    (the paper's from point to point), with a price on turning round within a street and on ways that the track's own
-    pace does not make in the time. The ways between looks are joined, moves out and back within the noise taken out.
+    Points are averaged over windows in which the mode moves half a standard deviation (the paper drops points closer
+    than two; their mean says more), and those of a stand brought to one spot. The looks are placed by Viterbi's
+    recursion over places ``STEP_M`` apart along all streets near by (the paper holds only the nearest place of each
+    possible), by their distance from the look and the difference between the shortest way and the straight line from
+    place to place (the paper's from point to point), with a price on the choices at junctions passed, on turning round
+    and on ways that the track's own pace does not make in the time. The ways between looks are joined, moves out and
+    back within the noise taken out.
 
     Raises QuestionError where times go backwards within a track.
     Source: Newson & Krumm 2009, doi:10.1145/1653771.1653818.
@@ -163,26 +177,30 @@ def match(
         raise QuestionError("轨迹点的时间须依次向后", "the times of a track must not go backwards")
 
     x, y = to_metric(tracks.lon, tracks.lat, ground.network.crs)
-    usual = _USUAL_KMH[ground.mode] / 3.6
+    usual = usual_pace(ground.mode)
     noise = np.broadcast_to(np.asarray(noise_m, np.float64), len(tracks))
     x, y = x.copy(), y.copy()
     stand(x, y, tracks.time_s, tracks.indptr, noise, model.gap_s)
-    looks, look_x, look_y, look_s, many = condense(x, y, tracks.time_s, tracks.indptr, noise / usual, model.gap_s)
-    pace = paces(looks, look_x, look_y, look_s, model.gap_s, usual)
+    looks, look_x, look_y, look_s, many = condense(
+        x, y, tracks.time_s, tracks.indptr, WINDOW * noise / usual, model.gap_s
+    )
+    if pace is None:
+        pace = paces(looks, look_x, look_y, look_s, model.gap_s, usual)
     look_track = np.repeat(np.arange(len(tracks)), np.diff(looks))
     variance = noise[look_track] ** 2 / many + model.street_m**2
     rules = Rules(model.beta_m, model.gap_s, model.detour_m, 2.0 * USUAL_NOISE_M)
     places = ground.places
-    place, before = likeliest(
+    place, before, left_by, heads_for = likeliest(
         looks, look_x, look_y, look_s, variance, pace, places, ground.arcs, rules, MOST_PLACES
     )  # fmt: skip
     placed = place >= 0
     segment = np.where(placed, places.segment[place], -1).astype(np.int32)
     offset_m = np.where(placed, places.offset_m[place], np.nan)
     gap_m = np.where(placed, np.hypot(places.x[place] - look_x, places.y[place] - look_y), np.nan)
-    hold_place(segment, offset_m, before, rules.still_m, ground.arcs)
+    hold_place(segment, offset_m, before, left_by, ground.arcs)
     chain = _chains(segment, before)
-    pieces = _pieces(ground, model.spike * noise[look_track], segment, offset_m, look_s, before, chain)
+    ways = joined_ways(ground.graph, segment, offset_m, before, left_by, heads_for)
+    pieces = _pieces(ways, model.spike * noise[look_track], look_s, before, chain)
     return Matched(
         _tracks_of(pieces[0], chain, look_track), *pieces, look_track, look_s, look_x, look_y, many, segment, offset_m,
         gap_m, chain,
@@ -204,13 +222,7 @@ def _tracks_of(
 
 
 def _pieces(
-    ground: MatchGround,
-    spike_m: Floats,
-    segment: NDArray[np.int32],
-    offset_m: Floats,
-    time_s: Floats,
-    before: NDArray[np.int64],
-    chain: NDArray[np.int64],
+    ways: JoinedWays, spike_m: Floats, time_s: Floats, before: NDArray[np.int64], chain: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats, Floats, Floats, Floats]:
     """Return (chain, segment, from_m, to_m, begin_s, end_s) of the ways between looks, joined and tidied.
 
@@ -218,12 +230,6 @@ def _pieces(
     """
     to = np.flatnonzero(before >= 0)
     since = before[to]
-    nil = np.zeros(len(to))
-    ways = ways_between(
-        ground.graph,
-        Positions(segment[since], offset_m[since], nil),
-        Positions(segment[to], offset_m[to], nil),
-    )
     metres = np.abs(ways.to_m - ways.from_m)
     way = np.repeat(np.arange(len(to)), np.diff(ways.indptr))
     done = np.cumsum(metres) - np.concatenate([[0.0], np.cumsum(metres)])[ways.indptr[way]]

@@ -12,16 +12,22 @@ from gis.places import places_near
 REACH = 3.8
 #: Looks in a row that may be passed over as strays before a way is broken.
 MOST_STRAYS = 3
-#: The way made in a time is as far as the pace makes it, give or take this share of it and these metres.
-SPREAD, SPREAD_M = 0.2, 5.0
+#: The way made in a time is as far as the pace makes it, give or take this share of it and these metres, which the
+#: places are apart.
+SPREAD, SPREAD_M = 0.15, 5.0
 #: Log likelihood lost at most by a way too short for its time: people stop. And that lost by turning round in a street.
 MOST_DELAY, TURN = 2.0, 5.0
+#: Log likelihood lost by going back at a junction along the street one came by; at a dead end nothing else is left.
+BACK = 2.0
 #: Places so far behind the likeliest lead nowhere.
-BEAM = 12.0
+BEAM = 8.0
 
 
 class Arcs(NamedTuple):
-    """The streets a mode may pass, in metres: as ``gis.search_graph.SearchGraph``, pared down for compiled code."""
+    """The streets a mode may pass, in metres: as ``gis.search_graph.SearchGraph``, pared down for compiled code.
+
+    choice (n,) : log of how many ways lead on at a node, which passing it costs: any of them is as likely.
+    """
 
     indptr: NDArray[np.int32]
     head: NDArray[np.int32]
@@ -31,6 +37,7 @@ class Arcs(NamedTuple):
     length_m: NDArray[np.float64]
     forward: NDArray[np.bool_]
     backward: NDArray[np.bool_]
+    choice: NDArray[np.float64]
 
 
 class Rules(NamedTuple):
@@ -51,6 +58,8 @@ class _Work(NamedTuple):
     key: NDArray[np.float64]
     node: NDArray[np.int32]
     metres: NDArray[np.float64]
+    choices: NDArray[np.float64]
+    passed: NDArray[np.float64]
     from_node: NDArray[np.int32]
     to_node: NDArray[np.int32]
     to_row: NDArray[np.int32]
@@ -62,7 +71,8 @@ def _new_work(n_nodes, n_arcs, most):  # type: ignore[no-untyped-def]
     return _Work(
         np.full(n_nodes, np.inf), np.empty(n_nodes, np.int32), np.full(n_nodes, -1, np.int32),
         np.empty(n_arcs + 2), np.empty(n_arcs + 2, np.int32), np.empty((2 * most, 2 * most)),
-        np.empty(2 * most, np.int32), np.empty(2 * most, np.int32), np.empty((most, 2), np.int32), np.empty((most, 2)),
+        np.empty((2 * most, 2 * most)), np.empty(n_nodes), np.empty(2 * most, np.int32), np.empty(2 * most, np.int32),
+        np.empty((most, 2), np.int32), np.empty((most, 2)),
     )  # fmt: skip
 
 
@@ -99,12 +109,14 @@ def _drop_first(key, node, size):  # type: ignore[no-untyped-def]
 def _search(arcs, start, limit_m, row, n_wanted, work):  # type: ignore[no-untyped-def]
     """Write the metres from node ``start`` to the wanted nodes, up to a limit, into a row of ``work.metres``.
 
-    A node is wanted where ``work.column`` names the column its metres go to; ``inf`` stands for beyond the limit.
+    ``work.choices`` is given what the nodes of that way cost, both ends counted. A node is wanted where ``work.column``
+    names the column its metres go to; ``inf`` stands for beyond the limit.
     """
-    reached, touched, key, node = work.reached, work.touched, work.key, work.node
+    reached, passed, touched, key, node = work.reached, work.passed, work.touched, work.key, work.node
     for i in range(n_wanted):
         work.metres[row, i] = np.inf
     reached[start], touched[0], key[0], node[0] = 0.0, start, 0.0, start
+    passed[start] = arcs.choice[start]
     n_touched, size, left = 1, 1, n_wanted
     while size > 0:
         d, a = key[0], node[0]
@@ -113,7 +125,7 @@ def _search(arcs, start, limit_m, row, n_wanted, work):  # type: ignore[no-untyp
         if d > reached[a]:
             continue
         if work.column[a] >= 0:
-            work.metres[row, work.column[a]] = d
+            work.metres[row, work.column[a]], work.choices[row, work.column[a]] = d, passed[a]
             left -= 1
             if left == 0:
                 break
@@ -123,7 +135,7 @@ def _search(arcs, start, limit_m, row, n_wanted, work):  # type: ignore[no-untyp
                 if reached[b] == np.inf:
                     touched[n_touched] = b
                     n_touched += 1
-                reached[b] = later
+                reached[b], passed[b] = later, passed[a] + arcs.choice[b]
                 _push(key, node, size, later, b)
                 size += 1
     for i in range(n_touched):
@@ -170,7 +182,7 @@ def _row_of(arcs, start, limit_m, n_from, n_wanted, work):  # type: ignore[no-un
 @njit(cache=True)
 def _off_pace(way_m, usual_m):  # type: ignore[no-untyped-def]
     """Return what a way costs that is not as long as the pace makes it: normal, with a tail for far too long ones."""
-    off = (way_m - usual_m) / (SPREAD * usual_m + SPREAD_M)
+    off = (way_m - usual_m) / np.sqrt((SPREAD * usual_m) ** 2 + SPREAD_M**2)
     if off > 2.0:
         return 2.0 * off - 2.0
     return min(0.5 * off * off, MOST_DELAY)
@@ -186,8 +198,9 @@ def _loss(way_m, straight_m, usual_m, beta_m):  # type: ignore[no-untyped-def]
 def _leave(arcs, places, rules, usual_m, limit_m, state, value, back, base, i, rows, first, last, work):  # type: ignore[no-untyped-def]
     """Offer the ways from place base + i to the places first:last of the next look.
 
-    A state is a place and the end its bearer heads for (0: u, 1: v); ``back`` names it as 2 * i + end. rows : of
-    ``work.metres`` for either end of the place's segment. Leaving by the other end is turning round.
+    A state is a place and the end its bearer heads for (0: u, 1: v). ``back`` holds 8 * i + 2 * (end left by) + end
+    headed for before, and 4 more where the way stays on the segment. rows : of ``work.metres`` for either end of the
+    place's segment. Leaving by the other end than headed for is turning round.
     """
     a = state[base + i]
     s, along = places.segment[a], places.offset_m[a]
@@ -207,28 +220,32 @@ def _leave(arcs, places, rules, usual_m, limit_m, state, value, back, base, i, r
             ahead = 0.0  # noise alone sets a driver back; nobody drove against the traffic
         for end in range(2):
             turned = value[base + i, 1 - end] - TURN
-            begin, via = value[base + i, end], 2 * i + end
+            begin, via = value[base + i, end], 8 * i + 3 * end
             if beside and ahead == 0.0:  # stays, heading as before
                 gain = begin - _loss(0.0, straight_m, usual_m, rules.beta_m)
                 if gain > value[k, end]:
-                    value[k, end], back[k, end] = gain, via
+                    value[k, end], back[k, end] = gain, via + 4
             if turned > begin:
-                begin, via = turned, 2 * i + 1 - end
+                begin, via = turned, 8 * i + end + 1
             onward = ahead > 0.0 if end == 1 else ahead < 0.0
             may = arcs.forward[s] if end == 1 else arcs.backward[s]
             if beside and onward and may and abs(ahead) <= limit_m:
                 gain = begin - _loss(abs(ahead), straight_m, usual_m, rules.beta_m)
                 if gain > value[k, end]:
-                    value[k, end], back[k, end] = gain, via
+                    value[k, end], back[k, end] = gain, via + 4
             out_m = along if end == 0 else arcs.length_m[s] - along
             if out_m > 0.0 and not may:
                 continue
+            choice = arcs.choice[arcs.u[s] if end == 0 else arcs.v[s]]
             for over in range(2):  # coming in over u, it heads for v
                 if begin <= value[k, 1 - over]:
                     continue
-                way_m = out_m + work.metres[rows[end], work.to_row[k - first, over]] + work.in_m[k - first, over]
+                row, column = rows[end], work.to_row[k - first, over]
+                way_m = out_m + work.metres[row, column] + work.in_m[k - first, over]
                 if way_m <= limit_m:
-                    gain = begin - _loss(way_m, straight_m, usual_m, rules.beta_m)
+                    gain = begin - _loss(way_m, straight_m, usual_m, rules.beta_m) - work.choices[row, column]
+                    if beside and over == end and choice > 0.0:
+                        gain -= BACK
                     if gain > value[k, 1 - over]:
                         value[k, 1 - over], back[k, 1 - over] = gain, via
 
@@ -275,8 +292,8 @@ def _see(places, state, value, first, last, x, y, variance):  # type: ignore[no-
 
 
 @njit(cache=True)
-def _trace(state, value, back, rows, link, first, last, place, before):  # type: ignore[no-untyped-def]
-    """Write the likeliest places of the looks that end with ``last``."""
+def _trace(state, value, back, rows, link, first, last, place, before, left_by, heads_for):  # type: ignore[no-untyped-def]
+    """Write the likeliest places of the looks that end with ``last``, and the ends of segments between them."""
     i, end = rows[last], np.int64(0)
     for k in range(rows[last], rows[last + 1]):
         for h in range(2):
@@ -289,19 +306,24 @@ def _trace(state, value, back, rows, link, first, last, place, before):  # type:
             break
         before[first + j] = first + link[j]
         via = back[i, end]
+        heads_for[first + j] = end
+        left_by[first + j] = -1 if via % 8 >= 4 else via % 4 // 2
         j = link[j]
-        i, end = rows[j] + via // 2, np.int64(via % 2)
+        i, end = rows[j] + via // 8, np.int64(via % 2)
 
 
 @njit(cache=True)
 def likeliest(looks, x, y, time_s, variance, pace, places, arcs, rules, most):  # type: ignore[no-untyped-def]
-    """Return (place, before) of each look: the likeliest places of every track, by Viterbi's recursion.
+    """Return (place, before, left_by, heads_for) of each look: the likeliest of every track, by Viterbi's recursion.
 
     looks : (n + 1,) of each track; x, y, time_s (l,); variance : (l,) square metres of a look's error each way;
     pace : (n,) metres a second. place is -1 where no street is near enough, or no way leads there; before : the look
-    that a way leads here from, -1 where a way begins. most : places held possible for one look.
+    that a way leads here from, -1 where a way begins. left_by : the end (0: u, 1: v) by which that way leaves the
+    segment of the look before, -1 where it stays on it; heads_for : the end it heads for in its last segment.
+    most : places held possible for one look.
     """
     place, before = np.full(x.size, -1, np.int64), np.full(x.size, -1, np.int64)
+    left_by, heads_for = np.full(x.size, -1, np.int8), np.full(x.size, -1, np.int8)
     work = _new_work(arcs.indptr.size - 1, arcs.head.size, most)
     scratch = np.empty(most, np.int64)
     for track in range(looks.size - 1):
@@ -342,17 +364,17 @@ def likeliest(looks, x, y, time_s, variance, pace, places, arcs, rules, most):  
                     _see(places, state, value, rows[j], rows[j + 1], x[at], y[at], variance[at])
                     link[j] = last
                     last, strays = np.int64(j), 0
-                _trace(state, value, back, rows, link, first, last, place, before)
+                _trace(state, value, back, rows, link, first, last, place, before, left_by, heads_for)
             begin = last + 1
-    return place, before
+    return place, before, left_by, heads_for
 
 
 @njit(cache=True)
-def hold_place(segment, offset_m, before, still_m, arcs):  # type: ignore[no-untyped-def]
+def hold_place(segment, offset_m, before, left_by, arcs):  # type: ignore[no-untyped-def]
     """Leave looks that noise set back against a one-way street where the look before them stands (in place)."""
     for i in range(segment.size):
         b = before[i]
-        if b >= 0 and segment[i] == segment[b] and abs(offset_m[i] - offset_m[b]) <= still_m:
+        if b >= 0 and left_by[i] < 0:
             open_ = arcs.forward[segment[i]] if offset_m[i] > offset_m[b] else arcs.backward[segment[i]]
             if not open_:
                 offset_m[i] = offset_m[b]

@@ -12,6 +12,7 @@ from gis.modes import travel_by
 from gis.network import StreetNetwork
 from gis.network_build import network_from_edges, read_network
 from layers.demo_city.build import build_demo_city
+from planner.patrol.tracks.joined_ways import joined_ways
 from planner.patrol.tracks.matching import Matched, MatchModel, match, match_ground
 from planner.patrol.tracks.matching_kernels import Rules, likeliest
 from planner.patrol.tracks.path_kernels import without_spikes
@@ -49,6 +50,18 @@ def test_turning_round_is_walking_twice(cross: StreetNetwork) -> None:
     assert len(found.segment) == 2 and (found.segment == 0).all()
     assert found.metres.sum() == pytest.approx(280, abs=25)
     assert found.from_m[0] < found.to_m[0] and found.from_m[1] > found.to_m[1]
+
+
+def test_the_way_is_made_of_the_ends_it_was_matched_by() -> None:
+    # from 150 m along the street to its dead end at 200 m and back to 170 m, then as the crow flies to 165 m
+    network = network_of([(0, 0), (200, 0), (0, 50)], [0, 0], [1, 2])
+    graph = match_ground(network, "walk").graph
+    found = joined_ways(
+        graph, np.zeros(3, np.int32), np.array([150, 170, 165.0]), np.array([-1, 0, 1]),
+        np.array([-1, 1, -1], np.int8), np.array([-1, 0, 0], np.int8),
+    )  # fmt: skip
+    assert found.indptr.tolist() == [0, 2, 3] and found.segment.tolist() == [0, 0, 0]
+    assert found.from_m.tolist() == [150, 200, 170] and found.to_m.tolist() == [200, 170, 165]
 
 
 def test_standing_still_is_no_way_but_time(cross: StreetNetwork) -> None:
@@ -157,7 +170,7 @@ def test_the_likeliest_places_are_those_a_plain_recursion_finds(seed: int) -> No
     looks = rng.uniform(10, 110, (5, 2)) * 0.4 + np.linspace([0, 0], [70, 70], 5) + CENTRE
     time_s, variance = np.cumsum(rng.uniform(10, 30, 5)), rng.uniform(50, 150, 5)
     rules = Rules(15.0, 180.0, 80.0, 20.0)
-    place, before = likeliest(
+    place, before, _, _ = likeliest(
         np.array([0, 5]), looks[:, 0], looks[:, 1], time_s, variance, np.array([1.25]), ground.places, ground.arcs,
         rules, 600,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from planner.patrol.tracks.datum_fit import fitted_datum
 from planner.patrol.tracks.done import Stretches, covered_m, merged
 from planner.patrol.tracks.effort import effort_by_hour
 from planner.patrol.tracks.matching import match, match_ground
-from planner.patrol.tracks.noise import measured_noise
+from planner.patrol.tracks.noise import measured
 from planner.patrol.tracks.points import Tracks, on_duty
 from planner.patrol.tracks.question import MatchQuestion
 from planner.patrol.tracks.screening import FLAGS, screen
@@ -151,7 +151,7 @@ def test_noise_is_measured_from_the_tracks(town: StreetNetwork, noise_m: float) 
     rng = np.random.default_rng(9)
     truth = walks(town, "walk", count=6, metres=3000, kmh=4.5, rng=rng)
     tracks = points_of(town, truth, every_s=(10, 10), noise_m=noise_m, rng=rng)
-    found = measured_noise(match_ground(town, "walk"), tracks)
+    found = measured(match_ground(town, "walk"), tracks).noise_m
     np.testing.assert_allclose(found, noise_m, rtol=0.4)
     assert np.median(found) == pytest.approx(noise_m, rel=0.15)
 
@@ -164,7 +164,7 @@ def test_standing_still_neither_hides_the_noise_nor_makes_a_way(street: StreetNe
         t += 390.0
     walk = tracks_at(noisy(np.vstack(parts), 6, 10.0))
     ground = match_ground(street, "walk")
-    noise = measured_noise(ground, walk)
+    noise = measured(ground, walk).noise_m
     assert noise[0] == pytest.approx(10.0, rel=0.3)
     assert match(ground, walk, noise_m=noise).metres.sum() == pytest.approx(700.0, rel=0.08)
 
