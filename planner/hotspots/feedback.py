@@ -25,6 +25,8 @@ KEEPS, LEAVES, RETURNS = (1.0, 0.97, 0.92), (0.15, 0.3, 0.5), (0.1, 0.2, 0.4)
 MEMORY, REFIT = 0.97, 4
 #: Chance a round that a place changes, before any has; the weight of that in place-rounds; the most it can be.
 CHANGES, CHANGES_WEIGHT, CHANGES_MOST = 0.001, 20.0, 0.5
+#: A place seen to have changed with more than this chance makes changes elsewhere likelier.
+PLAIN = 0.5
 #: Shape of what a place may hold once it changed: anything, at the mean of all.
 CHANGED_SHAPE = 0.3
 
@@ -85,7 +87,8 @@ class Belief:
         self.looks *= self.keep[:, None]
         self.count[:, places] = (1 - broken) * self.count[:, places] + found
         self.looks[:, places] = (1 - broken) * self.looks[:, places] + watched
-        fresh = np.maximum(broken[self.best] - self.changed[places], 0.0)
+        plain = broken[self.best] > PLAIN
+        fresh = np.where(plain, np.maximum(broken[self.best] - self.changed[places], 0.0), 0.0)
         lately = (CHANGES * CHANGES_WEIGHT + fresh.sum()) / (CHANGES_WEIGHT + len(places))
         self.changed += (1 - self.changed) * min(float(lately), CHANGES_MOST)
         self.changed[places] = 0.0

@@ -84,7 +84,9 @@ class Rates:
             return np.asarray(np.bincount(group[of], values, groups), np.float64)
 
         mean = total(self.mean[of] * share)
-        spread = (1 + total(apart * (self.mean[of] * share) ** 2) / np.maximum(mean, 1e-300) ** 2) * (1 + common) - 1
+        spread = (1 + total(apart * (self.mean[of] * share) ** 2) / np.where(mean > 0, mean, 1.0) ** 2) * (
+            1 + common
+        ) - 1
         shape = 1 / np.maximum(spread, 1e-12)
         unseen = total(np.where(self.unknown[of], self.mean[of] * share, 0.0))
         empty = mean <= 0
