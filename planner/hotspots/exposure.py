@@ -144,7 +144,7 @@ def estimate_detection(
     fit = _Fit(found[rows], told[rows], passes[rows], weeks, calendar_month)
 
     def loss(log_d: float) -> float:
-        return 0.5 * ((log_d - np.log(guess)) / guess_sd) ** 2 - fit.likelihood(float(np.exp(log_d)))
+        return float(0.5 * ((log_d - np.log(guess)) / guess_sd) ** 2) - fit.likelihood(float(np.exp(log_d)))
 
     best = minimize_scalar(loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 0.01})
     log_d, step = float(best.x), 0.15

@@ -102,7 +102,7 @@ class Belief:
         """Return (n,) people expected at each place now."""
         k = self.best
         rate = (self.prior.shape + self.count[k]) / (self.prior.shape / self.prior.mean + self.looks[k])
-        return ((1 - self.changed) * rate + self.changed * self._level) * self.here[k]
+        return np.asarray(((1 - self.changed) * rate + self.changed * self._level) * self.here[k], np.float64)
 
     def draw(self, rng: np.random.Generator) -> Floats:
         """Return (n,) a draw of people at each place now."""
