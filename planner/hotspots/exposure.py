@@ -200,7 +200,8 @@ class _Fit:
         whole = np.tensordot(seen + self.told_share * (1 - seen), people, 2)
         log = np.sum(self.found[self.finds] * np.log(seen[self.finds]))
         if told > 0:
-            log += np.sum(self.told[self.tells] * np.log1p(-seen[self.tells])) + told * np.log(self.told_share)
+            missed_log = -detectability * (self.passes / self.weeks[None, :, None])[self.tells]
+            log += np.sum(self.told[self.tells] * missed_log) + told * np.log(self.told_share)
         happened = self.by_cell > 0
         log += np.sum(self.by_cell[happened] * np.log((people / weeks)[happened]))
         return float(log - np.sum(self.total * np.log(whole)))
