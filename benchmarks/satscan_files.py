@@ -19,15 +19,32 @@ from planner.hotspots.scan_times import longest_window, time_units
 from planner.hotspots.scan_windows import EARTH_KM, Windows, balls, ellipses
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
+#: What SaTScan takes where a parameter is absent.
+DEFAULTS = {
+    "ControlFile": "", "PopulationFile": "", "CoordinatesFile": "", "PrecisionCaseTimes": "1", "CoordinatesType": "1",
+    "AnalysisType": "1", "ModelType": "0", "ScanAreas": "1", "TimeAggregationUnits": "1", "TimeAggregationLength": "1",
+    "MaxSpatialSizeInPopulationAtRisk": "50", "MaxTemporalSizeInterpretation": "0", "MaxTemporalSize": "50",
+    "MinimumTemporalClusterSize": "1", "SpatialWindowShapeType": "0", "NonCompactnessPenalty": "1",
+    "MinimumCasesInHighRateClusters": "2", "PValueReportType": "0", "EarlyTerminationThreshold": "50",
+    "MonteCarloReps": "999", "EllipseShapes": "1.5,2,3,4,5", "EllipseAngles": "4,6,9,12,15", "IncludeClusters": "0",
+    "ProspectiveFrequencyType": "0", "StudyPeriodCheckType": "0", "GeographicalCoordinatesCheckType": "0",
+}  # fmt: skip
 UNITS = {"1": "year", "2": "month", "3": "day", "4": "day"}
 
-USED = """CaseFile ControlFile PrecisionCaseTimes StartDate EndDate PopulationFile CoordinatesFile CoordinatesType
-AnalysisType ModelType ScanAreas TimeAggregationUnits TimeAggregationLength MaxSpatialSizeInPopulationAtRisk
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+USED = _words("""
+CaseFile ControlFile PrecisionCaseTimes StartDate EndDate PopulationFile CoordinatesFile CoordinatesType AnalysisType
+ModelType ScanAreas TimeAggregationUnits TimeAggregationLength MaxSpatialSizeInPopulationAtRisk
 UseDistanceFromCenterOption MaxSpatialSizeInDistanceFromCenter IncludePurelyTemporal SpatialWindowShapeType
 NonCompactnessPenalty MinimumTemporalClusterSize MaxTemporalSizeInterpretation MaxTemporalSize IncludePurelySpatial
-MinimumCasesInHighRateClusters PValueReportType EarlyTerminationThreshold MonteCarloReps
-EllipseShapes EllipseAngles ProspectiveFrequencyType ProspectiveFrequency IncludeClusters UseNeighborsFile
-NeighborsFilename""".split()
+MinimumCasesInHighRateClusters PValueReportType EarlyTerminationThreshold MonteCarloReps EllipseShapes EllipseAngles
+ProspectiveFrequencyType ProspectiveFrequency IncludeClusters UseNeighborsFile NeighborsFilename
+StudyPeriodCheckType GeographicalCoordinatesCheckType
+""")
 #: Parameters of which we do but one thing.
 ONLY = {
     "UseGridFile": "n", "UseLocationsNetworkFile": "n", "UseMetaLocationsFile": "n", "MultipleCoordinatesType": "0",
@@ -40,8 +57,9 @@ ONLY = {
     "ReportHierarchicalClusters": "y", "SimulatedDataMethodType": "0",
 }  # fmt: skip
 #: Parameters that a switch above turns off, that only concern what is written out, or how it is run.
-IDLE = """GridFile LocationsNetworkFilename MetaLocationsFilename MultipleLocationsFile StudyPeriodCheckType
-GeographicalCoordinatesCheckType MaxSpatialSizeInMaxCirclePopulationFile MaxCirclePopulationFile IntervalStartRange
+IDLE = _words("""
+GridFile LocationsNetworkFilename MetaLocationsFilename MultipleLocationsFile
+MaxSpatialSizeInMaxCirclePopulationFile MaxCirclePopulationFile IntervalStartRange
 IntervalEndRange RiskThresholdHighClusters RiskThresholdLowClusters TimeTrendPercentage TimeStratifiedAdjLength
 TimeTrendType AdjustmentsByKnownRelativeRisksFilename ReportGumbel ProspectiveStartDate IterativeScanMaxIterations
 IterativeScanMaxPValue PerformStandardDrilldown PerformBernoulliDrilldown DrilldownMinimumClusterLocations
@@ -54,9 +72,10 @@ ReportGiniIndexCoefficents MaxSpatialSizeInPopulationAtRisk_Reported MaxSizeInMa
 MaxSpatialSizeInDistanceFromCenter_Reported CriticalValue ReportClusterRank PrintAsciiColumnHeaders ResultsTitle
 CutoffClusterLinelistCSV LineListIndividualCache SimulatedDataInputFilename PrintSimulatedDataToFile
 SimulatedDataOutputFilename NumberParallelProcesses SuppressWarnings LogRunToHistoryFile ExecutionType Version
-ResultsFile MultipleDataSetsPurposeType LaunchMapViewer CompressKMLtoKMZ IncludeClusterLocationsKML
+ResultsFile DataSet1-Name MultipleDataSetsPurposeType LaunchMapViewer CompressKMLtoKMZ IncludeClusterLocationsKML
 ThresholdLocationsSeparateKML OutputTemporalGraphHTML TemporalGraphReportType TemporalGraphMostMLC
-TemporalGraphSignificanceCutoff RandomizationSeed""".split()
+TemporalGraphSignificanceCutoff RandomizationSeed
+""")
 IDLE_SECTIONS = {"Output", "Notifications", "Line List", "Spatial Output", "Temporal Output", "Other Output", "System"}
 
 
@@ -82,27 +101,30 @@ def read_analysis(path: Path, replications: int | None = None) -> Analysis:
     analysis = {"1": "spatial", "2": "temporal", "3": "retrospective", "4": "prospective"}.get(asked["AnalysisType"])
     if model is None or analysis is None:
         raise UnknownAnalysisError(f"ModelType={asked['ModelType']}, AnalysisType={asked['AnalysisType']}")
-    first, last = _date(asked["StartDate"], False), _date(asked["EndDate"], True)
+    generic = asked["PrecisionCaseTimes"] == "4"
+    first, last = _date(asked["StartDate"], False, generic), _date(asked["EndDate"], True, generic)
     begins = _units(asked, analysis, first, last)
     names, x, y = _places(path.parent, asked, analysis)
     number = {name: i for i, name in enumerate(names)}
 
-    def cell(name: str, when: str | None) -> tuple[int, int]:
+    def cell(name: str, when: str | None) -> tuple[int, int] | None:
+        """Return place and unit; None for one to be passed over, if so asked."""
         if name not in number:
-            raise UnknownAnalysisError(f"no coordinates for {name}")
+            return _outside(asked, "GeographicalCoordinatesCheckType", f"no coordinates for {name}")
         if when is None:
             return number[name], 0
-        day = _date(when, False).toordinal() - EPOCH
+        day = _date(when, False, generic).toordinal() - EPOCH
         if not begins[0] <= day < begins[-1]:
-            raise UnknownAnalysisError(f"{when} lies outside the study period")
+            return _outside(asked, "StudyPeriodCheckType", f"{when} lies outside the study period")
         return number[name], int(np.searchsorted(begins, day, side="right")) - 1
 
     cases, strata = [], []
     timed = asked["PrecisionCaseTimes"] != "0"
     for row in _rows(_beside(path.parent, asked["CaseFile"])):
         when = row[2] if timed else None
-        cases.append((*cell(row[0], when), int(row[1])))
-        strata.append(tuple(row[3 if timed else 2 :]))
+        if (at := cell(row[0], when)) is not None:
+            cases.append((*at, int(row[1])))
+            strata.append(tuple(row[3 if timed else 2 :]))
     place, unit, count = np.array(cases, np.int64).T.copy()
     n_units = len(begins) - 1
     expected = controls = None
@@ -111,7 +133,8 @@ def read_analysis(path: Path, replications: int | None = None) -> Analysis:
     if model == "bernoulli":
         controls = np.zeros((len(names), n_units), np.int64)
         for row in _rows(_beside(path.parent, asked["ControlFile"])):
-            controls[cell(row[0], row[2] if timed else None)] += int(row[1])
+            if (at := cell(row[0], row[2] if timed else None)) is not None:
+                controls[at] += int(row[1])
     days = float(begins[-1] - begins[-2])
     case = ScanCase(x, y, place, unit, count, n_units, expected, controls, asked["CoordinatesType"] == "1", days)
     question, windows = _question(path.parent, asked, model, analysis, first, last, replications, number, x, y)
@@ -164,7 +187,7 @@ def _question(folder, asked, model, analysis, first, last, replications, number,
 
 def _parameters(path: Path) -> dict[str, str]:
     """Return the parameters, those not understood refused."""
-    asked: dict[str, str] = {}
+    asked = dict(DEFAULTS)
     section, strange = "", []
     for line in path.read_text("utf-8-sig", errors="replace").splitlines():
         line = line.strip()
@@ -175,9 +198,8 @@ def _parameters(path: Path) -> dict[str, str]:
             asked[name] = value
             if name in ONLY and value.lower() != ONLY[name]:
                 strange.append(f"{name}={value} (only {ONLY[name]} is understood)")
-            elif name not in ONLY and name not in USED and name not in IDLE and section not in IDLE_SECTIONS:
-                if re.fullmatch(r"DataSet1-Name", name) is None:
-                    strange.append(f"[{section}] {name}={value}")
+            elif name not in USED | IDLE | set(ONLY) and section not in IDLE_SECTIONS:
+                strange.append(f"[{section}] {name}={value}")
     for name in ("CaseFile2", "PopulationFile2", "ControlFile2"):
         if asked.get(name):
             strange.append(f"{name}: several data sets")
@@ -196,8 +218,8 @@ def _units(asked: dict[str, str], analysis: str, first: dt.date, last: dt.date) 
 def _places(folder: Path, asked: dict[str, str], analysis: str):  # type: ignore[no-untyped-def]
     """Return names in SaTScan's order (sorted), x and y (degrees of longitude and latitude if so given)."""
     if analysis == "temporal":
-        rows = _rows(_beside(folder, asked["CaseFile"]))
-        names = sorted({row[0] for row in rows})
+        files = [asked[kind] for kind in ("CaseFile", "ControlFile", "PopulationFile") if asked[kind]]
+        names = sorted({row[0] for file in files for row in _rows(_beside(folder, file))})
         return names, np.zeros(len(names)), np.zeros(len(names))
     spots: dict[str, tuple[float, float]] = {}
     for row in _rows(_beside(folder, asked["CoordinatesFile"])):
@@ -212,14 +234,17 @@ def _places(folder: Path, asked: dict[str, str], analysis: str):  # type: ignore
 def _expected(folder, asked, number, begins, strata, count):  # type: ignore[no-untyped-def]
     """Return (n, T) cases expected of the population, strata the covariates that cases and population share."""
     if not asked["PopulationFile"]:
+        if asked["AnalysisType"] == "2":  # SaTScan then takes a population that does not change
+            return np.tile(np.diff(begins) / len(number), (len(number), 1))
         raise UnknownAnalysisError("a Poisson analysis without a population")
     place, of, day, people = [], [], [], []
     known: dict[tuple[str, ...], int] = {}
     for row in _rows(_beside(folder, asked["PopulationFile"])):
         if row[0] not in number:
-            raise UnknownAnalysisError(f"no coordinates for {row[0]}")
+            _outside(asked, "GeographicalCoordinatesCheckType", f"no coordinates for {row[0]}")
+            continue
         place.append(number[row[0]])
-        day.append(_population_day(row[1]))
+        day.append(int(row[1]) if asked["PrecisionCaseTimes"] == "4" else _population_day(row[1]))
         people.append(float(row[2]))
         of.append(known.setdefault(tuple(row[3:]), len(known)))
     lost = set(strata) - set(known)
@@ -260,8 +285,16 @@ def _population_day(text: str) -> int:
     return dt.date(year, month, day).toordinal() - EPOCH
 
 
-def _date(text: str, end: bool) -> dt.date:
-    """Read y, y/m or y/m/d; what is missing is the first, or for ``end`` the last, of its kind."""
+def _outside(asked: dict[str, str], check: str, what: str) -> None:
+    """Refuse a record that lies outside, unless the parameter ``check`` says that such are passed over."""
+    if asked[check] != "1":
+        raise UnknownAnalysisError(what)
+
+
+def _date(text: str, end: bool, generic: bool = False) -> dt.date:
+    """Read y, y/m or y/m/d (what is missing is the first, or for ``end`` the last, of its kind), or a day's number."""
+    if generic:
+        return dt.date.fromordinal(EPOCH + int(text))
     parts = [int(p) for p in re.split(r"[/-]", text)]
     if len(parts) == 3:
         return dt.date(*parts)

@@ -17,6 +17,8 @@ from planner.hotspots.scan_question import ScanCase, ScanQuestion
 from planner.hotspots.scan_search import Search, best_of_rows, search_of
 from planner.hotspots.scan_windows import Windows, circles, ellipses, everywhere, joined, within_share
 
+#: Ratio, row of the windows, entry, first and last unit.
+Row = tuple[float, int, int, int, int]
 #: Replications between two looks at whether to go on.
 CHUNK = 4 * kernels.LANES
 
@@ -74,7 +76,8 @@ def scan(
     windows : for shape "given", such as ``scan_windows.balls``. progress : told replications done and asked for, every
     CHUNK; ``cancelled`` is asked as often, and what was done until then is returned.
     1. The best window about each centre is kept. 2. By ratio, those that share no place with a better one are clusters;
-    ties go to fewer places, then the lower centre. 3. Cases are redrawn under the null hypothesis, and the best ratio of
+    ties go to fewer places, then the lower centre (of one zone's several centres,
+    the nearest to all). 3. Cases are redrawn under the null hypothesis, and the best ratio of
     each replication is what all clusters are compared with. Same case, question and seed: same answer, to the bit.
     Raises QuestionError where the case lacks what the model needs, or has cases where none can be.
     """
@@ -139,33 +142,44 @@ def _people(case: ScanCase, cases: NDArray[np.int64]) -> NDArray[np.int64] | Non
     return None if case.controls is None else case.controls + cases
 
 
-def _apart(rows: list[tuple[float, int, int, int, int]], search: Search) -> list[tuple[float, int, int, int, int]]:
-    """Return the best windows that share no place, by ratio: one a centre, ties to fewer places, then lower centre."""
-    windows = search.windows
+def _apart(rows: list[Row], search: Search) -> list[Row]:
+    """Return the best windows that share no place, by ratio, one a centre."""
+    centre = search.windows.centre
     by_ratio = sorted(rows, key=lambda row: -row[0])
-    ordered: list[tuple[float, int, int, int, int]] = []
+    ordered: list[Row] = []
     begin = 0
     for end in range(1, len(by_ratio) + 1):
         if end == len(by_ratio) or by_ratio[end][0] < by_ratio[begin][0] * (1.0 - TIED):
-            ties = by_ratio[begin:end]
-            ordered += sorted(
-                ties, key=lambda row: (row[2] - windows.indptr[row[1]], windows.centre[row[1]], windows.shape[row[1]])
-            )
+            ordered += _in_order(by_ratio[begin:end], search.windows)
             begin = end
     taken = np.zeros(len(search.size), bool)
     seen: set[int] = set()
     apart = []
     for row in ordered:
-        centre = int(windows.centre[row[1]])
-        places = windows.place[windows.indptr[row[1]] : row[2] + 1]
-        if centre not in seen and not taken[places].any():
+        places = search.windows.place[search.windows.indptr[row[1]] : row[2] + 1]
+        if centre[row[1]] not in seen and not taken[places].any():
             apart.append(row)
             taken[places] = True
-        seen.add(centre)
+        seen.add(centre[row[1]])
     return apart
 
 
-def _cluster(search: Search, row: tuple[float, int, int, int, int]) -> Cluster:
+def _in_order(ties: list[Row], windows: Windows) -> list[Row]:
+    """Return windows of one ratio: fewer places, then the lower centre; of one zone's centres the nearest to all."""
+    ties = sorted(
+        ties, key=lambda row: (row[2] - windows.indptr[row[1]], windows.centre[row[1]], windows.shape[row[1]])
+    )
+    nearest: dict[tuple[bytes, int, int], Row] = {}
+    for row in ties:
+        key = np.sort(windows.place[windows.indptr[row[1]] : row[2] + 1]).tobytes(), row[3], row[4]
+        kept = nearest.setdefault(key, row)
+        alike = windows.shape[row[1]] == windows.shape[kept[1]]
+        if alike and windows.distance[row[2]] < windows.distance[kept[2]] * (1.0 - TIED):
+            nearest[key] = row
+    return list(nearest.values())
+
+
+def _cluster(search: Search, row: Row) -> Cluster:
     llr, r, entry, first, last = row
     windows = search.windows
     places = windows.place[windows.indptr[r] : entry + 1]

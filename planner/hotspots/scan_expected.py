@@ -22,19 +22,18 @@ def person_days(
     the same place, stratum and day added. begins : (units + 1,) days on which units begin, and the end.
     Between counts the population changes linearly, before the first and after the last it stays; a day counts as it
     stands at noon. A stratum that a place lacks at a date where it has others is empty there.
-    Raises QuestionError on negative or unknown counts, or a place without any.
+    A place without any count has nobody. Raises QuestionError on a count below zero or unknown.
     """
     if not (people >= 0).all() or not np.isfinite(people).all():
         raise QuestionError("人口须为非负数", "populations must be numbers, not negative")
-    missing = np.setdiff1d(np.arange(n_places), place)
-    if len(missing):
-        raise QuestionError(f"有 {len(missing)} 个地点没有人口", f"{len(missing)} places have no population")
     lived = np.zeros((n_strata, n_places, len(begins) - 1))
     order = np.argsort(place, kind="stable")
     bounds = np.searchsorted(place[order], np.arange(n_places + 1))
     weights: dict[bytes, NDArray[np.float64]] = {}
     for j in range(n_places):
         rows = order[bounds[j] : bounds[j + 1]]
+        if not len(rows):
+            continue
         dates, at = np.unique(day[rows], return_inverse=True)
         counted = np.zeros((n_strata, len(dates)))
         np.add.at(counted, (stratum[rows], at), people[rows])

@@ -51,7 +51,8 @@ def log_ratio(cases, expected, total, people):  # type: ignore[no-untyped-def]
 def boundaries(ratios, expected, total, people, low):  # type: ignore[no-untyped-def]
     """Return (3, levels, nodes) the cases beyond which a window beats a ratio (for ``low``, below which), and lines.
 
-    [1] and [2] are slope and intercept of the line from a node to the next. Halving keeps the end that does not beat it, so that an error is an alarm too many.
+    [1] and [2] are slope and intercept of the line from a node to the next. Halving keeps the end that does not beat
+    it, so that an error is an alarm too many.
     """
     lines = np.zeros((3, ratios.size, expected.size))
     bound = lines[0]
@@ -392,9 +393,9 @@ def sweep(rows, size, rule, totals, table, lanes, dense, counts, begin, when, be
 
 
 @njit(cache=True)
-def replicate(
+def replicate(  # type: ignore[no-untyped-def]
     rows, size, rule, totals, table, share, other, room, slot, event_place, event_time, seed, lo, hi, spare, dense
-):  # type: ignore[no-untyped-def]
+):
     """Return (hi - lo,) the largest ratio of each replication under the null hypothesis.
 
     Cases are redrawn among cells (place, unit of the whole period) where ``share`` is given, else their times are

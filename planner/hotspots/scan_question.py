@@ -40,7 +40,7 @@ class ScanCase:
         if len({len(column) for column in rows}) != 1 or not all(np.issubdtype(c.dtype, np.integer) for c in rows):
             raise QuestionError("病例各列须为等长整数", "the columns of cases must be whole numbers of one length")
         if len(self.place) and not (
-            0 <= self.place.min() and self.place.max() < n and 0 <= self.unit.min() and self.unit.max() < self.n_units
+            self.place.min() >= 0 and self.place.max() < n and self.unit.min() >= 0 and self.unit.max() < self.n_units
             and self.count.min() >= 0
         ):  # fmt: skip
             raise QuestionError("病例的地点、时间或数目越界", "a case has no such place or time, or a negative count")
@@ -68,7 +68,7 @@ class ScanQuestion:
     expected (Poisson), the people (Bernoulli) or the cases (permutation) that a zone may hold. max_radius : metres, or
     kilometres of great circle. max_time_share, or max_time_units : longest window. with_spatial, with_temporal : also
     windows of the whole period, and of all places. min_cases : in a window of high rate. stop_after : end replication
-    once so many are as large as the first cluster. days_between : analyses, for the recurrence interval; a unit if None.
+    once so many are as large as the first cluster. days_between : analyses, for the recurrence interval; None: a unit.
     Raises QuestionError on anything else.
     """
 
@@ -93,7 +93,8 @@ class ScanQuestion:
     def __post_init__(self) -> None:
         for name, value, known in (
             ("model", self.model, MODELS), ("analysis", self.analysis, ANALYSES), ("rates", self.rates, tuple(RATES)),
-            ("shape", self.shape, ("circle", "ellipse", "given")), ("penalty", self.penalty, ("none", "medium", "strong")),
+            ("shape", self.shape, ("circle", "ellipse", "given")),
+            ("penalty", self.penalty, ("none", "medium", "strong")),
         ):  # fmt: skip
             if value not in known:
                 raise QuestionError(

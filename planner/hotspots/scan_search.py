@@ -25,8 +25,8 @@ class Search:
     Where windows end with the last unit, time runs backward and units before every window are left out; ``slot`` (T,)
     says where each unit went, or -1.
     cases : (n, units). size : (n, units) expected, n_cases in all with the units left out. people : cases and controls
-    of the Bernoulli model, 0 without. rule : shortest, longest window, 1 if windows end with the last unit, 1 if that of
-    all units counts, 1 high + 2 low rates, fewest cases. table : see ``scan_kernels.sweep``.
+    of the Bernoulli model, 0 without. rule : shortest and longest window, 1 if windows end with the last unit, 1 if
+    that of all units counts, 1 high + 2 low rates, fewest cases. table : see ``scan_kernels.sweep``.
     """
 
     windows: Windows
@@ -139,7 +139,7 @@ def _longest(question: ScanQuestion, n_units: int) -> int:
 
 
 def _table(size: Floats, total: int, people: int, sides: int) -> tuple[Any, ...]:
-    """Return (ratios, node, base, high, low): the boundary of every ratio at expectations from the least to the most."""
+    """Return (ratios, node, base, high, low): boundaries of all ratios at expectations from least to most."""
     ratios = LEAST_RATIO * RATIO_STEP ** np.arange(np.ceil(np.log(MOST_RATIO / LEAST_RATIO) / np.log(RATIO_STEP)))
     ends = np.array([size[size > 0].min() * 0.99, 2.0 * max(total, 1)])
     base, last = (int(bits) for bits in ends.view(np.int64) >> kernels.NODE_BITS)

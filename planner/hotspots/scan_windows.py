@@ -1,4 +1,4 @@
-"""Zones of the scan statistic: circles, ellipses, and balls along streets, each grown from its centre place by place."""
+"""Zones of the scan statistic: circles, ellipses and balls along streets, grown from a centre place by place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -105,7 +105,7 @@ def balls(
     """
     n = len(indptr) - 1
     row = np.repeat(np.arange(n), np.diff(indptr))
-    if not (distance >= 0).all() or (len(place) and not (0 <= place.min() and place.max() < n)):
+    if not (distance >= 0).all() or (len(place) > 0 and (place.min() < 0 or place.max() >= n)):
         raise QuestionError("邻近表有负距离或不存在的地点", "a neighbour list has a negative distance or no such place")
     pairs = row * np.int64(n) + place
     if len(np.unique(pairs)) < len(pairs) or not np.isin(np.arange(n) * np.int64(n + 1), pairs).all():
