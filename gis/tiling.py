@@ -53,8 +53,8 @@ class Tiling:
     def centre(self, column: Ints, row: Ints) -> tuple[Floats, Floats]:
         """Return the centres (x, y) of cells, in metres."""
         if self.kind == SQUARE:
-            return (column + 0.5) * self.size_m, (row + 0.5) * self.size_m
-        return (column + row / 2) * self.size_m, row * (self.size_m * _ROOT3 / 2)
+            return np.asarray((column + 0.5) * self.size_m), np.asarray((row + 0.5) * self.size_m)
+        return np.asarray((column + row / 2) * self.size_m), np.asarray(row * (self.size_m * _ROOT3 / 2))
 
     def corners(self, column: Ints, row: Ints) -> Floats:
         """Return the corners of cells (k, 4 or 6, 2), in metres, anticlockwise."""

@@ -16,14 +16,19 @@ import pytest
 from click.testing import CliRunner, Result
 from shapely import LineString, Point, box
 
+import demo_verb
+import hotspot_verbs
 import lamplight
 import terminal
-from gis import datum, modes
+from gis import datum, modes, tiling
 from layers import imports, records
 from layers.codes import LEVELS
 from layers.demo_city import build
 from layers.demo_city.recipe import load_recipe
 from planner import coverage_question, demand, runs
+from planner.hotspots import frame
+from planner.hotspots import question as hotspot_question
+from planner.hotspots.runs import HOTSPOT_STEPS
 from planner.patrol.runs import PATROL_STEPS
 from planner.patrol.tracks.runs import TRACK_STEPS
 from planner.siting import question
@@ -32,12 +37,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_every_step_a_bar_can_show_has_words() -> None:
-    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS, *PATROL_STEPS, *TRACK_STEPS}
+    steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS, *PATROL_STEPS, *TRACK_STEPS, *HOTSPOT_STEPS}
     assert set(terminal.STEP_WORDS) == steps
 
 
 def test_every_option_of_every_verb_is_explained() -> None:
-    verbs = {**lamplight.main.commands, **lamplight.patrol.commands}
+    verbs = {**lamplight.main.commands, **lamplight.patrol.commands, **lamplight.hotspots.commands}
     for name, verb in verbs.items():
         for option in verb.params:
             assert isinstance(option, click.Argument) or option.help, f"{name} {option.name}"
@@ -92,7 +97,12 @@ def test_the_words_held_here_are_those_of_the_modules_that_own_them() -> None:
     assert lamplight.PROBLEMS == question.PROBLEMS
     assert lamplight.SCENARIOS == question.SCENARIOS
     assert lamplight.FRONTIERS == question.FRONTIERS
-    for size in lamplight.SIZES:
+    words = hotspot_verbs
+    asked = hotspot_question
+    assert (words.CHANNELS, words.SPLITS, words.STEPS) == (frame.CHANNELS, asked.SPLITS, asked.STEPS)
+    assert (words.MODELS, words.WINDOWS, words.WEATHER) == (asked.MODELS, asked.WINDOWS, asked.WEATHER)
+    assert set(words.ANALYSES) == set(asked.ANALYSES) and set(words.CELLS) == set(tiling.KINDS)
+    for size in demo_verb.SIZES:
         load_recipe().size(size)
 
 

@@ -22,7 +22,7 @@ def effort_layer(tracks: pd.DataFrame, size: SizeRecipe, recipe: Recipe) -> pd.D
     long = summed.melt(["segment_id", "period"], list(columns), "shift", "passes")
     long = long[long["passes"] > 0]
     first = starts.date
-    last = np.append(starts[1:] - pd.Timedelta(days=1), end).astype("datetime64[D]").astype(object)
+    last = pd.DatetimeIndex([*(starts[1:] - pd.Timedelta(days=1)), end]).date
     hours = {name: f"{SHIFT_HOURS[of].start:02d}:00-{SHIFT_HOURS[of].stop:02d}:00" for name, of in columns.items()}
     at = long["period"].to_numpy()
     table = pd.DataFrame(

@@ -1,5 +1,6 @@
 """How good forecasts would have been, as tables."""
 
+import numpy as np
 import pandas as pd
 
 from gis.errors import QuestionError
@@ -24,23 +25,26 @@ def backtest_tables(
     Raises QuestionError where there are too few months.
     """
     events, notes = events_of(records, frame)
-    ground = ground_of(records, frame, events)
     months, said = months_of(records, frame, events.day, LEAST_BEFORE + 1)
-    counts = ground.cube(events, months.starts)[:, months.counted]
-    t = counts.shape[1]
-    first = min(BEFORE, t - 1) if question.origins is None else t - question.origins
+    counted = np.flatnonzero(months.counted)
+    first = min(BEFORE, len(counted) - 1) if question.origins is None else len(counted) - question.origins
     if first < LEAST_BEFORE:
-        raise QuestionError(f"检验月数过多：最多 {t - LEAST_BEFORE} 个月",
-                            f"too many months to forecast: at most {t - LEAST_BEFORE}")  # fmt: skip
+        raise QuestionError(f"检验月数过多：最多 {len(counted) - LEAST_BEFORE} 个月",
+                            f"too many months to forecast: at most {len(counted) - LEAST_BEFORE}")  # fmt: skip
+    # which cells there are must not be known from what was yet to come
+    before = events.take(events.day < months.starts[counted[first]])
+    ground = ground_of(records, frame, before)
+    counts = ground.cube(events, months.starts)[:, counted]
     cells = ground.cells
     x, y = cells.tiling.centre(cells.column, cells.row)
     found = backtest(
-        counts, months.number[months.counted], x, y, *ground.links, first_origin=first, share=question.share,
+        counts, months.number[counted], x, y, *ground.links, first_origin=first, share=question.share,
         extent=cells.street_m, seed=question.seed, progress=lambda method: watch.tell(method),
     )  # fmt: skip
     table = found.months.assign(origin=[month_text(int(number)) for number in found.months["origin"]])
-    zh = f"{len(cells):,} 个格网为检验范围，含有街面或有过报告者；面积比例以此计"
-    en = f"{len(cells):,} cells are judged, those with a street or a report; shares of area are of these"
+    beyond = f"{int((ground.cells.around(events.x, events.y) < 0).sum()):,}"
+    zh = f"检验范围为 {len(cells):,} 个格网：有街面，或首个预测月之前有过报告；其外的 {beyond} 份报告未计入"
+    en = f"{len(cells):,} cells judged: with a street, or a report before the first forecast; {beyond} reports lie outside"
     judged = Note("cells-judged", zh, en)
     calibration = found.calibration.rename(columns={"class_": "bin", "seen": "observed"}).assign(method=OURS)
     tables = {"summary": _wide(found.summary), "months": table, "calibration": calibration, "weights": found.weights}
