@@ -215,7 +215,8 @@ def show_hotspots(store: "Store", run: "Run", out: Path | None, as_json: bool) -
     if out is not None:
         with Progress(list(WRITERS[run.kind]), "写出 writing") as progress:
             written = write_hotspots(store, run, out, progress=progress)
-    say(run_json(run, one_row={"summary"}) if as_json else {}, as_json, "" if as_json else hotspot_text(store, run))
+    one_row = {"summary"} if len(run.tables["summary"]) == 1 else ()
+    say(run_json(run, one_row=one_row) if as_json else {}, as_json, "" if as_json else hotspot_text(store, run))
     if not as_json:
         list_files(written)
         click.echo(f"分析编号 / run: {run.id}")

@@ -152,13 +152,13 @@ def _backtest(what: HotspotDrawing) -> list[str]:
             both_of(method_words(str(row["method"]))), figure(row["pai"], 3), percent(row["hit_rate"]),
             figure(row["pei"]), f"{row['log_score']:.4f}",
             interval(row["pai_difference"], row["pai_low"], row["pai_high"]),
-            percent(row.get("pai_won")),
+            interval(row["log_difference"], row["log_low"], row["log_high"]), percent(row.get("log_won")),
         ]
         for row in what.tables["summary"].to_dict("records")
     ]  # fmt: skip
     headings = [
         "方法 method", "PAI", "命中率 hit rate", "PEI", "对数得分 log score", "本方法高出 PAI ours less it (95 %)",
-        "胜出月份 months won",
+        "对数得分高出 log score less it", "得分胜出月份 months won",
     ]  # fmt: skip
     return [text_table(headings, rows), ""]
 

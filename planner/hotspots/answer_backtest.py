@@ -44,7 +44,7 @@ def backtest_tables(
     table = found.months.assign(origin=[month_text(int(number)) for number in found.months["origin"]])
     beyond = f"{int((ground.cells.around(events.x, events.y) < 0).sum()):,}"
     zh = f"检验范围为 {len(cells):,} 个格网：有街面，或首个预测月之前有过报告；其外的 {beyond} 份报告未计入"
-    en = f"{len(cells):,} cells judged: with a street, or a report before the first forecast; {beyond} reports lie outside"
+    en = f"{len(cells):,} cells are judged: with a street or an earlier report; {beyond} reports lie outside them"
     judged = Note("cells-judged", zh, en)
     calibration = found.calibration.rename(columns={"class_": "bin", "seen": "observed"}).assign(method=OURS)
     tables = {"summary": _wide(found.summary), "months": table, "calibration": calibration, "weights": found.weights}

@@ -169,7 +169,8 @@ def _tables(
         if not cluster.p_value <= LEAST_LIKELY:
             continue
         number, of = len(rows) + 1, kept[cluster.places]
-        x, y = cells.tiling.centre(cells.column[of], cells.row[of])
+        middle = kept[cluster.centre : cluster.centre + 1] if cluster.centre >= 0 else of
+        x, y = cells.tiling.centre(cells.column[middle], cells.row[middle])
         lon, lat = to_lonlat(x.mean(), y.mean(), ground.network.crs)
         first = "" if spatial else _date(starts[cluster.first_unit])
         last = "" if spatial else _date(starts[cluster.last_unit + 1] - 1)
