@@ -102,7 +102,7 @@ def street_rates(of: Watched, *, detectability: float | None = None) -> tuple[Ra
     detectability : None to estimate it. Reports count on the nearest street; how patrols see is learnt from reports
     shared among the streets near them, by what is expected there, since a few laid on the wrong street hide it.
     """
-    nearest = _nearest(of)
+    nearest = nearest_shares(of)
     found, told = (of.counts(mine, nearest) for mine in (of.by_patrol, ~of.by_patrol))
     by_find, by_word = found, told
     off_m = list(OFF_M)
@@ -120,7 +120,7 @@ def street_rates(of: Watched, *, detectability: float | None = None) -> tuple[Ra
     return rates, detection
 
 
-def _nearest(of: Watched) -> Floats:
+def nearest_shares(of: Watched) -> Floats:
     """Return (c,) 1 for each report's nearest candidate, the lowest street where equal."""
     share = np.zeros(len(of.report))
     order = np.lexsort((of.street, of.gap_m, of.report))
