@@ -97,9 +97,9 @@ def scan(
     out: Path | None, db: str, as_json: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Find clusters of reports in space and time, and how often chance alone would give one as strong."""
-    from planner.hotspots.question import ScanQuestionOfCity
+    from planner.hotspots.question import ClusterQuestion
 
-    question = ScanQuestionOfCity(
+    question = ClusterQuestion(
         _frame(**asked), model, analysis, window, most_m, most_days, replications, seed
     )  # fmt: skip
     _answer(question, out, db, as_json)

@@ -13,7 +13,7 @@ from gis.search_graph import search_graph
 from gis.street_points import points_on
 from planner.hotspots.frame import CHANNELS, Frame
 from planner.hotspots.ground import Ground, ground_of
-from planner.hotspots.question import ScanQuestionOfCity
+from planner.hotspots.question import ClusterQuestion
 from planner.hotspots.records import Events, HotspotRecords, day_number, events_of
 from planner.hotspots.relative_rates import cell_effort
 from planner.hotspots.scan import ScanCase, ScanQuestion, ScanResult, scan
@@ -36,7 +36,7 @@ METRE_KMH = 3.6
 
 
 def scan_tables(
-    records: HotspotRecords, question: ScanQuestionOfCity, frame: Frame, watch: Watch
+    records: HotspotRecords, question: ClusterQuestion, frame: Frame, watch: Watch
 ) -> tuple[dict[str, pd.DataFrame], list[Note]]:
     """Return "summary" (one row), "clusters" (most likely first) and "members" (their cells), and notes.
 
@@ -75,7 +75,7 @@ def _units(frame: Frame, days: int) -> Ints:
     return end - days * np.arange(count, -1, -1)
 
 
-def _longest(question: ScanQuestionOfCity, starts: Ints) -> int | None:
+def _longest(question: ClusterQuestion, starts: Ints) -> int | None:
     """Return the greatest length of a window, in units of time, at most half of all."""
     if question.most_days is None:
         return None
@@ -83,7 +83,7 @@ def _longest(question: ScanQuestionOfCity, starts: Ints) -> int | None:
 
 
 def _case(
-    records: HotspotRecords, question: ScanQuestionOfCity, ground: Ground, events: Events, starts: Ints
+    records: HotspotRecords, question: ClusterQuestion, ground: Ground, events: Events, starts: Ints
 ) -> tuple[ScanCase, Ints, list[Note]]:
     """Return cases by cell and unit of time, with what the model holds against them; and the cell of each place."""
     cells, t = ground.cells, len(starts) - 1

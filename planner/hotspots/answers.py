@@ -13,10 +13,10 @@ from planner.hotspots.answer_scan import scan_tables
 from planner.hotspots.frame import Frame
 from planner.hotspots.question import (
     BacktestQuestion,
+    ClusterQuestion,
     EmergingQuestion,
     ForecastQuestion,
     MapQuestion,
-    ScanQuestionOfCity,
 )
 from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
@@ -28,7 +28,7 @@ YEAR, TWO_YEARS = 365, 731
 #: kind of question -> (usual days up to the last report, None for all; what answers it).
 ANSWERS: dict[str, tuple[int | None, Answer]] = {
     MapQuestion.kind: (TWO_YEARS, map_tables),
-    ScanQuestionOfCity.kind: (YEAR, scan_tables),
+    ClusterQuestion.kind: (YEAR, scan_tables),
     BacktestQuestion.kind: (None, backtest_tables),
     ForecastQuestion.kind: (None, forecast_tables),
     EmergingQuestion.kind: (TWO_YEARS, emerging_tables),

@@ -71,7 +71,7 @@ class MapQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class ScanQuestionOfCity:
+class ClusterQuestion:
     """Whether a cluster of reports is more than chance; checks itself.
 
     frame : a year up to the last report where it names no days; reports are counted in its cells.
@@ -193,4 +193,4 @@ class BacktestQuestion:
         return {**self.frame.parameters, "origins": self.origins, "share": self.share, "seed": self.seed}
 
 
-HotspotQuestion = MapQuestion | ScanQuestionOfCity | EmergingQuestion | ForecastQuestion | BacktestQuestion
+HotspotQuestion = MapQuestion | ClusterQuestion | EmergingQuestion | ForecastQuestion | BacktestQuestion

@@ -16,10 +16,10 @@ from planner.hotspots.frame import Frame
 from planner.hotspots.heat import heat_of
 from planner.hotspots.question import (
     BacktestQuestion,
+    ClusterQuestion,
     EmergingQuestion,
     ForecastQuestion,
     MapQuestion,
-    ScanQuestionOfCity,
 )
 from planner.hotspots.runs import UNREAD, load_hotspots, run_hotspots
 from planner.runs import used_versions
@@ -91,10 +91,10 @@ def test_the_same_question_gives_the_same_bytes_and_a_kept_run_answers_it(linjia
 @pytest.mark.parametrize(
     ("question", "tables"),
     [
-        (ScanQuestionOfCity(replications=99), {"clusters", "members"}),
-        (ScanQuestionOfCity(model="poisson", analysis="spatial", replications=99), {"clusters", "members"}),
-        (ScanQuestionOfCity(model="bernoulli", analysis="spatial", replications=99), {"clusters", "members"}),
-        (ScanQuestionOfCity(window="network", most_m=800.0, replications=99), {"clusters", "members"}),
+        (ClusterQuestion(replications=99), {"clusters", "members"}),
+        (ClusterQuestion(model="poisson", analysis="spatial", replications=99), {"clusters", "members"}),
+        (ClusterQuestion(model="bernoulli", analysis="spatial", replications=99), {"clusters", "members"}),
+        (ClusterQuestion(window="network", most_m=800.0, replications=99), {"clusters", "members"}),
         (EmergingQuestion(step="quarter"), {"cells", "steps"}),
         (ForecastQuestion(Frame(cell_m=600.0)), {"segments", "cells", "profile", "weather"}),
         (BacktestQuestion(Frame(cells="square", cell_m=500.0), origins=3), {"months", "calibration", "weights"}),
@@ -109,7 +109,7 @@ def test_every_question_is_answered_and_kept(linjiang: Store, question: object, 
 
 
 def test_reports_cluster_where_patrol_effort_does_not_explain_them(linjiang: Store, truth: pd.Series) -> None:
-    run = run_hotspots(linjiang, ScanQuestionOfCity(model="poisson", analysis="spatial", replications=99))
+    run = run_hotspots(linjiang, ClusterQuestion(model="poisson", analysis="spatial", replications=99))
     first = run.tables["clusters"].iloc[0]
     assert first["significant"] and first["relative_risk"] > 1.5 and first["p_value"] == pytest.approx(0.01)
     members = run.tables["members"]
@@ -149,10 +149,10 @@ def test_weather_changes_a_week_only_where_it_is_on_record(tmp_path: Path) -> No
 def test_what_cannot_be_answered_is_refused_in_both_languages(linjiang: Store, town: Store) -> None:
     for store, question in (
         (town, EmergingQuestion()), (town, ForecastQuestion()), (town, BacktestQuestion()),
-        (town, ScanQuestionOfCity(model="poisson", analysis="spatial")),
+        (town, ClusterQuestion(model="poisson", analysis="spatial")),
         (linjiang, MapQuestion(Frame(first=dt.date(2030, 1, 1), last=dt.date(2030, 2, 1)))),
         (linjiang, MapQuestion(Frame(within=("nowhere",)))), (linjiang, BacktestQuestion(origins=30)),
-        (linjiang, ScanQuestionOfCity(Frame(first=dt.date(2026, 6, 30)))),
+        (linjiang, ClusterQuestion(Frame(first=dt.date(2026, 6, 30)))),
     ):  # fmt: skip
         with pytest.raises(QuestionError) as refusal:
             run_hotspots(store, question)
@@ -188,9 +188,9 @@ def test_streets_are_worth_what_a_pass_would_find_and_another_day_explores_other
     "bad",
     [
         lambda: MapQuestion(split="even"), lambda: MapQuestion(bandwidth_m=0.0), lambda: MapQuestion(permutations=9),
-        lambda: MapQuestion(detectability=-1.0), lambda: ScanQuestionOfCity(model="normal"),
-        lambda: ScanQuestionOfCity(analysis="spatial"), lambda: ScanQuestionOfCity(most_m=-5.0),
-        lambda: ScanQuestionOfCity(replications=10**9), lambda: EmergingQuestion(step="day"),
+        lambda: MapQuestion(detectability=-1.0), lambda: ClusterQuestion(model="normal"),
+        lambda: ClusterQuestion(analysis="spatial"), lambda: ClusterQuestion(most_m=-5.0),
+        lambda: ClusterQuestion(replications=10**9), lambda: EmergingQuestion(step="day"),
         lambda: EmergingQuestion(level=2.0), lambda: ForecastQuestion(weather="fog"),
         lambda: ForecastQuestion(cover=1.0), lambda: BacktestQuestion(share=0.0), lambda: BacktestQuestion(origins=0),
     ],
