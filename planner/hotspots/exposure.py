@@ -2,9 +2,11 @@
 
 Model, for segment i, month m and shift s with w weeks and p passes in them: of people who can be found, a share
 1 - exp(-detectability p / w) is found by patrols; of those missed, a share is reported by others. People per week vary
-by calendar month and shift over the whole city alike. Given how many reports a segment has in all, how they fall on
-months, shifts and channels tells detectability without a word on where people are: the likelihood is a product of
-multinomials, so busy streets that are patrolled more cannot pass for streets where patrols see more.
+by calendar month over the whole city alike, by shift as each segment has it. Given how many reports a segment has in a
+shift, how they fall on months and channels tells detectability without a word on where people are or at what hours: the
+likelihood is a product of multinomials, so busy streets, or nights, that are patrolled more cannot pass for streets and
+nights where patrols see more. What shifts could add is given up: a city-wide share of nights, wrong in most places,
+makes detectability look surer than it is.
 """
 
 from dataclasses import dataclass
@@ -127,7 +129,8 @@ def estimate_detection(
     Patrols' finds where no pass is on record (a report laid on the wrong street, a track not kept) say nothing about
     detectability and are left out here. Others' reports laid on the wrong street hide how they thin out where patrols
     are many and make detectability look smaller: ``planner.hotspots.rates_location`` mends most of that.
-    Profile likelihood of the multinomial given each segment's total; seasons are drawn a little towards none.
+    Profile likelihood of the multinomials given each segment's total in each shift; seasons are drawn a little towards
+    none. Seasons and shifts of the whole city, and the share of others, are then fitted at the best detectability.
     """
     exposure_of(passes, weeks, guess)
     if found.shape != passes.shape or told.shape != passes.shape:
@@ -141,7 +144,7 @@ def estimate_detection(
     if not found.any():
         return flat
     rows = rows[:: -(-len(rows) // MOST_SEGMENTS)]
-    fit = _Fit(found[rows], told[rows], passes[rows], weeks, calendar_month)
+    fit = _Fit(*(_by_shift(of[rows]) for of in (found, told, passes)), weeks, calendar_month)
 
     def loss(log_d: float) -> float:
         return float(0.5 * ((log_d - np.log(guess)) / guess_sd) ** 2) - fit.likelihood(float(np.exp(log_d)))
@@ -150,8 +153,16 @@ def estimate_detection(
     log_d, step = float(best.x), 0.15
     curve = (loss(log_d + step) + loss(log_d - step) - 2 * loss(log_d)) / step**2
     sd_log = min(guess_sd, curve**-0.5 if curve > 0 else guess_sd)
-    fit.likelihood(float(np.exp(log_d)))
-    return Detection(float(np.exp(log_d)), float(sd_log), fit.told_share, fit.month, fit.shift, sd_log > 0.9 * guess_sd)
+    whole = _Fit(found[rows], told[rows], passes[rows], weeks, calendar_month)
+    whole.likelihood(float(np.exp(log_d)))
+    return Detection(
+        float(np.exp(log_d)), float(sd_log), whole.told_share, whole.month, whole.shift, sd_log > 0.9 * guess_sd
+    )
+
+
+def _by_shift(of: Floats) -> Floats:
+    """Return (k, m, 1) of (n, m, s): each shift of a segment as if it were a segment by itself."""
+    return np.ascontiguousarray(of.transpose(0, 2, 1)).reshape(-1, of.shape[1], 1)
 
 
 class _Fit:

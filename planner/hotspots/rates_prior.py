@@ -15,8 +15,6 @@ KERNELS_M = (600.0, 300.0, 150.0, 75.0)
 CELLS, REACH = 3, 3
 #: A narrow kernel starts from the next wider with the weight of so many reports.
 BORROWED = 1.0
-#: Shapes are lowered to this: coefficients and kernels are themselves uncertain, and demo towns show by how much.
-CAUTION = 0.85
 #: How firmly coefficients hold to where they start: of kernels (at 0.5), of log size (at 1), of classes (at 0).
 HOLD_KERNEL, HOLD_SIZE, HOLD_CLASS, HOLD_SHAPE = 2.0, 20.0, 10.0, 1.0
 NEWTON = 40
@@ -43,6 +41,7 @@ def prior_of(
     2. log mean = these, size and covariates, by iterated weighted least squares of a negative binomial with ridge.
     3. log shape = quadratic in the log of the mean per size, by marginal likelihood (negative binomial), so that
        intervals are as wide as segments differ from what is expected of them, in quiet and busy quarters alike.
+    4. Shapes are lowered so that the variance holds how unsure the coefficients of 2 and 3 are (Laplace).
     """
     known = weeks > 0
     density = float(count.sum() + 1.0) / max(float((weeks * size).sum()), 1e-12)
@@ -58,12 +57,14 @@ def prior_of(
     start[1 : 1 + len(around)] = 0.5
     start[1 + len(around)] = 1.0
     hold = np.concatenate([[1e-6], np.full(len(around), HOLD_KERNEL), [HOLD_SIZE], np.full(other.shape[1], HOLD_CLASS)])
-    beta = _regression(columns[known], count[known], weeks[known], start, hold)
+    beta, unsure = _regression(columns[known], count[known], weeks[known], start, hold)
     mean = np.exp(np.clip(columns @ beta, -30.0, 20.0))
     level = np.log(mean / size)
     level = (level - level.mean()) / max(float(level.std()), 1e-9)
     terms = np.column_stack([np.ones(len(count)), level, level**2])
-    return Prior(mean, _shapes(terms, count, mean * weeks, known))
+    spread = _spreads(terms, count, mean * weeks, known)
+    unsure_mean = np.einsum("ij,jk,ik->i", columns, unsure, columns)
+    return Prior(mean, 1 / ((1 + spread) * (1 + unsure_mean) - 1))
 
 
 def neighbourhood(count: Floats, exposure: Floats, x: Floats, y: Floats) -> Floats:
@@ -90,8 +91,8 @@ def blurred(of: Floats, x: Floats, y: Floats, kernel_m: float) -> Floats:
     return np.asarray(spread[column, row] / own, np.float64)
 
 
-def _regression(columns: Floats, count: Floats, weeks: Floats, start: Floats, hold: Floats) -> Floats:
-    """Return coefficients of log rate: negative binomial of shape 1, ridge towards ``start``."""
+def _regression(columns: Floats, count: Floats, weeks: Floats, start: Floats, hold: Floats) -> tuple[Floats, Floats]:
+    """Return coefficients of log rate and their covariance: negative binomial of shape 1, ridge towards ``start``."""
     beta = start.copy()
     for _ in range(NEWTON):
         expected = np.exp(np.clip(columns @ beta, -30.0, 20.0)) * weeks
@@ -101,11 +102,14 @@ def _regression(columns: Floats, count: Floats, weeks: Floats, start: Floats, ho
         beta += step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
         if np.abs(step).max() < 1e-7:
             break
-    return beta
+    return beta, np.linalg.inv(curve)
 
 
-def _shapes(terms: Floats, count: Floats, expected: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Return (n,) shapes of the Gamma that make the counts most likely; drawn towards 1."""
+def _spreads(terms: Floats, count: Floats, expected: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Return (n,) 1 / shape of the Gamma that makes the counts most likely, drawn towards 1.
+
+    Coefficients are normal around the best, so that 1 / shape is log-normal: its mean is returned.
+    """
     z, n, m = terms[known], count[known], expected[known]
 
     def loss(coefficient: Floats) -> tuple[float, Floats]:
@@ -118,4 +122,7 @@ def _shapes(terms: Floats, count: Floats, expected: Floats, known: NDArray[np.bo
         )
 
     best = minimize(loss, np.zeros(terms.shape[1]), jac=True, method="L-BFGS-B")
-    return np.asarray(CAUTION * np.exp(np.clip(terms @ best.x, -5.0, 5.0)), np.float64)
+    step = 1e-3 * np.eye(terms.shape[1])
+    curve = np.array([loss(best.x + e)[1] - loss(best.x - e)[1] for e in step]) / 2e-3
+    unsure = np.einsum("ij,jk,ik->i", terms, np.linalg.inv((curve + curve.T) / 2), terms)
+    return np.asarray(np.exp(np.clip(-(terms @ best.x) + unsure / 2, -5.0, 5.0)), np.float64)
