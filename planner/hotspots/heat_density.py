@@ -133,12 +133,8 @@ def _spread(between: coo_array, length_m: Floats, start: Floats, time: float) ->
     )
     heat = np.zeros(size)
     heat[:count] = start
-    whole = float((start * length_m).sum())
     for _ in range(STEPS):
         one = solver.solve(holds * heat)
-        # the second stage in terms of the first: ahead by (1 - STAGE) of the first stage's change per STAGE
-        two = holds * (heat + (1.0 - STAGE) / STAGE * (one - heat))
-        heat = solver.solve(two)
-    density = heat[:count]
-    left = float((density * length_m).sum())
-    return density * (whole / left) if left > 0 else density
+        # the first stage has moved STAGE of the step: the second starts where its slope leads over the rest
+        heat = solver.solve(holds * (heat + (1.0 - STAGE) / STAGE * (one - heat)))
+    return heat[:count]
