@@ -4,30 +4,40 @@ import numpy as np
 import pytest
 
 from benchmarks.feedback import oracle_finds, played
+from benchmarks.feedback_worlds import City, pace_of
 
 
 @pytest.fixture(scope="module")
-def cells() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def city() -> City:
     column, row = np.divmod(np.arange(196), 14)
-    return column * 100.0, row * 100.0, np.random.default_rng([1, 5]).gamma(0.3, 6.0, 196)
+    rate = np.random.default_rng([1, 5]).gamma(0.3, 6.0, 196)
+    return City(column * 100.0, row * 100.0, rate, None, 0.7, 0.98)
 
 
-def test_raw_counts_run_away_and_the_belief_does_not(cells) -> None:
-    share = {}
-    for policy in ("raw counts", "ours"):
-        got = [played(policy, "static", *cells, seed)[0] / oracle_finds("static", *cells, seed) for seed in range(3)]
-        share[policy] = np.mean(got)
-    assert share["raw counts"] < 0.75
-    assert share["ours"] > 0.9
+def found(policy: str, kind: str, city: City, seeds: int) -> float:
+    return float(np.mean([played(policy, kind, city, s)[0] / oracle_finds(kind, city, s) for s in range(seeds)]))
 
 
-def test_the_belief_finds_those_who_moved_away_from_patrols(cells) -> None:
-    ours, raw = (
-        np.mean([played(p, "moving away", *cells, s)[0] / oracle_finds("moving away", *cells, s) for s in range(2)])
-        for p in ("ours", "raw counts")
-    )
-    assert ours > 0.85 > raw + 0.2
+def test_raw_counts_run_away_and_corrected_rates_that_explore_do_not(city: City) -> None:
+    assert found("raw counts", "static", city, 3) < 0.75
+    assert found("rates, Thompson", "static", city, 3) > 0.9
+    assert found("belief", "static", city, 2) > 0.9
 
 
-def test_the_same_seed_plays_the_same_loop(cells) -> None:
-    assert played("ours", "abrupt", *cells, 3) == played("ours", "abrupt", *cells, 3)
+def test_the_belief_finds_those_who_moved_away_from_patrols(city: City) -> None:
+    assert found("belief", "moving away", city, 2) > 0.85 > found("raw counts", "moving away", city, 2) + 0.2
+
+
+def test_the_same_seed_plays_the_same_loop(city: City) -> None:
+    assert played("rates, forgetting", "drift", city, 3) == played("rates, forgetting", "drift", city, 3)
+
+
+def test_the_pace_of_change_is_found_back_from_counts() -> None:
+    rng, n, months, spread, memory = np.random.default_rng(4), 4000, 72, 0.6, 0.85
+    log = np.empty((months, n))
+    log[0] = rng.normal(0, spread, n)
+    for t in range(1, months):
+        log[t] = memory * log[t - 1] + rng.normal(0, spread * np.sqrt(1 - memory**2), n)
+    counts = rng.poisson(rng.gamma(1.0, 3.0, n) * np.exp(log)).astype(float)
+    counts[[5, 40]] = np.nan  # months without a count
+    assert pace_of(counts) == pytest.approx((spread, memory), abs=0.08)
