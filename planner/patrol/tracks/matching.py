@@ -17,6 +17,8 @@ from planner.patrol.tracks.look_kernels import condense, paces, stand
 from planner.patrol.tracks.matching_kernels import Arcs, Rules, hold_place, likeliest
 from planner.patrol.tracks.path_kernels import without_spikes
 from planner.patrol.tracks.points import Floats, Tracks
+from planner.patrol.tracks.shortcut_kernels import Drawn, Looks
+from planner.patrol.tracks.shortcuts import Pieces, drawn_streets, straightened
 
 #: Metres between the places held possible along a street, and how many of them at most for one look.
 STEP_M = 8.0
@@ -113,13 +115,14 @@ def combined(parts: list[tuple[NDArray[np.int64], Matched]]) -> Matched:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchGround:
-    """A network made ready for one mode: its streets in a grid, and its arcs in metres."""
+    """A network made ready for one mode: its streets in a grid, its arcs in metres, and how they lie."""
 
     network: StreetNetwork
     mode: str
     places: Places
     graph: SearchGraph
     arcs: Arcs
+    drawn: Drawn
 
 
 def match_ground(network: StreetNetwork, mode: str) -> MatchGround:
@@ -138,7 +141,8 @@ def match_ground(network: StreetNetwork, mode: str) -> MatchGround:
         graph.indptr, graph.head, graph.seconds, network.u, network.v, network.length_m, travel.forward,
         travel.backward, np.log(np.maximum(np.diff(graph.indptr), 2) - 1),
     )  # fmt: skip
-    return MatchGround(network, mode, places_along(network, open_, STEP_M), graph, arcs)
+    places = places_along(network, open_, STEP_M)
+    return MatchGround(network, mode, places, graph, arcs, drawn_streets(network, graph, places))
 
 
 def usual_pace(mode: str) -> float:
@@ -165,7 +169,7 @@ def match(
     possible), by their distance from the look and the difference between the shortest way and the straight line from
     place to place (the paper's from point to point), with a price on the choices at junctions passed, on turning round
     and on ways that the track's own pace does not make in the time. The ways between looks are joined, moves out and
-    back within the noise taken out.
+    back within the noise taken out, and the whole held against shortest ways (``shortcuts.straightened``).
 
     Raises QuestionError where times go backwards within a track.
     Source: Newson & Krumm 2009, doi:10.1145/1653771.1653818.
@@ -201,8 +205,13 @@ def match(
     chain = _chains(segment, before)
     ways = joined_ways(ground.graph, segment, offset_m, before, left_by, heads_for)
     pieces = _pieces(ways, model.spike * noise[look_track], look_s, before, chain)
+    on, first = np.flatnonzero(placed), np.flatnonzero(placed & (before < 0))
+    rows = np.searchsorted(chain[on], np.arange(len(first) + 1))
+    seen = Looks(rows, look_s[on], look_x[on], look_y[on], variance[on])
+    pieces = straightened(pieces, look_track[first], seen, ground.arcs, ground.drawn)
+    _fill_time(chain, look_s, pieces.chain, pieces.begin_s, pieces.end_s)
     return Matched(
-        _tracks_of(pieces[0], chain, look_track), *pieces, look_track, look_s, look_x, look_y, many, segment, offset_m,
+        look_track[first][pieces.chain], *pieces, look_track, look_s, look_x, look_y, many, segment, offset_m,
         gap_m, chain,
     )  # fmt: skip
 
@@ -213,18 +222,10 @@ def _chains(segment: NDArray[np.int32], before: NDArray[np.int64]) -> NDArray[np
     return np.where(placed, np.cumsum(placed & (before < 0)) - 1, -1)
 
 
-def _tracks_of(
-    piece_chain: NDArray[np.int64], chain: NDArray[np.int64], look_track: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    placed = np.flatnonzero(chain >= 0)
-    _, first = np.unique(chain[placed], return_index=True)
-    return look_track[placed[first]][piece_chain]
-
-
 def _pieces(
     ways: JoinedWays, spike_m: Floats, time_s: Floats, before: NDArray[np.int64], chain: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats, Floats, Floats, Floats]:
-    """Return (chain, segment, from_m, to_m, begin_s, end_s) of the ways between looks, joined and tidied.
+) -> Pieces:
+    """Return the ways between looks, joined and tidied.
 
     spike_m : (l,) moves out and back of less, near each look, are noise.
     """
@@ -246,7 +247,7 @@ def _pieces(
     )
     of = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
     _fill_time(chain, time_s, of, begin_s, end_s)
-    return of, on, from_m, to_m, begin_s, end_s
+    return Pieces(of, on, from_m, to_m, begin_s, end_s)
 
 
 def _fill_time(chain: NDArray[np.int64], time_s: Floats, of: NDArray[np.int64], begin_s: Floats, end_s: Floats) -> None:
