@@ -9,8 +9,10 @@ moved by its own patrols; +- is the standard deviation over seeds; "same world":
 they stand for the policy itself. Recall: of the busiest tenth (on average over the last 26 rounds), what share the
 policy's own estimate names. Visited: share of cells ever patrolled.
 Policies: cells with most finds; an urn (cells drawn in proportion to finds); rates of ``planner.hotspots.rates`` by
-their mean, by draws (Thompson), by upper bounds; by draws with old rounds forgotten at the pace that foretells best;
-and ``benchmarks.feedback_belief``, which also models people who move next door and places that change at once.
+their mean, by draws (Thompson), by upper bounds; "recent rates", draws of ``planner.hotspots.recent``, which is what
+patrols are planned by; and ``benchmarks.feedback_belief``, which also models people who move next door and places that
+change at once, and needs to know each round who looked where. "all seen" looks at every cell in every round, and goes
+to the busiest by recent rates: how much is left to chance and change even then.
 """
 
 import argparse
@@ -18,31 +20,30 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import nbinom
 
 from benchmarks.feedback_belief import Belief
 from benchmarks.feedback_worlds import ROUNDS, SHARE, SLEEPERS, WORLDS, City, World, demo, pairs_of, san_diego
 from planner.hotspots.exploration import THOMPSON, UPPER, priorities, within_budget
 from planner.hotspots.exposure import Exposure
 from planner.hotspots.rates import Rates, corrected_rates
-from planner.hotspots.rates_prior import Prior, prior_of
+from planner.hotspots.rates_prior import prior_of
+from planner.hotspots.recent import Memory
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 LAST, SEES = 26, float(-np.expm1(-1.0))
-#: Rounds between two fits of what is expected beforehand; what old rounds keep where the pace of forgetting is chosen.
-REFIT, KEEPS = 4, (1.0, 0.99, 0.98, 0.96, 0.92, 0.85)
+#: Rounds between two fits of what is expected beforehand.
+REFIT = 4
 
 
 class Loop:
     """What a policy has seen: finds and searches by cell, for each pace of forgetting, and how well each foretold."""
 
-    def __init__(self, city: City, keeps: tuple[float, ...], believes: bool, rng: np.random.Generator) -> None:
+    def __init__(self, city: City, remembers: bool, believes: bool, rng: np.random.Generator) -> None:
         self.x, self.y, self.rng, n = city.x, city.y, rng, len(city.x)
-        self.keeps = np.array(keeps)
-        self.count, self.looks = np.zeros((len(keeps), n)), np.zeros((len(keeps), n))
-        self.one, self.score = np.ones(n), np.zeros(len(keeps))
-        self.priors: list[Prior] = []
+        self.count, self.looks, self.one = np.zeros(n), np.zeros(n), np.ones(n)
+        self.memory = Memory(n) if remembers else None
+        self.prior = prior_of(self.count, self.looks, self.x, self.y, self.one)
         self.round = 0
         self.belief = Belief(self.x, self.y, self.one, pairs_of(self.x, self.y)) if believes else None
 
@@ -50,23 +51,23 @@ class Loop:
         """Take in a round."""
         if self.belief is not None:
             self.belief.learn(cells, found, SEES)
-        for k, prior in enumerate(self.priors if len(self.keeps) > 1 else []):
-            shape = (prior.shape + self.count[k])[cells]
-            rate = (prior.shape / prior.mean + self.looks[k])[cells]
-            self.score[k] += nbinom.logpmf(found, shape, rate / (rate + SEES)).sum()
-        self.count *= self.keeps[:, None]
-        self.looks *= self.keeps[:, None]
-        self.count[:, cells] += found
-        self.looks[:, cells] += SEES
+        count, looks = np.zeros(len(self.x)), np.zeros(len(self.x))
+        count[cells], looks[cells] = found, SEES
+        if self.memory is not None:
+            self.memory.learn(count, looks, 1.0, self.prior)
+        self.count += count
+        self.looks += looks
 
     def rates(self) -> Rates:
         """Return the rates, with what is expected beforehand fitted anew every few rounds."""
         if self.round % REFIT == 0:
-            self.priors = [prior_of(*at, self.x, self.y, self.one) for at in zip(self.count, self.looks, strict=True)]
+            self.prior = prior_of(self.count, self.looks, self.x, self.y, self.one)
         self.round += 1
-        none, k = np.zeros(len(self.x)), int(np.argmax(self.score))
-        exposure = Exposure(self.looks[k], none, 0.0)
-        return corrected_rates(self.count[k], none, exposure, self.x, self.y, self.one, prior=self.priors[k])
+        if self.memory is not None:
+            return Rates(*self.memory.known(self.prior), self.looks <= 0, self.count, 0.0)
+        none = np.zeros(len(self.x))
+        exposure = Exposure(self.looks, none, 0.0)
+        return corrected_rates(self.count, none, exposure, self.x, self.y, self.one, prior=self.prior)
 
 
 Plan = Callable[[Loop, int], tuple[Ints, Floats]]
@@ -74,12 +75,12 @@ Plan = Callable[[Loop, int], tuple[Ints, Floats]]
 
 def by_counts(loop: Loop, budget: int) -> tuple[Ints, Floats]:
     tie = 1e-6 * loop.rng.random(len(loop.x))
-    return np.argsort(-(loop.count[0] + tie))[:budget], loop.count[0]
+    return np.argsort(-(loop.count + tie))[:budget], loop.count
 
 
 def by_urn(loop: Loop, budget: int) -> tuple[Ints, Floats]:
-    chance = (loop.count[0] + 0.1) / (loop.count[0] + 0.1).sum()
-    return loop.rng.choice(len(chance), budget, replace=False, p=chance), loop.count[0]
+    chance = (loop.count + 0.1) / (loop.count + 0.1).sum()
+    return loop.rng.choice(len(chance), budget, replace=False, p=chance), loop.count
 
 
 def by_rates(method: str, exploration: float) -> Plan:
@@ -99,14 +100,17 @@ def by_belief(loop: Loop, budget: int) -> tuple[Ints, Floats]:
     return np.argsort(-loop.belief.draw(loop.rng), kind="stable")[:budget], loop.belief.mean
 
 
-POLICIES: dict[str, tuple[Plan, tuple[float, ...]]] = {
-    "raw counts": (by_counts, (1.0,)),
-    "urn": (by_urn, (1.0,)),
-    "rates, greedy": (by_rates(THOMPSON, 0.0), (1.0,)),
-    "rates, Thompson": (by_rates(THOMPSON, 1.0), (1.0,)),
-    "rates, upper bound": (by_rates(UPPER, 1.0), (1.0,)),
-    "rates, forgetting": (by_rates(THOMPSON, 1.0), KEEPS),
-    "belief": (by_belief, (1.0,)),
+#: How each plans, and whether it reads recent rounds against the long run.
+ALL_SEEN = "all seen"
+POLICIES: dict[str, tuple[Plan, bool]] = {
+    "raw counts": (by_counts, False),
+    "urn": (by_urn, False),
+    "rates, greedy": (by_rates(THOMPSON, 0.0), False),
+    "rates, upper bound": (by_rates(UPPER, 1.0), False),
+    "rates, Thompson": (by_rates(THOMPSON, 1.0), False),
+    "recent rates": (by_rates(THOMPSON, 1.0), True),
+    "belief": (by_belief, False),
+    ALL_SEEN: (by_rates(THOMPSON, 0.0), True),
 }
 
 
@@ -122,9 +126,9 @@ def oracle_finds(kind: str, city: City, seed: int) -> float:
 
 def played(policy: str, kind: str, city: City, seed: int) -> tuple[float, ...]:
     """Return finds of the last rounds, what the same world held for an oracle, recall, share ever visited."""
-    plan, keeps = POLICIES[policy]
+    plan, remembers = POLICIES[policy]
     world, rng = World(kind, city, np.random.default_rng([seed, 1])), np.random.default_rng([seed, 2])
-    loop, n = Loop(city, keeps, plan is by_belief, rng), len(city.x)
+    loop, n = Loop(city, remembers, plan is by_belief, rng), len(city.x)
     budget = int(SHARE * n)
     survey = rng.choice(n, n // 5, replace=False)
     loop.learn(survey, rng.poisson(SEES * world.rate[survey]))
@@ -139,7 +143,10 @@ def played(policy: str, kind: str, city: City, seed: int) -> tuple[float, ...]:
             held += float(SEES * world.rate[busiest].sum())
             named = np.argsort(-estimate, kind="stable")[:budget]
             recall.append(len(np.intersect1d(named, busiest)) / budget)
-        loop.learn(cells, finds)
+        if policy == ALL_SEEN:
+            loop.learn(np.arange(n), rng.poisson(SEES * world.rate))
+        else:
+            loop.learn(cells, finds)
         world.go_on(cells)
     return found, held, float(np.mean(recall)), float(visited.mean())
 
@@ -154,7 +161,7 @@ def main() -> None:
     city = san_diego() if asked.city == "san_diego" else demo()
     budget, rate = int(SHARE * len(city.x)), city.rate
     busiest = np.sort(rate)[-budget:].sum() / rate.sum()
-    print(f"{asked.city}: {len(rate)} cells, {budget} a round, {rate.mean():.2f} people a cell, {busiest:.0%} in a tenth")
+    print(f"{asked.city}: {len(rate)} cells, {budget} a round, {rate.mean():.2f} people each, {busiest:.0%} in a tenth")
     print(f"log rates: spread {city.spread:.2f}, memory {city.memory:.3f} a round")
     print(f"{'world':12} {'policy':20} {'found':>6} {'+-':>5} {'same world':>10} {'recall':>6} {'visited':>7}")
     for kind in asked.world or WORLDS:

@@ -18,9 +18,14 @@ from planner.hotspots.rates_prior import Prior, prior_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: What a search counts for after a round; the share that leaves a patrolled place; the share of those away that comes
-#: home in a round. Each combination predicts; the one that did best of late is believed.
-KEEPS, LEAVES, RETURNS = (1.0, 0.97, 0.92), (0.15, 0.3, 0.5), (0.1, 0.2, 0.4)
+#: What a search counts for after a round in the long run and lately, and the shape with which the long run holds at
+#: most (as in ``planner.hotspots.recent``; nothing forgotten: the long run alone); the share that leaves a patrolled
+#: place; the share of those away that comes home in a round. Each combination predicts; the best of late is believed.
+LONG = 0.5 ** (1 / 26)
+PACES = (
+    (1.0, 1.0, 1.0), *product((1.0,), (0.97,), (2.0, 8.0)), (1.0, 0.8, 2.0), *product((LONG,), (0.92, 0.8), (2.0, 8.0))
+)  # fmt: skip
+LEAVES, RETURNS = (0.15, 0.3, 0.5), (0.1, 0.2, 0.4)
 #: Memory of how well each predicted, a round; rounds between two fits of what is expected beforehand.
 MEMORY, REFIT = 0.97, 4
 #: Chance a round that a place changes, before any has; the weight of that in place-rounds; the most it can be.
@@ -44,7 +49,11 @@ class Belief:
     y: Floats
     size: Floats
     near: tuple[Ints, Ints]
+    long: Floats = field(init=False)
     keep: Floats = field(init=False)
+    firm: Floats = field(init=False)
+    old_count: Floats = field(init=False)
+    old_looks: Floats = field(init=False)
     leave: Floats = field(init=False)
     home: Floats = field(init=False)
     count: Floats = field(init=False)
@@ -58,10 +67,11 @@ class Belief:
 
     def __post_init__(self) -> None:
         moves = [(0.0, 0.0), *product(LEAVES, RETURNS)]
-        models = np.array([(keep, *move) for keep, move in product(KEEPS, moves)])
-        self.keep, self.leave, self.home = models.T
+        models = np.array([(*keep, *move) for keep, move in product(PACES, moves)])
+        self.long, self.keep, self.firm, self.leave, self.home = models.T
         k, n = len(models), len(self.x)
         self.count, self.looks, self.here = np.zeros((k, n)), np.zeros((k, n)), np.ones((k, n))
+        self.old_count, self.old_looks = np.zeros((k, n)), np.zeros((k, n))
         self.score, self.changed, self.age = np.zeros(k), np.zeros(n), np.zeros(n)
         self._expect()
 
@@ -72,8 +82,7 @@ class Belief:
 
     def learn(self, places: Ints, found: Ints, chance: float) -> None:
         """Take in a round: patrols looked at ``places`` (k,), found so many, each person with this ``chance``."""
-        shape = self.prior.shape[places] + self.count[:, places]
-        rate = (self.prior.shape / self.prior.mean)[places] + self.looks[:, places]
+        shape, rate = (of[:, places] for of in self._known(slice(None)))
         watched = chance * self.here[:, places]
         as_before = _log_chance(found, shape, rate, watched)
         anew = _log_chance(found, CHANGED_SHAPE, CHANGED_SHAPE / self._level, watched)
@@ -83,8 +92,12 @@ class Belief:
         self.score = MEMORY * self.score + either.sum(axis=1)
         broken = np.exp(new - either)
 
+        self.old_count *= self.long[:, None]
+        self.old_looks *= self.long[:, None]
         self.count *= self.keep[:, None]
         self.looks *= self.keep[:, None]
+        self.old_count[:, places] = (1 - broken) * self.old_count[:, places] + found
+        self.old_looks[:, places] = (1 - broken) * self.old_looks[:, places] + watched
         self.count[:, places] = (1 - broken) * self.count[:, places] + found
         self.looks[:, places] = (1 - broken) * self.looks[:, places] + watched
         plain = broken[self.best] > PLAIN
@@ -101,13 +114,15 @@ class Belief:
     def mean(self) -> Floats:
         """Return (n,) people expected at each place now."""
         k = self.best
-        rate = (self.prior.shape + self.count[k]) / (self.prior.shape / self.prior.mean + self.looks[k])
+        shape, rate = self._known(slice(k, k + 1))
+        rate = (shape / rate)[0]
         return np.asarray(((1 - self.changed) * rate + self.changed * self._level) * self.here[k], np.float64)
 
     def draw(self, rng: np.random.Generator) -> Floats:
         """Return (n,) a draw of people at each place now."""
         k = self.best
-        known = rng.gamma(self.prior.shape + self.count[k]) / (self.prior.shape / self.prior.mean + self.looks[k])
+        shape, rate = (of[0] for of in self._known(slice(k, k + 1)))
+        known = rng.gamma(shape) / rate
         anew = rng.gamma(CHANGED_SHAPE, self._level / CHANGED_SHAPE, len(self.x))
         return np.asarray(np.where(rng.random(len(self.x)) < self.changed, anew, known) * self.here[k], np.float64)
 
@@ -115,8 +130,16 @@ class Belief:
     def _level(self) -> float:
         return float(self.prior.mean.mean())
 
+    def _known(self, k: slice) -> tuple[Floats, Floats]:
+        """Return shapes and rates (models, n) of people at home, by the long run and what came lately."""
+        shape = self.prior.shape + self.old_count[k]
+        mean = shape / (self.prior.shape / self.prior.mean + self.old_looks[k])
+        fast = (self.keep[k] < 1)[:, None]
+        held = np.minimum(shape, self.firm[k][:, None])
+        return (np.where(fast, held + self.count[k], shape), np.where(fast, held / mean + self.looks[k], shape / mean))
+
     def _expect(self) -> None:
-        self.prior = prior_of(self.count[self.best], self.looks[self.best], self.x, self.y, self.size)
+        self.prior = prior_of(self.old_count[self.best], self.old_looks[self.best], self.x, self.y, self.size)
 
     def _move(self, places: Ints) -> None:
         """Let people leave patrolled places for those beside them, and come home, as each model has it."""
@@ -126,7 +149,8 @@ class Belief:
         way = walked[at] & ~walked[to]
         ways = np.bincount(at[way], minlength=len(self.x))
         goes = walked & (ways > 0)
-        home = (self.prior.shape + self.count) / (self.prior.shape / self.prior.mean + self.looks)
+        shape, rate = self._known(slice(None))
+        home = shape / rate
         for k in np.flatnonzero(self.leave > 0):
             now = home[k] * (self.here[k] + self.home[k] * (1 - self.here[k]))
             left = np.where(goes, self.leave[k] * now, 0.0)

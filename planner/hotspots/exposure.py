@@ -144,7 +144,7 @@ def estimate_detection(
     if not found.any():
         return flat
     rows = rows[:: -(-len(rows) // MOST_SEGMENTS)]
-    fit = _Fit(*(_by_shift(of[rows]) for of in (found, told, passes)), weeks, calendar_month)
+    fit = _Fit(_by_shift(found[rows]), _by_shift(told[rows]), _by_shift(passes[rows]), weeks, calendar_month)
 
     def loss(log_d: float) -> float:
         return float(0.5 * ((log_d - np.log(guess)) / guess_sd) ** 2) - fit.likelihood(float(np.exp(log_d)))

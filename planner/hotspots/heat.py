@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from planner.hotspots.exploration import priorities
 from planner.hotspots.ground import starts_of
+from planner.hotspots.recent import recent_rates
 from planner.hotspots.records import HotspotRecords, day_number, every_event
 from planner.hotspots.street_rates import street_rates, watched
 
@@ -20,8 +21,9 @@ SERVICE_M_A_S = 1.0
 def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.date) -> Floats | None:
     """Return (m,) discoveries per metre that a pass through each segment is expected to make, over the city's mean.
 
-    drawn_on : the day of the patrol; reports and patrols of the months before count, and rates are drawn from what is
-    known of them by its date (Thompson sampling), so that little-known streets get their turn. None where no patrol
+    drawn_on : the day of the patrol; reports and patrols of the months before count, recent ones more where rates are
+    seen to change (``planner.hotspots.recent``), and rates are drawn from what is known of them by its date (Thompson
+    sampling), so that little-known streets get their turn. None where no patrol
     or no report is on record: then nothing can be corrected.
     """
     if not len(records.effort) or not len(records.reports):
@@ -34,7 +36,8 @@ def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.d
     if not inside.any() or not walkable.any():
         return None
     of = watched(records.city.network, walkable, events.take(inside), records.effort, starts)
-    rates, detection = street_rates(of)
+    _, detection = street_rates(of)
+    rates = recent_rates(of, detection)
     worth = priorities(
         rates, of.length_m, of.length_m / SERVICE_M_A_S, detectability=detection.detectability,
         seed=day_number(drawn_on),

@@ -121,7 +121,11 @@ def corrected_rates(
     count, weeks = np.asarray(found + told, np.float64), exposure.weeks
     before = prior_of(count, weeks, x, y, size, covariates) if prior is None else prior
     shape, rate = before.shape + count, before.shape / before.mean + weeks
-    spread = (1 + 1 / shape) * (1 + exposure.scale_sd**2) - 1
-    return Rates(
-        1 / spread, rate / (spread * shape), exposure.patrol < trifle_weeks, count, exposure.scale_sd
-    )  # fmt: skip
+    shape, rate = with_common_factor(shape, rate, exposure.scale_sd)
+    return Rates(shape, rate, exposure.patrol < trifle_weeks, count, exposure.scale_sd)
+
+
+def with_common_factor(shape: Floats, rate: Floats, scale_sd: float) -> tuple[Floats, Floats]:
+    """Return shapes and rates of Gammas of the same means whose variance also holds the factor common to all."""
+    spread = (1 + 1 / shape) * (1 + scale_sd**2) - 1
+    return 1 / spread, rate / (spread * shape)

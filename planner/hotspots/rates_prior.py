@@ -102,7 +102,7 @@ def _regression(columns: Floats, count: Floats, weeks: Floats, start: Floats, ho
         beta += step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
         if np.abs(step).max() < 1e-7:
             break
-    return beta, np.linalg.inv(curve)
+    return beta, np.asarray(np.linalg.inv(curve), np.float64)
 
 
 def _spreads(terms: Floats, count: Floats, expected: Floats, known: NDArray[np.bool_]) -> Floats:

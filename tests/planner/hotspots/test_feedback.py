@@ -29,7 +29,7 @@ def test_the_belief_finds_those_who_moved_away_from_patrols(city: City) -> None:
 
 
 def test_the_same_seed_plays_the_same_loop(city: City) -> None:
-    assert played("rates, forgetting", "drift", city, 3) == played("rates, forgetting", "drift", city, 3)
+    assert played("recent rates", "drift", city, 3) == played("recent rates", "drift", city, 3)
 
 
 def test_the_pace_of_change_is_found_back_from_counts() -> None:

@@ -1,0 +1,100 @@
+"""Rates as they are now, where they change: recent reports read against the long run, as fast as foretells best.
+
+All that is on record, or of the last half year above all, tells what a street holds in the long run. What it holds now
+is near that: a Gamma around the long-run rate, then recent reports and searches, older ones counting less. How fast
+either loses weight, and how firm the long run holds, is chosen by how well each choice foretold every month from those
+before it; never to forget is one of the choices, so that a city which does not change is not made to.
+"""
+
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from planner.hotspots.exposure import Detection, effective_weeks
+from planner.hotspots.rates import TRIFLE_WEEKS, Rates, with_common_factor
+from planner.hotspots.rates_hours import local_hours
+from planner.hotspots.rates_prior import Prior, prior_of
+from planner.hotspots.street_rates import Watched, nearest_shares
+
+Floats = NDArray[np.float64]
+#: Weeks after which half a report's weight is gone, for the long run and for what is recent; shapes with which the long
+#: run holds at most. Every combination is tried.
+LONG_WEEKS, RECENT_WEEKS, FIRM = (np.inf, 26.0), (24.0, 8.0, 3.0), (2.0, 8.0)
+#: (half-life of the long run, of what is recent, firmness); the first three read the long run alone.
+PACES = (
+    (np.inf, np.inf, np.inf), (52.0, np.inf, np.inf), (26.0, np.inf, np.inf), *product(LONG_WEEKS, RECENT_WEEKS, FIRM)
+)  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Memory:
+    """What n streets were like in the long run and lately, at each of PACES.
+
+    score : how well each pace foretold, log chance; the first never forgets.
+    Source: forgetting chosen by prediction, Raftery, Karny & Ettler (2010), doi:10.1198/TECH.2009.08104; discounted
+    Gamma-Poisson filter, West & Harrison (1997), doi:10.1007/b98971.
+    """
+
+    n: int
+    count: Floats = field(init=False)
+    weeks: Floats = field(init=False)
+    late_count: Floats = field(init=False)
+    late_weeks: Floats = field(init=False)
+    score: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.count, self.weeks, self.late_count, self.late_weeks = np.zeros((4, len(PACES), self.n))
+        self.score = np.zeros(len(PACES))
+
+    def learn(self, count: Floats, weeks: Floats, lasted_weeks: float, prior: Prior) -> None:
+        """Take in the next stretch of time: (n,) reports, (n,) weeks as good as watched; prior : to foretell them."""
+        looked = weeks > 0
+        for k, (long, recent, _) in enumerate(PACES):
+            shape, rate = self.known(prior, k)
+            self.score[k] += _log_chance(count[looked], shape[looked], rate[looked], weeks[looked])
+            kept, late = 0.5 ** (lasted_weeks / long), 0.5 ** (lasted_weeks / recent)
+            self.count[k] = kept * self.count[k] + count
+            self.weeks[k] = kept * self.weeks[k] + weeks
+            self.late_count[k] = late * self.late_count[k] + count
+            self.late_weeks[k] = late * self.late_weeks[k] + weeks
+
+    @property
+    def best(self) -> int:
+        """Which pace foretold best; the first where equal."""
+        return int(np.argmax(self.score))
+
+    def known(self, prior: Prior, pace: int | None = None) -> tuple[Floats, Floats]:
+        """Return shapes and rates (n,) of the Gammas of people per week now; pace : None for the best."""
+        k = self.best if pace is None else pace
+        shape, rate = prior.shape + self.count[k], prior.shape / prior.mean + self.weeks[k]
+        _, recent, firm = PACES[k]
+        if np.isinf(recent):
+            return shape, rate
+        held = np.minimum(shape, firm)
+        return held + self.late_count[k], held * rate / shape + self.late_weeks[k]
+
+
+def recent_rates(of: Watched, detection: Detection) -> Rates:
+    """Return people who can be found per week on each of the n streets at the end of the months watched."""
+    count = of.counts(np.ones(len(of.month), bool), nearest_shares(of))
+    hours = local_hours(count, of.passes, of.weeks, detection, of.x, of.y, of.length_m)
+    whole, total = effective_weeks(of.passes, of.weeks, detection, hours=hours), count.sum(axis=(1, 2))
+    prior = prior_of(total, whole.weeks, of.x, of.y, of.length_m, of.classes)
+    memory = Memory(len(of.x))
+    for m in range(len(of.weeks)):
+        at = slice(m, m + 1)
+        then = replace(detection, month=detection.month[at])
+        exposure = effective_weeks(of.passes[:, at], of.weeks[at], then, hours=hours)
+        memory.learn(count[:, m].sum(axis=1), exposure.weeks, float(of.weeks[m]), prior)
+    shape, rate = with_common_factor(*memory.known(prior), whole.scale_sd)
+    return Rates(shape, rate, whole.patrol < TRIFLE_WEEKS, total, whole.scale_sd)
+
+
+def _log_chance(count: Floats, shape: Floats, rate: Floats, weeks: Floats) -> float:
+    """Return the log chance of counts whose mean is weeks x a Gamma."""
+    log = gammaln(count + shape) - gammaln(shape) - gammaln(count + 1.0)
+    log += shape * np.log(rate / (rate + weeks)) + count * np.log(weeks / (rate + weeks))
+    return float(log.sum())
