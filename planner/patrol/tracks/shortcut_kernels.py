@@ -7,8 +7,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Metres of a matched way that are held against the shortest between their ends.
-WINDOW_M = 400.0
 #: Share of the metres that a shorter way must have: the time tells against one far shorter.
 LEAST_SHARE = 0.95
 #: Metres below which two lengths are one.
@@ -123,8 +121,8 @@ def _traced(by, tail, start, goal):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def shorter_ways(chains, segment, from_m, to_m, begin_s, end_s, looks, arcs, drawn):  # type: ignore[no-untyped-def]
-    """Hold windows of matched ways against the shortest: (last, saved_m, loss, rows, arcs).
+def shorter_ways(chains, segment, from_m, to_m, begin_s, end_s, looks, arcs, drawn, window_m):  # type: ignore[no-untyped-def]
+    """Hold windows of ``window_m`` or more of matched ways against the shortest: (last, saved_m, loss, rows, arcs).
 
     chains : (c + 1,) the stretches of each way. A window begins behind stretch i and ends with ``last[i]`` (-1: there
     is none, for the way ends sooner or turns round within a street). saved_m (p,) : metres that the shortest way is
@@ -140,10 +138,10 @@ def shorter_ways(chains, segment, from_m, to_m, begin_s, end_s, looks, arcs, dra
         for i in range(chains[c], chains[c + 1]):
             rows[i + 1] = rows[i]
             metres, j = 0.0, i
-            while node[i] >= 0 and j + 1 < chains[c + 1] and metres < WINDOW_M and node[j + 1] >= 0:
+            while node[i] >= 0 and j + 1 < chains[c + 1] and metres < window_m and node[j + 1] >= 0:
                 j += 1
                 metres += abs(to_m[j] - from_m[j])
-            if metres < WINDOW_M or node[i] == node[j]:
+            if metres < window_m or node[i] == node[j]:
                 continue
             last[i] = j
             found_m = _shortest(arcs, drawn, node[i], node[j], metres, reached, by, touched)

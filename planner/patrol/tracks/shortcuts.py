@@ -12,6 +12,9 @@ from planner.patrol.tracks.matching_kernels import Arcs
 from planner.patrol.tracks.points import Floats
 from planner.patrol.tracks.shortcut_kernels import SAME_M, Drawn, Looks, shorter_ways
 
+#: Metres of a way that are held against the shortest between their ends: long ones tell most, and shorter ones reach
+#: nearer to where someone turned to another goal.
+WINDOWS_M = (600.0, 300.0)
 #: Ways beside the shortest that someone takes who does not take that.
 OTHERS = 3.0
 
@@ -52,8 +55,16 @@ def straightened(pieces: Pieces, track: NDArray[np.int64], looks: Looks, arcs: A
     ``OTHERS`` r / (1 - r) times as likely as any other one. It is taken where the looks are not that much likelier on
     the way found; of windows that overlap, the clearest counts.
     """
+    for window_m in WINDOWS_M:
+        pieces = _straightened(pieces, track, looks, arcs, drawn, window_m)
+    return pieces
+
+
+def _straightened(
+    pieces: Pieces, track: NDArray[np.int64], looks: Looks, arcs: Arcs, drawn: Drawn, window_m: float
+) -> Pieces:
     chains = np.r_[0, np.cumsum(np.bincount(pieces.chain, minlength=len(track)))].astype(np.int64)
-    last, saved_m, loss, rows, ways = shorter_ways(chains, *pieces[1:], looks, arcs, drawn)
+    last, saved_m, loss, rows, ways = shorter_ways(chains, *pieces[1:], looks, arcs, drawn, window_m)
     of = track[pieces.chain]
     whole, n = last >= 0, int(track.max(initial=-1)) + 1
     shortest = np.bincount(of[whole & (saved_m <= SAME_M)], minlength=n) + 1.0
