@@ -13,25 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from planner.hotspots.exposure import Detection, effective_weeks
+from planner.hotspots.exposure import Detection, Exposure, effective_weeks
 from planner.hotspots.rates import TRIFLE_WEEKS, Rates, with_common_factor
 from planner.hotspots.rates_hours import local_hours
 from planner.hotspots.rates_prior import Prior, prior_of
 from planner.hotspots.street_rates import Watched, nearest_shares
 
 Floats = NDArray[np.float64]
+Pace = tuple[float, float, float]
 #: Weeks after which half a report's weight is gone, for the long run and for what is recent; shapes with which the long
 #: run holds at most. Every combination is tried.
 LONG_WEEKS, RECENT_WEEKS, FIRM = (np.inf, 26.0), (24.0, 8.0, 3.0), (2.0, 8.0)
 #: (half-life of the long run, of what is recent, firmness); the first three read the long run alone.
-PACES = (
+PACES: tuple[Pace, ...] = (
     (np.inf, np.inf, np.inf), (52.0, np.inf, np.inf), (26.0, np.inf, np.inf), *product(LONG_WEEKS, RECENT_WEEKS, FIRM)
 )  # fmt: skip
+#: The pace is chosen on so many streets at most.
+MOST_STREETS = 20_000
 
 
 @dataclass(slots=True, eq=False)
 class Memory:
-    """What n streets were like in the long run and lately, at each of PACES.
+    """What n streets were like in the long run and lately, at each of ``paces``.
 
     score : how well each pace foretold, log chance; the first never forgets.
     Source: forgetting chosen by prediction, Raftery, Karny & Ettler (2010), doi:10.1198/TECH.2009.08104; discounted
@@ -39,6 +42,7 @@ class Memory:
     """
 
     n: int
+    paces: tuple[Pace, ...] = PACES
     count: Floats = field(init=False)
     weeks: Floats = field(init=False)
     late_count: Floats = field(init=False)
@@ -46,13 +50,13 @@ class Memory:
     score: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.count, self.weeks, self.late_count, self.late_weeks = np.zeros((4, len(PACES), self.n))
-        self.score = np.zeros(len(PACES))
+        self.count, self.weeks, self.late_count, self.late_weeks = np.zeros((4, len(self.paces), self.n))
+        self.score = np.zeros(len(self.paces))
 
     def learn(self, count: Floats, weeks: Floats, lasted_weeks: float, prior: Prior) -> None:
         """Take in the next stretch of time: (n,) reports, (n,) weeks as good as watched; prior : to foretell them."""
         looked = weeks > 0
-        for k, (long, recent, _) in enumerate(PACES):
+        for k, (long, recent, _) in enumerate(self.paces):
             shape, rate = self.known(prior, k)
             self.score[k] += _log_chance(count[looked], shape[looked], rate[looked], weeks[looked])
             kept, late = 0.5 ** (lasted_weeks / long), 0.5 ** (lasted_weeks / recent)
@@ -70,7 +74,7 @@ class Memory:
         """Return shapes and rates (n,) of the Gammas of people per week now; pace : None for the best."""
         k = self.best if pace is None else pace
         shape, rate = prior.shape + self.count[k], prior.shape / prior.mean + self.weeks[k]
-        _, recent, firm = PACES[k]
+        _, recent, firm = self.paces[k]
         if np.isinf(recent):
             return shape, rate
         held = np.minimum(shape, firm)
@@ -83,14 +87,27 @@ def recent_rates(of: Watched, detection: Detection) -> Rates:
     hours = local_hours(count, of.passes, of.weeks, detection, of.x, of.y, of.length_m)
     whole, total = effective_weeks(of.passes, of.weeks, detection, hours=hours), count.sum(axis=(1, 2))
     prior = prior_of(total, whole.weeks, of.x, of.y, of.length_m, of.classes)
-    memory = Memory(len(of.x))
-    for m in range(len(of.weeks)):
-        at = slice(m, m + 1)
-        then = replace(detection, month=detection.month[at])
-        exposure = effective_weeks(of.passes[:, at], of.weeks[at], then, hours=hours)
-        memory.learn(count[:, m].sum(axis=1), exposure.weeks, float(of.weeks[m]), prior)
+    weeks = np.column_stack([_of_month(of, detection, hours, m).weeks for m in range(len(of.weeks))])
+    some = slice(None, None, max(1, -(-len(of.x) // MOST_STREETS)))
+    tried = _remembered(
+        PACES, count.sum(axis=2)[some], weeks[some], of.weeks, Prior(prior.mean[some], prior.shape[some])
+    )
+    memory = _remembered((PACES[tried.best],), count.sum(axis=2), weeks, of.weeks, prior)
     shape, rate = with_common_factor(*memory.known(prior), whole.scale_sd)
     return Rates(shape, rate, whole.patrol < TRIFLE_WEEKS, total, whole.scale_sd)
+
+
+def _of_month(of: Watched, detection: Detection, hours: Floats, m: int) -> Exposure:
+    at = slice(m, m + 1)
+    then = replace(detection, month=detection.month[at])
+    return effective_weeks(of.passes[:, at], of.weeks[at], then, hours=hours)
+
+
+def _remembered(paces: tuple[Pace, ...], count: Floats, weeks: Floats, lasted: Floats, prior: Prior) -> Memory:
+    memory = Memory(len(count), paces)
+    for m, lasted_weeks in enumerate(lasted):
+        memory.learn(count[:, m], weeks[:, m], float(lasted_weeks), prior)
+    return memory
 
 
 def _log_chance(count: Floats, shape: Floats, rate: Floats, weeks: Floats) -> float:
