@@ -1,6 +1,6 @@
 """Plan, patrol, find, plan again: does the loop run away? Ours against raw counts, an urn and greedy rates.
 
-python -m benchmarks.feedback [--seeds 8] [--city san_diego|demo] [--world W ...] [--policy P ...]
+python -m benchmarks.feedback [--seeds 8] [--first 0] [--city san_diego|demo] [--world W ...] [--policy P ...]
 
 Worlds: see ``benchmarks.feedback_worlds``. A tenth of all cells is patrolled each of 104 rounds; a patrol finds
 1 - exp(-1) of those present. History: a fifth of cells, surveyed once.
@@ -154,10 +154,12 @@ def played(policy: str, kind: str, city: City, seed: int) -> tuple[float, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--policy", choices=tuple(POLICIES), action="append", help="only these")
     parser.add_argument("--world", choices=WORLDS, action="append", help="only these")
     parser.add_argument("--city", choices=("san_diego", "demo"), default="san_diego" if SLEEPERS.is_file() else "demo")
     asked = parser.parse_args()
+    seeds = range(asked.first, asked.first + asked.seeds)
     city = san_diego() if asked.city == "san_diego" else demo()
     budget, rate = int(SHARE * len(city.x)), city.rate
     busiest = np.sort(rate)[-budget:].sum() / rate.sum()
@@ -167,9 +169,9 @@ def main() -> None:
     for kind in asked.world or WORLDS:
         if kind == "replay" and city.monthly is None:
             continue
-        oracle = np.array([oracle_finds(kind, city, seed) for seed in range(asked.seeds)])
+        oracle = np.array([oracle_finds(kind, city, seed) for seed in seeds])
         for policy in asked.policy or POLICIES:
-            got = np.array([played(policy, kind, city, seed) for seed in range(asked.seeds)])
+            got = np.array([played(policy, kind, city, seed) for seed in seeds])
             share, same = got[:, 0] / oracle, (got[:, 0] / got[:, 1]).mean()
             print(f"{kind:12} {policy:20} {share.mean():6.3f} {share.std():5.3f} {same:10.3f} "
                   f"{got[:, 2].mean():6.3f} {got[:, 3].mean():7.3f}", flush=True)  # fmt: skip
