@@ -14,8 +14,9 @@ SAME_M = 0.01
 
 
 class Drawn(NamedTuple):
-    """How streets lie: arc_segment and tail (a,) of arcs; x, y (n,) of nodes, metres; places of segments in order.
+    """How streets lie: arc_segment and tail (a,) of arcs; x, y (n,) of nodes; places of segments in order.
 
+    x, y are metres, shrunk so that no segment is shorter than the straight line between its ends.
     Places of segment s are ``rows[s]:rows[s + 1]`` of place_x, place_y: the line through them is the street.
     """
 

@@ -15,6 +15,8 @@ from planner.patrol.tracks.shortcut_kernels import SAME_M, Drawn, Looks, shorter
 #: Metres of a way that are held against the shortest between their ends: long ones tell most, and shorter ones reach
 #: nearer to where someone turned to another goal.
 WINDOWS_M = (600.0, 300.0)
+#: Lengths on the ground are some thousandths less than the projection draws them; any less is a fault of the data.
+LEAST_SHRINK = 0.98
 #: Ways beside the shortest that someone takes who does not take that.
 OTHERS = 3.0
 
@@ -43,7 +45,10 @@ def drawn_streets(network: StreetNetwork, graph: SearchGraph, places: Places) ->
     order = np.lexsort((places.offset_m, places.segment))
     rows = np.r_[0, np.cumsum(np.bincount(places.segment, minlength=network.n_segments))].astype(np.int64)
     tail = np.repeat(np.arange(network.n_nodes), np.diff(graph.indptr))
-    return Drawn(graph.arc_segment, tail, network.x, network.y, rows, places.x[order], places.y[order])
+    straight_m = np.hypot(network.x[network.u] - network.x[network.v], network.y[network.u] - network.y[network.v])
+    shrink = np.clip((network.length_m / np.maximum(straight_m, SAME_M)).min(initial=1.0), LEAST_SHRINK, 1.0)
+    x, y = shrink * network.x, shrink * network.y
+    return Drawn(graph.arc_segment, tail, x, y, rows, places.x[order], places.y[order])
 
 
 def straightened(pieces: Pieces, track: NDArray[np.int64], looks: Looks, arcs: Arcs, drawn: Drawn) -> Pieces:
@@ -97,18 +102,22 @@ def _swapped(pieces: Pieces, swaps: list[_Swap], arcs: Arcs, drawn: Drawn) -> Pi
     for first, last, _ in swaps:
         kept[first : last + 1] = False
     of = np.repeat(np.arange(len(swaps)), [len(swap.arcs) for swap in swaps])
-    first, last = np.array([swap.first for swap in swaps])[of], np.array([swap.last for swap in swaps])[of]
+    begins = np.array([swap.first for swap in swaps], np.int64)[of]
+    ends = np.array([swap.last for swap in swaps], np.int64)[of]
     arc = np.concatenate([swap.arcs for swap in swaps])
     segment = drawn.arc_segment[arc]
     forward = (arcs.u[segment] == drawn.tail[arc]) & (arcs.v[segment] == arcs.head[arc])
     metres = arcs.length_m[segment]
     total = np.bincount(of, metres, len(swaps))
     done = np.cumsum(metres) - (np.cumsum(total) - total)[of]
-    start_s = pieces.begin_s[first]
-    took_s = (pieces.end_s[last] - start_s) / np.maximum(total[of], SAME_M)
+    start_s = pieces.begin_s[begins]
+    took_s = (pieces.end_s[ends] - start_s) / np.maximum(total[of], SAME_M)
     fresh = Pieces(
-        pieces.chain[first], segment, np.where(forward, 0.0, metres), np.where(forward, metres, 0.0),
+        pieces.chain[begins], segment, np.where(forward, 0.0, metres), np.where(forward, metres, 0.0),
         start_s + took_s * (done - metres), start_s + took_s * done,
     )  # fmt: skip
-    order = np.argsort(np.r_[np.flatnonzero(kept), first], kind="stable")
-    return Pieces(*(np.concatenate([old[kept], new])[order] for old, new in zip(pieces, fresh, strict=True)))
+    order = np.argsort(np.r_[np.flatnonzero(kept), begins], kind="stable")
+    chain, segment, from_m, to_m, begin_s, end_s = (
+        np.concatenate([old[kept], new])[order] for old, new in zip(pieces, fresh, strict=True)
+    )
+    return Pieces(chain, segment, from_m, to_m, begin_s, end_s)
