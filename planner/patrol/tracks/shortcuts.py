@@ -1,6 +1,6 @@
 """Shortest ways in place of matched ones that are hardly likelier: most who have a goal take the shortest way."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,8 @@ def _swapped(pieces: Pieces, swaps: list[_Swap], arcs: Arcs, drawn: Drawn) -> Pi
         start_s + took_s * (done - metres), start_s + took_s * done,
     )  # fmt: skip
     order = np.argsort(np.r_[np.flatnonzero(kept), begins], kind="stable")
+    columns: tuple[NDArray[Any], ...] = pieces
     chain, segment, from_m, to_m, begin_s, end_s = (
-        np.concatenate([old[kept], new])[order] for old, new in zip(pieces, fresh, strict=True)
+        np.concatenate([old[kept], new])[order] for old, new in zip(columns, fresh, strict=True)
     )
     return Pieces(chain, segment, from_m, to_m, begin_s, end_s)

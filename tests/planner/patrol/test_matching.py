@@ -214,7 +214,7 @@ def test_simulated_walks_in_the_demo_town_are_found_again(
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize(("name", "every_s"), [("nanjing", (5, 30)), ("futian", (5, 5))])
+@pytest.mark.parametrize(("name", "every_s"), [("nanjing", (5, 30)), ("futian", (5, 5)), ("futian", (5, 30))])
 def test_simulated_walks_in_real_cities_are_found_again(name: str, every_s: tuple[int, int]) -> None:
     files = {"nanjing": "nanjing/nanjing_streets.gpkg", "futian": "shenzhen_futian/futian_osmnx_all.graphml.gz"}
     path = SHARED / files[name]
