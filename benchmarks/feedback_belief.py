@@ -11,9 +11,9 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from planner.hotspots.rates_prior import Prior, prior_of
+from planner.hotspots.recent import log_chance
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,7 +61,6 @@ class Belief:
     here: Floats = field(init=False)
     score: Floats = field(init=False)
     changed: Floats = field(init=False)
-    age: Floats = field(init=False)
     prior: Prior = field(init=False)
     rounds: int = field(init=False, default=0)
 
@@ -72,7 +71,7 @@ class Belief:
         k, n = len(models), len(self.x)
         self.count, self.looks, self.here = np.zeros((k, n)), np.zeros((k, n)), np.ones((k, n))
         self.old_count, self.old_looks = np.zeros((k, n)), np.zeros((k, n))
-        self.score, self.changed, self.age = np.zeros(k), np.zeros(n), np.zeros(n)
+        self.score, self.changed = np.zeros(k), np.zeros(n)
         self._expect()
 
     @property
@@ -84,8 +83,8 @@ class Belief:
         """Take in a round: patrols looked at ``places`` (k,), found so many, each person with this ``chance``."""
         shape, rate = (of[:, places] for of in self._known(slice(None)))
         watched = chance * self.here[:, places]
-        as_before = _log_chance(found, shape, rate, watched)
-        anew = _log_chance(found, CHANGED_SHAPE, CHANGED_SHAPE / self._level, watched)
+        as_before = log_chance(found, shape, rate, watched)
+        anew = log_chance(found, CHANGED_SHAPE, CHANGED_SHAPE / self._level, watched)
         old = np.log1p(-np.minimum(self.changed[places] + CHANGES, CHANGES_MOST)) + as_before
         new = np.log(np.minimum(self.changed[places] + CHANGES, CHANGES_MOST)) + anew
         either = np.logaddexp(old, new)
@@ -156,11 +155,3 @@ class Belief:
             left = np.where(goes, self.leave[k] * now, 0.0)
             came = np.bincount(to[way], (left / np.maximum(ways, 1))[at[way]], len(self.x))
             self.here[k] = np.clip((now - left + came) / home[k], 0.02, 50.0)
-
-
-def _log_chance(found: Ints, shape: Floats | float, rate: Floats | float, watched: Floats) -> Floats:
-    """Return the log chance of counts whose mean is watched x a Gamma."""
-    log = gammaln(found + shape) - gammaln(shape) - gammaln(found + 1.0)
-    return np.asarray(
-        log + shape * np.log(rate / (rate + watched)) + found * np.log(watched / (rate + watched)), np.float64
-    )

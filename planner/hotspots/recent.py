@@ -58,7 +58,7 @@ class Memory:
         looked = weeks > 0
         for k, (long, recent, _) in enumerate(self.paces):
             shape, rate = self.known(prior, k)
-            self.score[k] += _log_chance(count[looked], shape[looked], rate[looked], weeks[looked])
+            self.score[k] += log_chance(count[looked], shape[looked], rate[looked], weeks[looked]).sum()
             kept, late = 0.5 ** (lasted_weeks / long), 0.5 ** (lasted_weeks / recent)
             self.count[k] = kept * self.count[k] + count
             self.weeks[k] = kept * self.weeks[k] + weeks
@@ -110,8 +110,7 @@ def _remembered(paces: tuple[Pace, ...], count: Floats, weeks: Floats, lasted: F
     return memory
 
 
-def _log_chance(count: Floats, shape: Floats, rate: Floats, weeks: Floats) -> float:
-    """Return the log chance of counts whose mean is weeks x a Gamma."""
+def log_chance(count: Floats, shape: Floats | float, rate: Floats | float, weeks: Floats) -> Floats:
+    """Return the log chance of each count whose mean is weeks x a Gamma: a negative binomial."""
     log = gammaln(count + shape) - gammaln(shape) - gammaln(count + 1.0)
-    log += shape * np.log(rate / (rate + weeks)) + count * np.log(weeks / (rate + weeks))
-    return float(log.sum())
+    return np.asarray(log + shape * np.log(rate / (rate + weeks)) + count * np.log(weeks / (rate + weeks)), np.float64)
