@@ -9,8 +9,8 @@ from planner.patrol.tracks.points import Floats, Tracks
 
 #: Spans of ``TRIED_S`` with points that are tried from the beginning of a track, and how much nearer to streets another
 #: datum must bring them: some minutes often settle it (by chance a ratio of two sums of twenty squared gaps is below a
-#: half once in sixty times), eight minutes of walking nearly always.
-TRIALS, TRIED_S = ((20, 0.5), (60, 0.7)), 8.0
+#: half once in sixty times), eight minutes of walking nearly always; who stays on one square needs more.
+TRIALS, TRIED_S = ((20, 0.5), (60, 0.7), (240, 0.8)), 8.0
 #: Looks that must be there to tell from.
 LEAST_LOOKS = 15
 
