@@ -85,36 +85,25 @@ def exposure_of(passes: Floats, weeks: Floats, detectability: float) -> Floats:
     return np.asarray(-np.expm1(-detectability * passes / weeks[None, :, None]), np.float64)
 
 
-def effective_weeks(
-    passes: Floats, weeks: Floats, detection: Detection, *, hours: Floats | None = None, weight: Floats | None = None
-) -> Exposure:
+def effective_weeks(passes: Floats, weeks: Floats, detection: Detection, *, hours: Floats | None = None) -> Exposure:
     """Return for how many weeks each segment was as good as watched.
 
     hours : (n, s) shares of a segment's people by shift (``planner.hotspots.rates_hours.local_hours``); without it,
-    the city's. weight : (m,) what each month still counts (``discount``); reports must be weighted alike.
+    the city's.
     """
-    lasted = weeks if weight is None else weeks * weight
     by_shift = detection.shift[None, :] if hours is None else hours
 
     def watched(detectability: float) -> Floats:
         seen = exposure_of(passes, weeks, detectability)
-        return np.asarray((np.einsum("ims,m->is", seen, lasted * detection.month) * by_shift).sum(axis=1), np.float64)
+        return np.asarray((np.einsum("ims,m->is", seen, weeks * detection.month) * by_shift).sum(axis=1), np.float64)
 
     patrol = watched(detection.detectability)
-    others = detection.told_share * (float(lasted @ detection.month) - patrol)
+    others = detection.told_share * (float(weeks @ detection.month) - patrol)
     # The share of others' reports follows detectability, so what moves patrols' exposure moves all of it.
     step = 0.01
     before = float(patrol.sum())
     slope = (float(watched(detection.detectability * (1 + step)).sum()) / before - 1) / step if before > 0 else 1.0
     return Exposure(patrol, others, slope * detection.sd_log)
-
-
-def discount(weeks: Floats, half_life_weeks: float) -> Floats:
-    """Return (m,) what each month still counts today if half is lost in ``half_life_weeks``; the last, 1."""
-    if not half_life_weeks > 0:
-        raise QuestionError(f"半衰期应大于零：{half_life_weeks:g}", f"half-life must be above 0: {half_life_weeks:g}")
-    age = np.cumsum(weeks[::-1])[::-1] - weeks
-    return np.asarray(0.5 ** (age / half_life_weeks), np.float64)
 
 
 def estimate_detection(

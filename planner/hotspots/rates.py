@@ -102,7 +102,7 @@ def corrected_rates(
 ) -> Rates:  # fmt: skip
     """Return people who can be found per week on each segment, from reports and effort.
 
-    found, told : (n,) reports of patrols and of others, weighted like ``exposure`` where old months count less.
+    found, told : (n,) reports of patrols and of others.
     exposure : weeks as good as watched (``planner.hotspots.exposure.effective_weeks``). x, y : (n,) metres, where the
     segment's middle is. size : (n,), > 0, usually metres. covariates : (n, c), such as 0/1 of street classes.
     prior : what is expected beforehand; without it, from the neighbours (``planner.hotspots.rates_prior.prior_of``).

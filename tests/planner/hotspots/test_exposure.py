@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gis.errors import QuestionError
-from planner.hotspots.exposure import Detection, discount, effective_weeks, estimate_detection, exposure_of
+from planner.hotspots.exposure import Detection, effective_weeks, estimate_detection, exposure_of
 
 WEEKS = np.full(12, 4.0)
 CALENDAR = np.arange(1, 13)
@@ -47,10 +47,6 @@ def test_weeks_as_good_as_watched_add_up_over_months_and_shifts() -> None:
     by_hand = 0.5 * 0.25 * 4 * (1 - np.exp(-0.5)) + 1.5 * 0.75 * 4 * (1 - np.exp(-1.0))
     assert exposure.patrol.tolist() == pytest.approx([by_hand, 0.0])
     assert exposure.others.tolist() == pytest.approx([0.2 * (8 - by_hand), 0.2 * 8])
-
-
-def test_old_months_count_half_after_the_half_life() -> None:
-    assert discount(np.full(3, 4.0), 4.0).tolist() == pytest.approx([0.25, 0.5, 1.0])
 
 
 def test_negative_passes_and_no_detectability_are_refused() -> None:
