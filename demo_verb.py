@@ -103,8 +103,8 @@ def _hotspots(store: "Store", out: Path) -> Answer:
     from planner.hotspots.runs import HOTSPOT_STEPS, run_hotspots
     from web.hotspot_files import WRITERS, write_hotspots
 
-    with Progress(HOTSPOT_STEPS) as progress, Interrupt() as stop:
-        run = run_hotspots(store, MapQuestion(), progress=progress, cancelled=stop.is_set, hear=progress.hear)
+    with Progress(HOTSPOT_STEPS) as progress:
+        run = run_hotspots(store, MapQuestion(), progress=progress, hear=progress.hear)
     with Progress(list(WRITERS[run.kind]), "写出 writing") as progress:
         return run, write_hotspots(store, run, out, progress=progress)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,6 +175,9 @@ def release(
         year=year, quarter=number, epsilon=_fraction(epsilon), counts_per_person=times, protection=protection
     )
     store = Store(db)
+    if any(run.parameters == {"year": year, "quarter": number} for run in store.runs("hotspot-release")):
+        click.echo("该季度早已发布，原样重示，所给选项不起作用 / published before: shown again as it was, "
+                   "whatever options are given now", err=True)  # fmt: skip
     with Progress(HOTSPOT_STEPS) as progress:
         run = run_release(
             store, question, cells=cells, size_m=cell_m, counted=None if all_days else times, progress=progress
@@ -200,8 +204,11 @@ def _answer(question: "HotspotQuestion", out: Path | None, db: str, as_json: boo
     from planner.hotspots.runs import HOTSPOT_STEPS, run_hotspots
 
     store = Store(db)
-    with Progress(HOTSPOT_STEPS) as progress, Interrupt() as stop:
-        run = run_hotspots(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
+    # only what is tried at random can end early with an answer; all else is broken off
+    early = question.kind == "hotspot-scan"
+    with Progress(HOTSPOT_STEPS) as progress, Interrupt() if early else nullcontext() as stop:
+        cancelled = (lambda: False) if stop is None else stop.is_set
+        run = run_hotspots(store, question, progress=progress, cancelled=cancelled, hear=progress.hear)
     show_hotspots(store, run, out, as_json)
 
 

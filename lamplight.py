@@ -298,7 +298,7 @@ def list_runs(run_id: str | None, out: Path | None, db: str, as_json: bool) -> N
 
     store = Store(db)
     if run_id is None:
-        kept = store.runs()
+        kept = [run for run in store.runs() if run.kind != "effort"]  # records beside the analyses
         listed = [
             {"run": run.id, "kind": run.kind, "created_at": str(run.created_at), "seconds": run.seconds,
              "software": run.software, "parameters": dict(run.parameters), "inputs": dict(run.inputs)}

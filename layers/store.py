@@ -1,7 +1,7 @@
 """Where a city is kept: layers in versions, runs, settings, and a cache of what can be derived again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import Connection, CursorResult, Table, delete, insert, select, update
+from sqlalchemy import Connection, CursorResult, Table, delete, insert, select, text, update
 
 from gis.errors import RecordError, StoreError
 from gis.network import StreetNetwork
@@ -184,25 +184,27 @@ class Store:
 
     # runs
 
-    def save_run(self, run: Run, *, now: datetime | None = None) -> Run:
-        """Keep an analysis with its tables and return it with its time; one that is kept already stays as it is."""
-        created_at = (now or datetime.now(UTC)).replace(tzinfo=None)
-        row = {
-            "id": run.id,
-            "kind": run.kind,
-            "created_at": created_at,
-            "parameters": _json(run.parameters),
-            "inputs": _json(run.inputs),
-            "software": run.software,
-            "seconds": run.seconds,
-        }
+    def save_run(self, run: Run, *, now: datetime | None = None, known: Collection[str] | None = None) -> Run:
+        """Keep an analysis with its tables and return it with its time; one that is kept already stays as it is.
+
+        known : ids of all runs of its kind that the caller went by; raises StoreError where another has come since,
+        so that what rests on all of them is kept by one writer after the other.
+        """
         with self._writing() as connection:
-            if connection.scalar(select(RUN.c.id).where(RUN.c.id == run.id)) is None:
-                connection.execute(insert(RUN).values(row))
-                for name, table in run.tables.items():
-                    values = {"run_id": run.id, "name": name, "parquet": parquet_bytes(table)}
-                    connection.execute(insert(RUN_TABLE).values(values))
+            if known is not None:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text(f"LOCK TABLE {RUN.name} IN SHARE ROW EXCLUSIVE MODE"))
+                if set(connection.scalars(select(RUN.c.id).where(RUN.c.kind == run.kind))) != set(known):
+                    raise StoreError("他人刚刚保存了同类结果，请重试", "somebody else has just kept one: try again")
+            _insert_run(connection, run, now)
         return self.run(run.id)
+
+    def merge_runs(self, run: Run, merged: Collection[str], *, now: datetime | None = None) -> None:
+        """Keep ``run`` in the place of the runs ``merged`` (their ids), all in one transaction."""
+        with self._writing() as connection:
+            _insert_run(connection, run, now)
+            for run_id in merged:
+                _delete_run(connection, run_id)
 
     def run(self, run_id: str) -> Run:
         """Return one analysis with its tables, by its id or the id's unmistakable beginning.
@@ -232,8 +234,7 @@ class Store:
         old = [run.id for run in self.runs(kind) if run.created_at is not None and run.created_at < limit]
         with self._writing() as connection:
             for run_id in old:
-                connection.execute(delete(RUN_TABLE).where(RUN_TABLE.c.run_id == run_id))
-                connection.execute(delete(RUN).where(RUN.c.id == run_id))
+                _delete_run(connection, run_id)
         return len(old)
 
     # settings and the derived cache
@@ -360,6 +361,26 @@ def _replace(store: Store, table: Table, values: Mapping[str, Any]) -> None:
     with store._writing() as connection:
         connection.execute(delete(table).where(key == values[key.name]))
         connection.execute(insert(table).values(values))
+
+
+def _insert_run(connection: Connection, run: Run, now: datetime | None) -> None:
+    """Insert a run with its tables, unless it is there."""
+    if connection.scalar(select(RUN.c.id).where(RUN.c.id == run.id)) is not None:
+        return
+    row = {
+        "id": run.id, "kind": run.kind, "created_at": (now or datetime.now(UTC)).replace(tzinfo=None),
+        "parameters": _json(run.parameters), "inputs": _json(run.inputs), "software": run.software,
+        "seconds": run.seconds,
+    }  # fmt: skip
+    connection.execute(insert(RUN).values(row))
+    for name, table in run.tables.items():
+        values = {"run_id": run.id, "name": name, "parquet": parquet_bytes(table)}
+        connection.execute(insert(RUN_TABLE).values(values))
+
+
+def _delete_run(connection: Connection, run_id: str) -> None:
+    connection.execute(delete(RUN_TABLE).where(RUN_TABLE.c.run_id == run_id))
+    connection.execute(delete(RUN).where(RUN.c.id == run_id))
 
 
 def _json(values: Mapping[str, Any]) -> str:

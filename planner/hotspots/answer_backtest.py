@@ -25,7 +25,7 @@ def backtest_tables(
     Raises QuestionError where there are too few months.
     """
     events, notes = events_of(records, frame)
-    months, said = months_of(records, frame, events.day, LEAST_BEFORE + 1)
+    months, said = months_of(records, frame, LEAST_BEFORE + 1)
     counted = np.flatnonzero(months.counted)
     first = min(BEFORE, len(counted) - 1) if question.origins is None else len(counted) - question.origins
     if first < LEAST_BEFORE:

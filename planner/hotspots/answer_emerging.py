@@ -5,15 +5,16 @@ import pandas as pd
 
 from gis.errors import QuestionError
 from planner.hotspots.emerging import emerging_classes
-from planner.hotspots.frame import Frame
+from planner.hotspots.frame import CHANNELS, Frame
 from planner.hotspots.ground import ground_of, starts_of
 from planner.hotspots.question import EmergingQuestion
 from planner.hotspots.records import HotspotRecords, events_of
-from planner.hotspots.relative_rates import relative_rates
+from planner.hotspots.relative_rates import any_effort, relative_rates
 from planner.notes import Note
 from planner.watch import Watch
 
 MONTHS = {"month": 1, "quarter": 3}
+PATROL = CHANNELS.index("patrol")
 #: Fewer steps than this show no trend.
 LEAST_STEPS = 6
 
@@ -23,8 +24,9 @@ def emerging_tables(
 ) -> tuple[dict[str, pd.DataFrame], list[Note]]:
     """Return "summary" (one row), "cells" (a row a cell) and "steps" (a row a cell and step with reports), and notes.
 
-    Reports of each step stand against the patrols of that step, where any are on record; a cell nobody looked at in a
-    step has the step's mean there. Raises QuestionError where the days hold too few whole steps.
+    Finds of patrols stand against the patrols of the same step, where any are on record, and others' reports are told
+    only; a cell nobody looked at in a step has the step's mean there.
+    Raises QuestionError where the days hold too few whole steps.
     """
     assert frame.first is not None and frame.last is not None
     starts = starts_of(np.datetime64(frame.first), np.datetime64(frame.last), MONTHS[question.step])
@@ -36,7 +38,8 @@ def emerging_tables(
     events, notes = events_of(records, frame)
     ground = ground_of(records, frame, events)
     counts = ground.cube(events, starts)
-    values, said = relative_rates(records, ground, counts, starts)
+    finds = ground.cube(events.take(events.channel == PATROL), starts) if any_effort(records, starts) else counts
+    values, said = relative_rates(records, ground, finds, starts)
     found = emerging_classes(values, *ground.links, level=question.level)
     names = found.names()
     hot = np.char.endswith(names, "_hot")

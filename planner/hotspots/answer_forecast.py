@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from planner.hotspots.effort import passes_by
+from planner.hotspots.effort import PATROL_KMH, passes_by
 from planner.hotspots.forecast import Forecast, forecast_next
 from planner.hotspots.forecast_profile import Profile, time_profile
-from planner.hotspots.frame import Frame
+from planner.hotspots.frame import CHANNELS, Frame
 from planner.hotspots.ground import Ground, ground_of
 from planner.hotspots.months import FIRST_YEAR, MONTHS_A_YEAR, Months, months_of
 from planner.hotspots.neighbours import neighbours_from_pairs
@@ -23,8 +23,6 @@ Ints = NDArray[np.int64]
 LEAST_MONTHS, WEEK_DAYS, HOURS_A_DAY = 7, 7, 24
 #: Days before the week in which a patrol makes a street looked at.
 LOOKED_DAYS = 365
-#: Metres that a patrol passes in a minute.
-SERVICE_M_A_MIN = 50.0
 
 
 def forecast_tables(
@@ -38,7 +36,7 @@ def forecast_tables(
     assert frame.last is not None
     events, notes = events_of(records, frame)
     ground = ground_of(records, frame, events)
-    months, said = months_of(records, frame, events.day, LEAST_MONTHS)
+    months, said = months_of(records, frame, LEAST_MONTHS)
     week = question.week or frame.last + dt.timedelta(days=1)
     profile, weather = _profile(records, events, question, notes)
     factor = weather.set_index("weather")["factor"].get(question.weather, 1.0) if question.weather else 1.0
@@ -53,14 +51,16 @@ def forecast_tables(
     by_street = _of_week(ahead, week, float(factor))
     passes = _passes_a_week(records, ground, week)
     looked = passes > 0
-    patrolled_min = np.maximum(passes[streets], 1.0) * np.maximum(street_m, 1.0) / SERVICE_M_A_MIN
+    by_patrol = float((events.channel == CHANNELS.index("patrol")).mean())
+    expected = by_street["expected_week"]
+    patrolled_min = np.maximum(passes[streets], 1.0) * np.maximum(street_m, 1.0) / (PATROL_KMH * 1000 / 60)
     in_cells = ground.per_cell(looked.astype(np.float64)) > 0
     cells = pd.DataFrame({
         "column": ground.cells.column, "row": ground.cells.row, **by_cell, "state": _state(in_cells, cube),
     })  # fmt: skip
     segments = pd.DataFrame({
         "segment_id": network.segment_id[streets], "length_m": street_m, "state": _state(looked[streets], street_cube),
-        **by_street, "per_minute": by_street["expected_week"] / patrolled_min,
+        **by_street, "per_minute": np.where(looked[streets], by_patrol * expected / patrolled_min, np.nan),
     })  # fmt: skip
     weekday, hour = np.divmod(np.arange(WEEK_DAYS * HOURS_A_DAY), HOURS_A_DAY)
     shares = pd.DataFrame({"weekday": weekday, "hour": hour, "share": profile.share.ravel()})

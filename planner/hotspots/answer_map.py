@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from gis.network import Positions
 from planner.areas_around import areas_of
 from planner.hotspots.bandwidth import choose_bandwidth
-from planner.hotspots.effort import passes_by
+from planner.hotspots.effort import PATROL_KMH, passes_by
 from planner.hotspots.exploration import priorities
 from planner.hotspots.exposure import Detection
 from planner.hotspots.false_discovery import benjamini_hochberg
 from planner.hotspots.frame import CHANNELS, Frame
-from planner.hotspots.ground import Ground, ground_of, starts_of
+from planner.hotspots.ground import Ground, ground_of, parts_of
 from planner.hotspots.heat_density import heat_density
 from planner.hotspots.local_statistics import QUADRANTS, local_g, local_moran, permuted_p
 from planner.hotspots.neighbours import Links, tiling_neighbours
@@ -23,7 +23,7 @@ from planner.hotspots.network_density import network_density
 from planner.hotspots.planar_density import planar_density_at
 from planner.hotspots.question import MapQuestion
 from planner.hotspots.rates import Rates
-from planner.hotspots.records import Events, HotspotRecords, events_of
+from planner.hotspots.records import Events, HotspotRecords, day_number, events_of
 from planner.hotspots.street_rates import Watched, street_rates, watched
 from planner.notes import Note
 from planner.watch import Watch
@@ -33,8 +33,6 @@ Ints = NDArray[np.int64]
 M_A_KM, M2_A_KM2 = 1_000.0, 1e6
 #: Bandwidths in metres that cross-validation chooses from.
 BANDWIDTHS_M = (50.0, 75.0, 100.0, 150.0, 200.0, 300.0)
-#: How fast a patrol walks that looks.
-SERVICE_KMH = 3.5
 #: Cells and local clusters are marked where false discoveries among them are at most this share.
 LEVEL = 0.05
 PATROL = CHANNELS.index("patrol")
@@ -90,19 +88,17 @@ def map_tables(
     segments = _segment_table(ground, streets, density)
     watch.tell("cells")
     cells = _cell_table(ground, events, streets, question, bandwidth_m)
-    areas = _area_table(records, ground, events, streets)
+    areas = _area_table(records, ground, events, streets, frame.within)
     summary = _summary(records, question, frame, ground, events, streets, segments, bandwidth_m)
     return {"summary": summary, "segments": segments, "cells": cells, "areas": areas}, [
-        *notes, *_said(streets, len(records.effort) > 0),
+        *notes, *_said(streets, len(records.effort) > 0, bandwidth_m, events),
     ]  # fmt: skip
 
 
 def _streets(records: HotspotRecords, question: MapQuestion, frame: Frame, ground: Ground, events: Events) -> _Streets:
     assert frame.first is not None and frame.last is not None
     network = ground.network
-    months = starts_of(np.datetime64(frame.first), np.datetime64(frame.last), 1)
-    if len(months) < 2:  # less than a month: the days asked about are the one period there is
-        months = np.array([events.day.min(), events.day.max() + 1])
+    months = parts_of(day_number(frame.first), day_number(frame.last))
     of = watched(network, ground.walkable, events, records.effort, months)
     rates, detection = street_rates(of, detectability=question.detectability)
     position = np.full(network.n_segments, -1)
@@ -136,7 +132,7 @@ def _segment_table(ground: Ground, streets: _Streets, density: Floats) -> pd.Dat
     network, lixels, at = ground.network, ground.lixels, streets.watch.segment
     mass = np.bincount(lixels.segment, density * lixels.length_m, network.n_segments)
     length_m = network.length_m[at]
-    service_s = np.maximum(length_m, 1.0) * 3.6 / SERVICE_KMH
+    service_s = np.maximum(length_m, 1.0) * 3.6 / PATROL_KMH
     worth = priorities(
         streets.rates, length_m, service_s, detectability=streets.detection.detectability, seed=0, exploration=0.0
     )
@@ -219,8 +215,10 @@ def _clusters(ground: Ground, cells: pd.DataFrame, question: MapQuestion) -> dic
     return {**columns, "hot": hot, "moran_class": kind}
 
 
-def _area_table(records: HotspotRecords, ground: Ground, events: Events, streets: _Streets) -> pd.DataFrame:
-    """Return a row an area of every tier."""
+def _area_table(
+    records: HotspotRecords, ground: Ground, events: Events, streets: _Streets, asked: tuple[str, ...]
+) -> pd.DataFrame:
+    """Return a row an area of every tier, with street in the areas ``asked`` about where any are."""
     city, network, lixels = records.city, ground.network, ground.lixels
     around = areas_of(city.pieces, Positions(lixels.segment, (lixels.from_m + lixels.to_m) / 2, np.zeros(len(lixels))))
     length_m = lixels.length_m
@@ -242,7 +240,9 @@ def _area_table(records: HotspotRecords, ground: Ground, events: Events, streets
             "patrol_reports": by[1], "passive_reports": by[0] - by[1], "walked_km": walked, **rate,
             "rate_km_week": per_km,
         }))  # fmt: skip
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(AREA_COLUMNS))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(AREA_COLUMNS))
+    here = (table["street_m"] > 0).to_numpy() | (not asked)  # of areas beside those asked about nothing is said
+    return table[here].reset_index(drop=True)
 
 
 def _summary(
@@ -266,11 +266,19 @@ def _summary(
     })  # fmt: skip
 
 
-def _said(streets: _Streets, any_effort: bool) -> list[Note]:
+def _said(streets: _Streets, any_effort: bool, bandwidth_m: float, events: Events) -> list[Note]:
+    notes = []
+    if bandwidth_m == BANDWIDTHS_M[-1]:
+        zh, en = f"带宽取所试的最大值 {bandwidth_m:g} 米", f"the bandwidth is the widest tried, {bandwidth_m:g} m"
+        notes.append(Note("bandwidth-edge", f"{zh}（--bandwidth-m 可另定）", f"{en} (--bandwidth-m sets another)"))
+    if (events.people > 1).any():
+        zh = "一份报告计一次发现，不论其中几人"
+        notes.append(Note("finds", zh, "a report counts as one find, however many people it speaks of"))
     if not any_effort:
         zh = "没有巡查量记录：不知道哪里有人看过，人数只是由报告推测"
-        return [Note("no-effort", zh, "no patrol is on record: where anyone looked is unknown, rates are guesses")]
-    if streets.detection.guessed:
+        notes.append(Note("no-effort", zh, "no patrol is on record: where anyone looked is unknown, rates are guesses"))
+    elif streets.detection.guessed:
         zh = "报告不足以估计巡查发现概率，采用通常值"
-        return [Note("detectability-guessed", zh, "too few reports tell how well patrols see: a usual value is taken")]
-    return []
+        en = "too few reports tell how well patrols see: a usual value is taken"
+        notes.append(Note("detectability-guessed", zh, en))
+    return notes

@@ -56,6 +56,8 @@ def scan_tables(
         case, asked, windows=windows, cancelled=lambda: watch.cancelled,
         progress=lambda done, of: watch.tell(f"{done:,} / {of:,}"),
     )  # fmt: skip
+    if not len(found.maxima):
+        raise QuestionError("尚无随机重排即被取消，没有结果", "cancelled before any random city was made: no answer")
     clusters, members = _tables(ground, kept, found, starts, question.analysis == "spatial")
     summary = pd.DataFrame({
         "model": [question.model], "when": [question.analysis], "window": [question.window], "places": [len(case.x)],

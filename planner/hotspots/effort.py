@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 HOURS_A_DAY = 24.0
+#: How fast a patrol walks that looks.
+PATROL_KMH = 3.0
 #: Metres walked on shorter segments count as on one of this length: a step across is no pass.
 LEAST_LENGTH_M = 5.0
 #: Parts of the day that patrols and people differ in: night, day and evening, hours from midnight.
@@ -48,18 +50,21 @@ def effort_of(network: StreetNetwork, recorded: pd.DataFrame, walked: Sequence[p
     whole = recorded["walked_until"].where(recorded["walked_until"].notna(), recorded["walked_from"])
     begin, end = _hours(recorded["hours"])
     rows = recorded[["segment_id", "walked_from", "passes"]].assign(until=whole, begin=begin, end=end, metres=np.nan)
-    for table in walked:
-        month = pd.to_datetime(table["month"])
-        hour = table["hour"].to_numpy(np.float64)
-        rows = pd.concat([rows, pd.DataFrame({
-            "segment_id": table["segment_id"], "walked_from": month, "until": month + pd.offsets.MonthEnd(0),
-            "begin": hour, "end": hour + 1.0, "metres": table["metres"],
-        })], ignore_index=True)  # fmt: skip
+    rows = pd.concat([rows, *map(_as_recorded, walked)], ignore_index=True)
     segment, known = _positions(network, rows["segment_id"].to_numpy(np.int64))
     length_m = np.maximum(network.length_m[segment], LEAST_LENGTH_M)
     passes = np.where(rows["passes"].isna(), rows["metres"] / length_m, rows["passes"])
     columns = _days(rows["walked_from"]), _days(rows["until"]), rows["begin"], rows["end"], passes
     return Effort(segment[known].astype(np.int32), *(np.asarray(c)[known] for c in columns)), int((~known).sum())
+
+
+def _as_recorded(walked: pd.DataFrame) -> pd.DataFrame:
+    """Return what tracks added as the layer records effort: a month's metres at an hour of the day."""
+    month, hour = pd.to_datetime(walked["month"]), walked["hour"].to_numpy(np.float64)
+    return pd.DataFrame({
+        "segment_id": walked["segment_id"], "walked_from": month, "until": month + pd.offsets.MonthEnd(0),
+        "begin": hour, "end": hour + 1.0, "metres": walked["metres"],
+    })  # fmt: skip
 
 
 def _positions(network: StreetNetwork, segment_id: Ints) -> tuple[Ints, NDArray[np.bool_]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.errors import QuestionError
 from gis.modes import travel_by
 from gis.network import Positions, StreetNetwork
 from planner.areas_around import lie_within
@@ -47,13 +48,15 @@ class Ground:
 
 
 def ground_of(records: HotspotRecords, frame: Frame, events: Events) -> Ground:
-    """Return the ground of a question whose reports are ``events``."""
+    """Return the ground of a question whose reports are ``events``. Raises QuestionError without a street to walk."""
     network = records.city.network
     middles = Positions(
         np.arange(network.n_segments, dtype=np.int32), network.length_m / 2, np.zeros(network.n_segments)
     )
     walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
     walkable &= lie_within(records.city, middles, frame.within)
+    if not (walkable & (network.length_m > 0)).any():
+        raise QuestionError("没有可巡查的街面", "there is no street to patrol")
     lixels = lixels_of(network, LIXEL_M)
     cells = cells_of(network, lixels, walkable, frame.tiling, events.x, events.y)
     return Ground(network, walkable, lixels, cells, tiling_neighbours(cells.column, cells.row, frame.cells))
@@ -70,3 +73,13 @@ def starts_of(first: np.datetime64, last: np.datetime64, months: int) -> Ints:
     count = int((end - begin).astype(int)) // months
     # counted back from the last whole month, so that the newest reports are in
     return np.asarray((end - months * np.arange(max(count, 0), -1, -1)).astype("datetime64[D]").astype(np.int64))
+
+
+def parts_of(first: int, last: int) -> Ints:
+    """Return (t + 1,) days since 1970 that part the days ``first`` to ``last``, both included, into months.
+
+    Broken months at either end are parts of their own.
+    """
+    begin, end = (np.datetime64(day, "D").astype("datetime64[M]") for day in (first, last))
+    months = np.arange(begin + 1, end + 1).astype("datetime64[D]").astype(np.int64)
+    return np.unique(np.r_[first, months, last + 1])

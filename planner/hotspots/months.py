@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gis.errors import QuestionError
 from planner.hotspots.frame import Frame
 from planner.hotspots.ground import starts_of
-from planner.hotspots.records import HotspotRecords
+from planner.hotspots.records import HotspotRecords, every_event
 from planner.notes import Note
 
 Ints = NDArray[np.int64]
@@ -28,8 +28,8 @@ class Months:
     counted: NDArray[np.bool_]
 
 
-def months_of(records: HotspotRecords, frame: Frame, day: Ints, least: int) -> tuple[Months, list[Note]]:
-    """Return the whole months of a frame, and notes; day : (k,) of its reports, days since 1970.
+def months_of(records: HotspotRecords, frame: Frame, least: int) -> tuple[Months, list[Note]]:
+    """Return the whole months of a frame, and notes.
 
     A month without a single report in the whole city and without any patrol on record is one nobody counted in.
     Raises QuestionError where fewer than ``least`` months were counted.
@@ -38,11 +38,12 @@ def months_of(records: HotspotRecords, frame: Frame, day: Ints, least: int) -> t
     starts = starts_of(np.datetime64(frame.first), np.datetime64(frame.last), 1)
     t = len(starts) - 1
     number = starts[:-1].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    effort = records.effort
-    counted = np.zeros(t, bool)
-    for days in (day, effort.first_day, effort.last_day):
-        at = np.searchsorted(starts, days, side="right") - 1
-        counted[at[(at >= 0) & (at < t)]] = True
+    day, effort = every_event(records).day, records.effort
+    firsts, lasts = (np.r_[day, of] for of in (effort.first_day, effort.last_day))
+    # a record of several months counts in each of them: how many begin and end in each, added up
+    opened = np.bincount(np.clip(np.searchsorted(starts, firsts, side="right") - 1, 0, t), minlength=t + 1)
+    closed = np.bincount(np.clip(np.searchsorted(starts, lasts, side="right"), 0, t), minlength=t + 1)
+    counted = np.cumsum(opened - closed)[:t] > 0
     if counted.sum() < least:
         raise QuestionError(f"至少需要 {least} 个有记录的完整月份（现有 {counted.sum()} 个）",
                             f"{least} whole months with records are needed, there are {counted.sum()}")  # fmt: skip

@@ -161,6 +161,15 @@ def placed_in(records: HotspotRecords, geography: Geography) -> Ints:
     return np.array([position.get(cell_id(c, r), -1) for c, r in zip(column, row, strict=True)], np.int64)
 
 
+def hold_span(records: HotspotRecords, question: ReleaseQuestion) -> None:
+    """Raise QuestionError where no report is from the quarter or around it: then it is not known yet, or mistyped."""
+    first, after = (quarter_start(question.year, question.quarter + k) for k in (0, 1))
+    found = pd.to_datetime(records.reports["found_at"])
+    if not len(found) or found.max().date() < first or found.min().date() >= after:
+        quarter = f"{question.year}Q{question.quarter}"
+        raise QuestionError(f"没有 {quarter} 的发现报告，未发布", f"there are no reports of {quarter}: not published")
+
+
 def quarter_counts(
     records: HotspotRecords, geography: Geography, question: ReleaseQuestion, counted: int | None
 ) -> Ints:

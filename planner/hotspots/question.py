@@ -76,7 +76,7 @@ class ClusterQuestion:
 
     frame : a year up to the last report where it names no days; reports are counted in its cells.
     model : "space-time-permutation" asks for more reports than place and time explain, "poisson" for more than the
-    patrol effort explains, "bernoulli" whether reports of patrols cluster among all reports. analysis : "prospective"
+    patrol effort explains, "bernoulli" where others report more than patrols find. analysis : "prospective"
     looks at clusters that still go on. window : circles and ellipses as the crow flies, or balls along the streets.
     most_m, most_days : of a cluster; None for the usual (half the reports, half the time). replications, seed : of the
     Monte Carlo test. Raises QuestionError on anything else.

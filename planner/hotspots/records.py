@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gis.errors import QuestionError
 from gis.network import Positions
-from planner.areas_around import lie_within
+from planner.areas_around import area_named
 from planner.coverage_inputs import CoverageInputs, select
 from planner.hotspots.effort import Effort
 from planner.hotspots.frame import CHANNELS, Frame
@@ -93,7 +93,7 @@ def events_of(records: HotspotRecords, frame: Frame) -> tuple[Events, list[Note]
     day, channel = every.day, every.channel
     asked = (day >= day_number(frame.first)) & (day <= day_number(frame.last))
     asked &= np.isin(channel, [CHANNELS.index(name) for name in frame.channels])
-    asked &= lie_within(city, every.at, frame.within)
+    asked &= within(city, every, frame.within) & (every.people > 0)
     again = asked & _batched(table, _minutes(table), records.x, records.y)
     off = asked & ~again & (every.at.segment < 0)
     kept = asked & ~again
@@ -101,6 +101,15 @@ def events_of(records: HotspotRecords, frame: Frame) -> tuple[Events, list[Note]
         raise QuestionError(f"{frame.first} 至 {frame.last} 没有发现报告",
                             f"there is no discovery report from {frame.first} to {frame.last}")  # fmt: skip
     return every.take(kept), _left_out(int(again.sum()), int(off.sum()))
+
+
+def within(city: CoverageInputs, events: Events, codes: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return (k,) which reports lie in an area of ``codes``; all where none is named. Raises on an unknown code."""
+    inside = np.full(len(events), not codes)
+    for code in codes:
+        tier, at = area_named(city.tiers, code)
+        inside |= events.area[tier.level] == at
+    return inside
 
 
 def every_event(records: HotspotRecords) -> Events:

@@ -19,17 +19,23 @@ def cell_effort(records: HotspotRecords, ground: Ground, starts: NDArray[np.int6
     return ground.per_cell(passes * ground.network.length_m[:, None])
 
 
+def any_effort(records: HotspotRecords, starts: NDArray[np.int64]) -> bool:
+    """Tell whether any patrol within the periods is on record."""
+    effort = records.effort
+    return bool(((effort.first_day < starts[-1]) & (effort.last_day >= starts[0]) & (effort.passes > 0)).any())
+
+
 def relative_rates(
     records: HotspotRecords, ground: Ground, counts: Floats, starts: NDArray[np.int64]
 ) -> tuple[Floats, list[Note]]:
-    """Return (n, t) reports per effort, 1 where a cell is as its period's mean, and notes.
+    """Return (n, t) finds per effort, 1 where a cell is as its period's mean or was not walked, and notes.
 
-    counts : (n, t). starts : (t + 1,) days since 1970. A gamma prior draws cells with little effort in a period
-    towards the period's mean; cells without any stand there. Where no period has effort on record, counts stand for
-    themselves, and a note says so.
+    counts : (n, t) finds of patrols; reports where no effort is on record. starts : (t + 1,) days since 1970. A gamma
+    prior draws cells with little effort in a period towards the period's mean. Where no period has effort on record,
+    counts stand for themselves, and a note says so.
     """
     walked = cell_effort(records, ground, starts)
-    if not walked.any():
+    if not any_effort(records, starts):
         return counts, [Note("no-effort", "没有巡查量记录：按报告数计，未作巡查量校正",
                              "no patrol effort is on record: reports count as they are, uncorrected")]  # fmt: skip
     total, found = walked.sum(axis=0), counts.sum(axis=0)
@@ -37,7 +43,7 @@ def relative_rates(
     rate = np.divide(found, total, out=np.zeros(len(total)), where=looked)
     expected = walked * rate
     prior = PRIOR_SHARE * expected.mean(axis=0, keepdims=True)
-    values = np.divide(counts + prior, expected + prior, out=np.ones_like(counts), where=expected + prior > 0)
+    values = np.divide(counts + prior, expected + prior, out=np.ones_like(counts), where=walked > 0)
     notes = []
     if not looked.all():
         notes.append(Note("unlooked-steps", f"{int((~looked).sum())} 个时间步没有巡查量记录，按平均计",

@@ -16,12 +16,14 @@ from layers.store import LayerVersion, Store
 from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
 from planner.hotspots.answers import ANSWERS
+from planner.hotspots.effort_runs import effort_inputs
 from planner.hotspots.frame import Frame
 from planner.hotspots.publishing import (
     AREAS,
     geography_from,
     geography_of,
     geography_text,
+    hold_span,
     kind_of,
     quarter_counts,
     release_tables,
@@ -33,7 +35,6 @@ from planner.hotspots.release_audit import narrowest_range
 from planner.hotspots.release_budget import ledger_row
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.notes import Note
-from planner.patrol.tracks.runs import effort_inputs
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
 
@@ -61,7 +62,7 @@ def run_hotspots(
     if no streets have been imported, QuestionError on an ask that cannot be met.
     """
     used = used_versions(store, unread=UNREAD)
-    walked = effort_inputs(store)
+    walked, elsewhere = effort_inputs(store, used["streets", ""].content_sha256)
     asked = Run(question.kind, question.parameters, {**run_inputs(used), **walked}, software=software())
     if any(run.id == asked.id for run in store.runs(asked.kind)):
         return store.run(asked.id)
@@ -70,13 +71,14 @@ def run_hotspots(
     records = load_hotspots(store, used, list(walked.values()), tell)
     tell("hotspots")
     days, answer = ANSWERS[question.kind]
-    frame = usual_days(question.frame, records, days)
+    frame = usual_days(question.frame, records, days, until=getattr(question, "week", None))
     watch = Watch(monotonic, cancelled=cancelled, hear=hear)
     tables, notes = answer(records, question, frame, watch)
     tell("keeping")
     # cells are told by column and row: where these lie on earth, the metres' system says
     summary = tables["summary"].assign(crs=records.city.network.crs)
-    tables = {**tables, "summary": summary, "notes": note_table([*records.city.notes, *_effort_notes(records), *notes])}
+    told = [*records.city.notes, *_effort_notes(records, elsewhere), *notes]
+    tables = {**tables, "summary": summary, "notes": note_table(told)}
     asked = replace(asked, parameters={**asked.parameters, "cancelled": True}) if cancelled() else asked
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
 
@@ -116,6 +118,7 @@ def run_release(
     if cells != kind_of(geography) or (cells not in AREAS and size_m != geography.size_m):
         kept = geography_text(geography)
         raise QuestionError(f"公开数据的格网已固定为 {kept}", f"the cells of public releases are fixed: {kept}")
+    hold_span(records, question)
     counts = quarter_counts(records, geography, question, counted)
     found = release(counts, geography, question, ledger, now=now, randbelow=randbelow)
     private = question.protection == "noise"
@@ -123,13 +126,12 @@ def run_release(
     step = question.step
     narrowest = narrowest_range(geography, [*alike, found.table], Watch(), step=step, noise=private)
     if narrowest < (np.inf if private else 2.0 * question.least):
-        raise QuestionError(
-            "由发布的数字可推算出隐藏者，未发布", "what is hidden could be worked out: not published"
-        )
+        raise QuestionError("由发布的数字可推算出隐藏者，未发布", "what is hidden could be worked out: not published")
     tell("keeping")
     tables = release_tables(found, geography, records, counted)
-    store.save_run(replace(asked, tables=tables, seconds=process_time() - started))
-    return store.run(asked.id)  # where two publish at once, the first one's stands
+    return store.save_run(
+        replace(asked, tables=tables, seconds=process_time() - started), known=[run.id for run in released]
+    )
 
 
 def load_hotspots(
@@ -140,17 +142,27 @@ def load_hotspots(
     return loader.hotspots(loader.load(), walked)
 
 
-def usual_days(frame: Frame, records: HotspotRecords, days: int | None) -> Frame:
-    """Return ``frame`` with its days set: up to the last report, ``days`` of them, or all there are."""
+def usual_days(frame: Frame, records: HotspotRecords, days: int | None, *, until: dt.date | None = None) -> Frame:
+    """Return ``frame`` with its days set: up to the last report, ``days`` of them, or all there are.
+
+    until : the day after the last that may be known, for what is to be foretold.
+    """
     last = frame.last or last_day(records)
+    if until is not None and frame.last is None:
+        last = min(last, until - dt.timedelta(days=1))
     earliest = pd.Timestamp(records.reports["found_at"].min()).date() if len(records.reports) else last
     usual = earliest if days is None else max(earliest, last - dt.timedelta(days=days - 1))
     return replace(frame, first=frame.first or min(usual, last), last=last)
 
 
-def _effort_notes(records: HotspotRecords) -> list[Note]:
-    if not records.effort_lost:
-        return []
-    lost = f"{records.effort_lost:,}"
-    return [Note("effort-lost", f"{lost} 条巡查量记录的路段不在路网中，未计入",
-                 f"{lost} records of effort name no known segment and were left out")]  # fmt: skip
+def _effort_notes(records: HotspotRecords, elsewhere: int) -> list[Note]:
+    """Say what effort was left out. elsewhere : matchings of tracks on other streets than these."""
+    notes = []
+    if records.effort_lost:
+        lost = f"{records.effort_lost:,}"
+        notes.append(Note("effort-lost", f"{lost} 条巡查量记录的路段不在路网中，未计入",
+                          f"{lost} records of effort name no known segment and were left out"))  # fmt: skip
+    if elsewhere:
+        notes.append(Note("effort-elsewhere", f"{elsewhere} 次轨迹匹配所用的是另一版路网，未计入",
+                          f"{elsewhere} matchings of tracks were made on other streets and were left out"))  # fmt: skip
+    return notes

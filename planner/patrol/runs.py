@@ -20,13 +20,13 @@ from layers.run import Run, parquet_bytes, table_from_parquet
 from layers.store import LayerVersion, Store
 from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
+from planner.hotspots.effort_runs import EFFORT, effort_inputs
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
 from planner.patrol.question import PatrolQuestion, parse_hours
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
 from planner.patrol.replan import plan_again
 from planner.patrol.rounds import Job, Solved, compile_search, plan_night, solve
-from planner.patrol.tracks.runs import EFFORT, effort_inputs
 from planner.patrol.variety import draw_plan
 from planner.runs import run_inputs, software, used_versions
 from planner.watch import News, Watch
@@ -95,7 +95,7 @@ def run_patrol(
     stopped. Raises StoreError if no streets have been imported, QuestionError where nobody is on duty.
     """
     used = used_versions(store, unread=UNREAD)
-    walked = effort_inputs(store)
+    walked, _ = effort_inputs(store, used["streets", ""].content_sha256)
     asked = Run("patrol", question.parameters, {**run_inputs(used), **walked}, software=software())
     if any(run.id == asked.id for run in store.runs(asked.kind)):
         return store.run(asked.id)

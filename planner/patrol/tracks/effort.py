@@ -46,16 +46,6 @@ def effort_by_hour(network: StreetNetwork, matched: Matched) -> pd.DataFrame:
     )
 
 
-def monthly_effort(effort: pd.DataFrame) -> pd.DataFrame:
-    """Return metres walked of each segment by month and hour of the day: (segment_id, month, hour, metres).
-
-    effort : as from ``effort_by_hour``. What is kept for good shows no single night, hence nobody's way.
-    """
-    month = effort["date"].astype(str).str[:7] + "-01"
-    by = effort[["segment_id", "hour", "metres"]].assign(month=month)
-    return by.groupby(["segment_id", "month", "hour"], as_index=False, sort=True).sum()
-
-
 def _dates(days: NDArray[np.int64]) -> NDArray[np.object_]:
     """Return ISO dates (n,) of days since 1970."""
     return days.astype("datetime64[D]").astype(str).astype(object)

@@ -55,6 +55,12 @@ class MatchQuestion:
                 f"定位误差无效：{self.noise_m}", f"the error of points must be positive, got {self.noise_m}"
             )
 
+    @property
+    def duty(self) -> str:
+        """What duty is looked at, in a word: the hours, and the plan whose shifts count."""
+        hours = "" if self.hours is None else hours_text(self.hours)
+        return " ".join(filter(None, (hours, self.plan)))
+
     def parameters(self, forget_before: dt.date) -> Mapping[str, object]:
         """The question as JSON values; what lies before the date is forgotten."""
         return {

@@ -16,8 +16,8 @@ from layers.run import Run
 from layers.store import Store
 from layers.surroundings import surroundings_of
 from layers.tracks import TrackPoints, read_tracks
+from planner.hotspots.effort_runs import keep_effort, merge_effort
 from planner.patrol.tracks.answer import MATCH_STEPS, Tables, TrackCase, match_answer
-from planner.patrol.tracks.effort import monthly_effort
 from planner.patrol.tracks.points import Tracks
 from planner.patrol.tracks.question import AUTO, MatchQuestion
 from planner.runs import run_inputs, software, used_versions
@@ -26,8 +26,6 @@ TRACK_STEPS = ("reading", "streets", *MATCH_STEPS, "keeping")
 #: A silence of this length ends a track: what follows is another duty.
 PARTED_S = 4 * 3600.0
 _FILE = "file/"
-#: How runs name what tracks added to the record of effort.
-EFFORT = "effort/"
 
 
 def run_match(
@@ -49,7 +47,9 @@ def run_match(
     QuestionError where the plan is no patrol.
     """
     tell, now = progress or (lambda step: None), now or dt.datetime.now(dt.UTC)
-    store.remove_runs("tracks", now - dt.timedelta(days=question.keep_days))
+    old = now - dt.timedelta(days=question.keep_days)
+    store.remove_runs("tracks", old)
+    merge_effort(store, old)
     around = surroundings_of(store).context("tracks", "", now, {})
     used = {
         key: version
@@ -76,24 +76,10 @@ def run_match(
     tables = {**match_answer(case, question, tell=tell), "rejected": read.rejected}
     tables["notes"] = _with_reading(tables["notes"], read)
     tell("keeping")
-    run = store.save_run(replace(asked, tables=tables, seconds=process_time() - started), now=now)
-    if not len(tables["effort"]):
-        return run
-    files = {name: sha for name, sha in inputs.items() if name.startswith(_FILE)}
-    kept = Run("effort", {"tracks": run.id}, files, {"effort": monthly_effort(tables["effort"])}, software())
-    store.save_run(kept, now=now)
-    return run
-
-
-def effort_inputs(store: Store) -> dict[str, str]:
-    """Return what tracks have added to the record of effort, as inputs of a run: "effort/ID" -> ID.
-
-    Files that were matched more than once count by the last time.
-    """
-    newest: dict[tuple[str, ...], str] = {}
-    for run in store.runs("effort"):  # newest first
-        newest.setdefault(tuple(sorted(run.inputs.values())), run.id)
-    return {f"{EFFORT}{run_id}": run_id for run_id in sorted(newest.values())}
+    if len(tables["effort"]):  # first, so that no run of tracks is ever kept without what it adds
+        hashes = [sha for name, sha in inputs.items() if name.startswith(_FILE)]
+        keep_effort(store, tables["effort"], question.duty, hashes, used["streets", ""].content_sha256, now)
+    return store.save_run(replace(asked, tables=tables, seconds=process_time() - started), now=now)
 
 
 def tracks_of(points: pd.DataFrame) -> tuple[Tracks, NDArray[np.int64]]:

@@ -12,9 +12,9 @@ from gis.tiling import KINDS
 from layers.store import Store
 from planner.hotspots.effort import Effort
 from planner.hotspots.frame import Frame
-from planner.hotspots.ground import ground_of, starts_of
+from planner.hotspots.ground import ground_of, parts_of, starts_of
 from planner.hotspots.months import month_text, months_of
-from planner.hotspots.records import HotspotRecords, events_of, last_day
+from planner.hotspots.records import HotspotRecords, day_number, events_of, last_day
 from planner.hotspots.runs import UNREAD, load_hotspots, usual_days
 from planner.runs import used_versions
 
@@ -121,16 +121,57 @@ def test_whole_periods_are_counted_back_from_the_last_whole_month() -> None:
 
 
 def test_a_month_without_reports_and_patrols_is_one_nobody_counted_in(records: HotspotRecords) -> None:
-    frame = Frame(dt.date(2024, 1, 1), dt.date(2024, 4, 30))
-    day = np.array([19_723 + 3, 19_723 + 95])  # in January and April
-    months, notes = months_of(records, frame, day, 2)
-    assert months.counted.tolist() == [True, False, False, True] and [n.code for n in notes] == ["months-uncounted"]
+    frame = Frame(dt.date(2024, 1, 1), dt.date(2024, 6, 30), channels=("hotline",), within=("West",))
+    city = with_reports(records, rows("2024-01-04 22:00", "2024-04-05 22:00"), [0.0, 1.0], [0.0] * 2)
+    months, notes = months_of(city, frame, 2)  # of the whole city and every channel
+    assert months.counted.tolist() == [True, False, False, True, False, False]
+    assert [n.code for n in notes] == ["months-uncounted"]
     assert [month_text(int(n)) for n in months.number[[0, 3]]] == ["2024-01-01", "2024-04-01"]
-    patrolled = Effort(*(np.array([v]) for v in (0, 19_723 + 40, 19_723 + 40, 0.0, 24.0, 1.0)))
-    city = HotspotRecords(records.city, records.reports, records.x, records.y, patrolled, 0, records.weather)
-    assert months_of(city, frame, day, 2)[0].counted.tolist() == [True, True, False, True]
-    with pytest.raises(QuestionError, match="5 whole months"):
-        months_of(records, frame, day, 5)
+    february, may = day_number(dt.date(2024, 2, 9)), day_number(dt.date(2024, 5, 2))
+    patrolled = Effort(*(np.array([v]) for v in (0, february, may, 0.0, 24.0, 1.0)))
+    walked = HotspotRecords(city.city, city.reports, city.x, city.y, patrolled, 0, city.weather)
+    assert months_of(walked, frame, 2)[0].counted.tolist() == [True, True, True, True, True, False]
+    with pytest.raises(QuestionError, match="7 whole months"):
+        months_of(city, frame, 7)
+
+
+def test_broken_months_are_parts_of_their_own() -> None:
+    days = [day_number(dt.date(2025, *of)) for of in ((1, 15), (2, 1), (3, 1), (3, 21))]
+    assert parts_of(days[0], days[-1] - 1).tolist() == days
+    assert parts_of(days[0], days[0]).tolist() == [days[0], days[0] + 1]
+    assert parts_of(days[1], days[2] - 1).tolist() == [days[1], days[2]]
+
+
+def test_reports_off_the_streets_belong_to_the_areas_around_them(records: HotspotRecords) -> None:
+    table = rows("2024-03-01 22:00", "2024-03-02 22:00")
+    city = with_reports(records, table, [0.0, 1.0], [0.0] * 2)
+    positions = Positions(np.full(2, -1, np.int32), np.full(2, np.nan), np.full(2, 900.0))
+    level = next(tier for tier in city.city.tiers if tier.level == "subdistrict")
+    area = {**city.city.reports.area, "subdistrict": np.array([list(level.name).index(n) for n in ("West", "East")])}
+    reports = type(city.city.reports)(np.ones(2), positions, area)
+    moved = type(city.city)(**{f: getattr(city.city, f) for f in city.city.__slots__} | {"reports": reports})
+    off = HotspotRecords(moved, table, city.x, city.y, city.effort, 0, city.weather)
+    events, notes = events_of(off, usual_days(Frame(within=("West",)), off, None))
+    assert len(events) == 1 and [n.code for n in notes] == ["off-street"]
+
+
+def test_a_report_of_nobody_is_no_find(records: HotspotRecords) -> None:
+    city = with_reports(records, rows("2024-03-01 22:00", "2024-03-02 22:00", people=[0, 2]), [0.0, 1.0], [0.0] * 2)
+    assert len(events_of(city, usual_days(Frame(), city, None))[0]) == 1
+
+
+def test_a_city_of_motorways_has_no_street_to_patrol(records: HotspotRecords) -> None:
+    network = records.city.network
+    only = {f: getattr(network, f) for f in network.__slots__} | {
+        "street_class": np.full(network.n_segments, "motorway", object)
+    }
+    city = {f: getattr(records.city, f) for f in records.city.__slots__} | {"network": type(network)(**only)}
+    bare = HotspotRecords(
+        type(records.city)(**city), records.reports, records.x, records.y, records.effort, 0, records.weather
+    )
+    frame = usual_days(Frame(), bare, None)
+    with pytest.raises(QuestionError, match="no street to patrol"):
+        ground_of(bare, frame, events_of(bare, frame)[0])
 
 
 @pytest.mark.parametrize(

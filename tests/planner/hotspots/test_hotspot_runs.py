@@ -9,9 +9,13 @@ import pytest
 from scipy.stats import spearmanr
 
 from gis.errors import QuestionError
+from gis.street_points import points_on
 from layers.demo_city.build import build_demo_city
 from layers.run import Run
 from layers.store import Store
+from planner.coverage_inputs import select
+from planner.hotspots.answer_emerging import emerging_tables
+from planner.hotspots.effort import Effort
 from planner.hotspots.frame import Frame
 from planner.hotspots.heat import heat_of
 from planner.hotspots.question import (
@@ -21,8 +25,10 @@ from planner.hotspots.question import (
     ForecastQuestion,
     MapQuestion,
 )
-from planner.hotspots.runs import UNREAD, load_hotspots, run_hotspots
+from planner.hotspots.records import HotspotRecords
+from planner.hotspots.runs import UNREAD, load_hotspots, run_hotspots, usual_days
 from planner.runs import used_versions
+from planner.watch import FOREVER
 
 MAP = MapQuestion(permutations=99, bandwidth_m=200.0)
 
@@ -124,6 +130,46 @@ def test_the_week_ahead_is_as_busy_as_the_weeks_before(linjiang: Store) -> None:
     assert run.tables["profile"]["share"].sum() == pytest.approx(1.0) and len(run.tables["profile"]) == 168
     segments = run.tables["segments"]
     assert (segments["low"] <= segments["high"]).all() and (segments["expected_week"] > 0).all()
+
+
+def test_a_week_gone_by_is_foretold_from_what_was_known_then(linjiang: Store) -> None:
+    past = run_hotspots(linjiang, ForecastQuestion(Frame(cell_m=600.0), week=dt.date(2025, 7, 7)))
+    then = Frame(last=dt.date(2025, 7, 6), cell_m=600.0)
+    same = run_hotspots(linjiang, ForecastQuestion(then, week=dt.date(2025, 7, 7)))
+    pd.testing.assert_frame_equal(past.tables["cells"], same.tables["cells"])
+    now = run_hotspots(linjiang, ForecastQuestion(Frame(cell_m=600.0)))
+    assert past.tables["summary"]["expected"].iloc[0] != now.tables["summary"]["expected"].iloc[0]
+
+
+def test_streets_left_unpatrolled_do_not_turn_into_hotspots(linjiang: Store) -> None:
+    records = load_hotspots(linjiang, used_versions(linjiang, unread=UNREAD), [], lambda step: None)
+    question = EmergingQuestion(step="quarter")
+    frame = usual_days(question.frame, records, 731)
+    tables, _ = emerging_tables(records, question, frame, FOREVER)
+    hot = tables["cells"][~tables["cells"]["class"].isin(["none"])]
+    gone = hot.head(len(hot) // 2)
+    tiling = frame.tiling
+    network = records.city.network
+    middle = points_on(network, np.arange(network.n_segments), network.length_m / 2)
+    key = set(zip(gone["column"], gone["row"], strict=True))
+    left = np.array([pair in key for pair in zip(*tiling.cell_of(*middle), strict=True)])
+    effort = records.effort
+    kept = ~left[effort.segment]
+    fewer = Effort(*(getattr(effort, name)[kept] for name in effort.__slots__))
+    at = np.array([pair in key for pair in zip(*tiling.cell_of(records.x, records.y), strict=True)])
+    seen = ~(at & (records.reports["channel"] == "patrol").to_numpy())
+    reports = type(records.city.reports)(
+        np.ones(seen.sum()), select(records.city.reports.positions, seen),
+        {level: of[seen] for level, of in records.city.reports.area.items()},
+    )  # fmt: skip
+    city = {f: getattr(records.city, f) for f in records.city.__slots__} | {"reports": reports}
+    without = HotspotRecords(
+        type(records.city)(**city), records.reports[seen].reset_index(drop=True), records.x[seen], records.y[seen],
+        fewer, 0, records.weather,
+    )  # fmt: skip
+    after, _ = emerging_tables(without, question, frame, FOREVER)
+    both = after["cells"].merge(gone[["column", "row"]], on=["column", "row"])
+    assert (both["class"] == "none").mean() > 0.6  # but for cells whose neighbours are still hot
 
 
 def test_weather_changes_a_week_only_where_it_is_on_record(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gis.errors import QuestionError
+from gis.errors import QuestionError, StoreError
 from layers.store import Store
 from planner.hotspots.publishing import geography_from, geography_of, geography_table, placed_in
 from planner.hotspots.release import ReleaseQuestion
@@ -106,3 +106,25 @@ def test_only_calendar_days_count_where_asked(store: Store) -> None:
     people = [run.tables["published"]["people"].fillna(0).sum() for run in (strict, loose)]
     assert people[0] < people[1]
     assert "3 days" in strict.tables["notes"].set_index("code").loc["bound", "en"]
+
+
+def test_two_who_publish_at_once_never_overspend_nor_use_two_geographies(store: Store) -> None:
+    other = Store(store.address)
+
+    def meanwhile(bound: int) -> int:
+        """The first random number is asked for after the ledger was read: now somebody else publishes."""
+        if not other.runs("hotspot-release"):
+            publish(other, 2, epsilon=Fraction(1), cells="community")
+        return random.Random(0).randrange(bound)
+
+    with pytest.raises(StoreError, match="try again"):
+        publish(store, 1, epsilon=Fraction(1), randbelow=meanwhile)
+    assert [run.parameters["quarter"] for run in store.runs("hotspot-release")] == [2]
+    other.close()
+
+
+def test_a_quarter_without_any_report_is_not_published(store: Store) -> None:
+    question = ReleaseQuestion(year=2015, quarter=1)
+    with pytest.raises(QuestionError, match="no reports of 2015Q1"):
+        run_release(store, question, cells="subdistrict", size_m=0.0, counted=None, now=NOW)
+    assert not store.runs("hotspot-release")
