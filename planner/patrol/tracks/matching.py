@@ -60,7 +60,8 @@ class Matched:
     track (p,), chain (p,) : whose piece, and of which unbroken way (numbered over all tracks); segment (p,);
     from_m, to_m (p,) metres from the segment's u end, ``from_m > to_m`` walked towards u; begin_s, end_s (p,).
     look_track, look_s, look_segment, look_offset_m, look_gap_m (l,) : the looks (points averaged over some seconds),
-    their place and their distance from it; segment -1 and NaN where unmatched. look_chain (l,) : -1 where unmatched.
+    their likeliest place and their distance from it (a shortest way taken instead may lead past it); segment -1 and NaN
+    where unmatched. look_chain (l,) : -1 where unmatched.
     look_x, look_y (l,) metres; look_points (l,) how many points were averaged.
     """
 
@@ -205,13 +206,12 @@ def match(
     chain = _chains(segment, before)
     ways = joined_ways(ground.graph, segment, offset_m, before, left_by, heads_for)
     pieces = _pieces(ways, model.spike * noise[look_track], look_s, before, chain)
-    on, first = np.flatnonzero(placed), np.flatnonzero(placed & (before < 0))
-    rows = np.searchsorted(chain[on], np.arange(len(first) + 1))
-    seen = Looks(rows, look_s[on], look_x[on], look_y[on], variance[on])
-    pieces = straightened(pieces, look_track[first], seen, ground.arcs, ground.drawn)
+    first = look_track[placed & (before < 0)]
+    seen = _seen(chain, look_s, look_x, look_y, variance)
+    pieces = straightened(pieces, first, seen, ground.arcs, ground.drawn)
     _fill_time(chain, look_s, pieces.chain, pieces.begin_s, pieces.end_s)
     return Matched(
-        look_track[first][pieces.chain], *pieces, look_track, look_s, look_x, look_y, many, segment, offset_m,
+        first[pieces.chain], *pieces, look_track, look_s, look_x, look_y, many, segment, offset_m,
         gap_m, chain,
     )  # fmt: skip
 
@@ -220,6 +220,13 @@ def _chains(segment: NDArray[np.int32], before: NDArray[np.int64]) -> NDArray[np
     """Number the unbroken ways (l,), -1 for looks without a place; looks of a way follow one another."""
     placed = segment >= 0
     return np.where(placed, np.cumsum(placed & (before < 0)) - 1, -1)
+
+
+def _seen(chain: NDArray[np.int64], time_s: Floats, x: Floats, y: Floats, variance: Floats) -> Looks:
+    """Return the looks that have a place, way by way."""
+    on = np.flatnonzero(chain >= 0)
+    rows = np.searchsorted(chain[on], np.arange(int(chain.max(initial=-1)) + 2))
+    return Looks(rows, time_s[on], x[on], y[on], variance[on])
 
 
 def _pieces(
