@@ -62,8 +62,8 @@ def _frame(
 @click.option("--split", type=click.Choice(SPLITS), default="discontinuous", show_default=True,
               help="How density along streets goes on at junctions.")  # fmt: skip
 @click.option("--bandwidth-m", type=float, help="Of the density; chosen by cross-validation when left out.")
-@click.option("--detectability", type=float, help="Chance that one pass a week finds someone who is there; estimated "
-              "when left out.")  # fmt: skip
+@click.option("--detectability", type=float, help="How well patrols see: p passes a week find someone with the chance "
+              "1 - exp(-this x p); estimated when left out.")  # fmt: skip
 @click.option("--permutations", type=int, default=999, show_default=True, help="Of the local statistics.")
 @_SEED
 @_asked

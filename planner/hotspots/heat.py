@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.hotspots.exploration import priorities
-from planner.hotspots.ground import starts_of
+from planner.hotspots.ground import parts_of
 from planner.hotspots.recent import recent_rates
-from planner.hotspots.records import HotspotRecords, day_number, every_event
+from planner.hotspots.records import HotspotRecords, day_number, every_event, repeated
 from planner.hotspots.street_rates import street_rates, watched
 
 Floats = NDArray[np.float64]
-#: Whole months before the patrol that are looked back on.
+#: Months before the patrol's that are looked back on, beside the days of its own.
 MONTHS = 24
 #: One pass is judged at this speed; only the order and ratios of streets matter.
 SERVICE_M_A_S = 1.0
@@ -23,16 +23,16 @@ def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.d
 
     drawn_on : the day of the patrol; reports and patrols of the months before count, recent ones more where rates are
     seen to change (``planner.hotspots.recent``), and rates are drawn from what is known of them by its date (Thompson
-    sampling), so that little-known streets get their turn. None where no patrol
-    or no report is on record: then nothing can be corrected.
+    sampling), so that little-known streets get their turn. None where no patrol or no report is on record: then
+    nothing can be corrected.
     """
     if not len(records.effort) or not len(records.reports):
         return None
     last = np.datetime64(drawn_on) - 1
     first = (last.astype("datetime64[M]") - MONTHS).astype("datetime64[D]")
-    starts = starts_of(first, last, 1)
+    starts = parts_of(int(first.astype(np.int64)), int(last.astype(np.int64)))
     events = every_event(records)
-    inside = (events.day >= starts[0]) & (events.day < starts[-1])
+    inside = (events.day >= starts[0]) & (events.day < starts[-1]) & (events.people > 0) & ~repeated(records)
     if not inside.any() or not walkable.any():
         return None
     of = watched(records.city.network, walkable, events.take(inside), records.effort, starts)

@@ -89,12 +89,12 @@ def events_of(records: HotspotRecords, frame: Frame) -> tuple[Events, list[Note]
     report is left.
     """
     assert frame.first is not None and frame.last is not None
-    table, city, every = records.reports, records.city, every_event(records)
+    city, every = records.city, every_event(records)
     day, channel = every.day, every.channel
     asked = (day >= day_number(frame.first)) & (day <= day_number(frame.last))
     asked &= np.isin(channel, [CHANNELS.index(name) for name in frame.channels])
     asked &= within(city, every, frame.within) & (every.people > 0)
-    again = asked & _batched(table, _minutes(table), records.x, records.y)
+    again = asked & repeated(records)
     off = asked & ~again & (every.at.segment < 0)
     kept = asked & ~again
     if not kept.any():
@@ -129,8 +129,10 @@ def _minutes(table: pd.DataFrame) -> Ints:
     return np.asarray(pd.to_datetime(table["found_at"]).to_numpy("datetime64[m]").astype(np.int64))
 
 
-def _batched(table: pd.DataFrame, minute: Ints, x: Floats, y: Floats) -> NDArray[np.bool_]:
-    """Return (k,) which rows only repeat one before them, where there are BATCH or more of the same."""
+def repeated(records: HotspotRecords) -> NDArray[np.bool_]:
+    """Return (k,) which reports only repeat one before them, where there are BATCH or more of the same."""
+    table, x, y = records.reports, records.x, records.y
+    minute = _minutes(table)
     same = pd.DataFrame({"minute": minute, "x": np.round(x, 1), "y": np.round(y, 1),
                          "channel": table["channel"].to_numpy(), "outcome": table["outcome"].to_numpy(),
                          "people": table["people"].to_numpy()})  # fmt: skip
