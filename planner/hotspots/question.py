@@ -40,9 +40,9 @@ class MapQuestion:
     """Where people are found now, corrected for where anyone looked; checks itself.
 
     frame : two years up to the last report where it names no days. split : how density spreads at junctions.
-    bandwidth_m : of the density; None to choose it by cross-validation. detectability : p passes a week find
-    someone who is there with chance 1 - exp(-detectability p); None to estimate it. permutations : of the local statistics. seed : of their
-    random numbers. Raises QuestionError on anything else.
+    bandwidth_m : of the density; None to choose it by cross-validation. detectability : p passes a week find someone
+    who is there with chance 1 - exp(-detectability p); None to estimate it. permutations : of the local statistics.
+    seed : of their random numbers. Raises QuestionError on anything else.
     """
 
     kind: ClassVar[str] = "hotspot-map"
