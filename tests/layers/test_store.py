@@ -281,6 +281,33 @@ def test_a_run_kept_already_stays_as_it_is(store: Store) -> None:
     assert len(store.runs()) == 1
 
 
+def test_of_many_who_keep_a_run_that_rests_on_all_others_one_at_a_time_may(store: Store) -> None:
+    known = [store.save_run(run_of(software="0.0.0")).id]
+    others = [Store(store_address(store)) for _ in range(6)]
+
+    def keep_one(i: int) -> bool:
+        try:
+            others[i].save_run(run_of(software=f"0.{i + 1}.0"), known=known)
+        except StoreError as refusal:
+            assert "try again" in refusal.en, refusal
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(others)) as pool:
+        kept = list(pool.map(keep_one, range(len(others))))
+    assert sum(kept) == 1 and len(store.runs()) == 2
+    for other in others:
+        other.close()
+
+
+def test_runs_are_merged_into_one_or_stay_as_they_are(store: Store) -> None:
+    ids = [store.save_run(run_of(software=f"0.{i}.0")).id for i in range(3)]
+    together = run_of(software="1.0.0")
+    store.merge_runs(together, ids[:2], now=NOON)
+    assert {run.id for run in store.runs()} == {ids[2], together.id}
+    assert_frame_equal(store.run(together.id).tables["areas"], together.tables["areas"])
+
+
 def test_a_setting_is_the_last_value_given(store: Store) -> None:
     assert store.setting("city_name") is None
     assert store.setting("timezone", "Asia/Shanghai") == "Asia/Shanghai"
