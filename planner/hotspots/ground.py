@@ -18,6 +18,8 @@ from planner.hotspots.records import Events, HotspotRecords
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 LIXEL_M = 50.0
+#: Cells times periods counted at once: a table of 1.6 GB.
+MOST_COUNTS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +41,13 @@ class Ground:
         return spread(self.cells, self.lixels, per_segment, self.network.length_m)
 
     def cube(self, events: Events, starts: Ints) -> Floats:
-        """Return (n, t) reports of each cell in each period; starts : (t + 1,) days since 1970."""
+        """Return (n, t) reports of each cell in each period; starts : (t + 1,) days since 1970.
+
+        Raises QuestionError where these would be too many to count in.
+        """
+        if len(self.cells) * (len(starts) - 1) > MOST_COUNTS:
+            raise QuestionError("格网过细或时间过长，请加大网格或缩短时间",
+                                "too many cells and periods: ask for larger cells or fewer days")  # fmt: skip
         cell, period = self.cells.around(events.x, events.y), np.searchsorted(starts, events.day, side="right") - 1
         t = len(starts) - 1
         kept = (cell >= 0) & (period >= 0) & (period < t)

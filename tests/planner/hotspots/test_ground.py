@@ -73,6 +73,8 @@ def test_the_cube_counts_each_report_in_its_cell_and_period(records: HotspotReco
     cube = ground.cube(events, np.array([events.day.min(), events.day.min() + 1, events.day.max() + 1]))
     assert cube.sum(axis=0).tolist() == [1.0, 1.0] and cube.max() == 1.0
     assert ground.cube(events, np.array([0, 10])).sum() == 0
+    with pytest.raises(QuestionError, match="too many cells"):
+        ground.cube(events, np.arange(100_000_000))
 
 
 def test_a_batch_of_equal_rows_counts_once_and_is_told(records: HotspotRecords) -> None:
