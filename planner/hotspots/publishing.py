@@ -1,5 +1,7 @@
 """The fixed geography of what the public sees, and the counts of a quarter on it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,10 +18,12 @@ from planner.hotspots.ground import LIXEL_M
 from planner.hotspots.lixels import lixels_of
 from planner.hotspots.records import HotspotRecords
 from planner.hotspots.release import LEAST_PEOPLE, Released, ReleaseQuestion
+from planner.hotspots.release_audit import narrowest_range
 from planner.hotspots.release_budget import LedgerRow
 from planner.hotspots.release_counts import bounded_counts, counted_days, quarter_start
 from planner.hotspots.release_geography import Geography
 from planner.notes import Note
+from planner.watch import Watch
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.object_]
@@ -168,6 +172,19 @@ def hold_span(records: HotspotRecords, question: ReleaseQuestion) -> None:
     if not len(found) or found.max().date() < first or found.min().date() >= after:
         quarter = f"{question.year}Q{question.quarter}"
         raise QuestionError(f"没有 {quarter} 的发现报告，未发布", f"there are no reports of {quarter}: not published")
+
+
+def alike(row: LedgerRow, question: ReleaseQuestion) -> bool:
+    """Tell whether an earlier publication was protected in the same way: by noise, or by hiding alone."""
+    return (row.epsilon is not None) == (question.protection == "noise")
+
+
+def hold_secret(geography: Geography, tables: Sequence[pd.DataFrame], question: ReleaseQuestion) -> None:
+    """Raise QuestionError if the tables together would tell a hidden number, or nearly so."""
+    private = question.protection == "noise"
+    narrowest = narrowest_range(geography, tables, Watch(), step=question.step, noise=private)
+    if narrowest < (np.inf if private else 2.0 * question.least):
+        raise QuestionError("由发布的数字可推算出隐藏者，未发布", "what is hidden could be worked out: not published")
 
 
 def quarter_counts(

@@ -7,7 +7,6 @@ from dataclasses import replace
 from time import monotonic, process_time
 from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 
 from gis.errors import QuestionError
@@ -20,9 +19,11 @@ from planner.hotspots.effort_runs import effort_inputs
 from planner.hotspots.frame import Frame
 from planner.hotspots.publishing import (
     AREAS,
+    alike,
     geography_from,
     geography_of,
     geography_text,
+    hold_secret,
     hold_span,
     kind_of,
     quarter_counts,
@@ -31,7 +32,6 @@ from planner.hotspots.publishing import (
 from planner.hotspots.question import HotspotQuestion
 from planner.hotspots.records import HotspotRecords, last_day
 from planner.hotspots.release import ReleaseQuestion, release, shown_again
-from planner.hotspots.release_audit import narrowest_range
 from planner.hotspots.release_budget import ledger_row
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.notes import Note
@@ -121,12 +121,8 @@ def run_release(
     hold_span(records, question)
     counts = quarter_counts(records, geography, question, counted)
     found = release(counts, geography, question, ledger, now=now, randbelow=randbelow)
-    private = question.protection == "noise"
-    alike = [run.tables["published"] for run, row in zip(released, ledger, strict=True) if bool(row.epsilon) == private]
-    step = question.step
-    narrowest = narrowest_range(geography, [*alike, found.table], Watch(), step=step, noise=private)
-    if narrowest < (np.inf if private else 2.0 * question.least):
-        raise QuestionError("由发布的数字可推算出隐藏者，未发布", "what is hidden could be worked out: not published")
+    before = [run.tables["published"] for run, row in zip(released, ledger, strict=True) if alike(row, question)]
+    hold_secret(geography, [*before, found.table], question)
     tell("keeping")
     tables = release_tables(found, geography, records, counted)
     return store.save_run(

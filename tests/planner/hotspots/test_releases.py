@@ -12,8 +12,9 @@ import pytest
 
 from gis.errors import QuestionError, StoreError
 from layers.store import Store
-from planner.hotspots.publishing import geography_from, geography_of, geography_table, placed_in
+from planner.hotspots.publishing import geography_from, geography_of, geography_table, hold_secret, placed_in
 from planner.hotspots.release import ReleaseQuestion
+from planner.hotspots.release_geography import Geography
 from planner.hotspots.runs import UNREAD, load_hotspots, run_release
 from planner.runs import used_versions
 
@@ -128,3 +129,18 @@ def test_a_quarter_without_any_report_is_not_published(store: Store) -> None:
     with pytest.raises(QuestionError, match="no reports of 2015Q1"):
         run_release(store, question, cells="subdistrict", size_m=0.0, counted=None, now=NOW)
     assert not store.runs("hotspot-release")
+
+
+def test_a_table_that_would_tell_what_it_hides_is_not_published() -> None:
+    geography = Geography("area", 0.0, ("subdistrict", "city"), (("a", "b"), ("c",)), (np.zeros(2, np.int64),))
+    hidden = [False, True, False]
+    table = pd.DataFrame({
+        "tier": ["subdistrict", "subdistrict", "city"], "id": ["a", "b", "c"], "year": 2025, "quarter": 1,
+        "people": pd.array([60, None, 65], "Int64"), "suppressed": hidden, "margin": pd.array([2, None, 2], "Int64"),
+    })  # fmt: skip
+    for protection in ("noise", "suppression"):
+        question = ReleaseQuestion(year=2025, quarter=1, protection=protection)
+        with pytest.raises(QuestionError, match="worked out"):
+            hold_secret(geography, [table], question)
+        shown = table.assign(suppressed=[True, True, False], people=pd.array([None, None, 65], "Int64"))
+        hold_secret(geography, [shown], question)
