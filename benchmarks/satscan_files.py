@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.hotspots.scan_expected import person_days, standardised
+from benchmarks.scan_expected import person_days, standardised
+from benchmarks.scan_times import longest_window, time_units
 from planner.hotspots.scan_question import ScanCase, ScanQuestion
-from planner.hotspots.scan_times import longest_window, time_units
 from planner.hotspots.scan_windows import EARTH_KM, Windows, balls, ellipses
 
 EPOCH = dt.date(1970, 1, 1).toordinal()

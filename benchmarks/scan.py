@@ -26,9 +26,9 @@ import pandas as pd  # noqa: E402
 
 from benchmarks.measure import machine  # noqa: E402
 from benchmarks.satscan_files import Analysis, UnknownAnalysisError, read_analysis  # noqa: E402
+from benchmarks.scan_expected import standardised  # noqa: E402
 from gis.errors import LamplightError  # noqa: E402
 from planner.hotspots.scan import Cluster, ScanResult, scan  # noqa: E402
-from planner.hotspots.scan_expected import standardised  # noqa: E402
 from planner.hotspots.scan_question import ScanCase, ScanQuestion  # noqa: E402
 
 INSTANCES = Path(__file__).parents[2] / "shared" / "instances" / "hotspots"

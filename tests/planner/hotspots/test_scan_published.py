@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.satscan_files import UnknownAnalysisError, read_analysis
+from benchmarks.scan_expected import standardised
 from planner.hotspots.scan import scan
-from planner.hotspots.scan_expected import standardised
 from planner.hotspots.scan_question import ScanCase, ScanQuestion
 from tests.requirements import missing
 

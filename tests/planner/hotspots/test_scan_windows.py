@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gumbel_r
 
+from benchmarks.scan_expected import person_days, standardised
+from benchmarks.scan_times import longest_window, time_units
 from gis.errors import QuestionError
-from planner.hotspots.scan_expected import person_days, standardised
 from planner.hotspots.scan_p_values import gumbel_p, rank_p, stop_index
-from planner.hotspots.scan_times import longest_window, time_units
 from planner.hotspots.scan_windows import EARTH_KM, balls, circles, distinct, ellipses, everywhere, joined, within_share
 
 EPOCH = dt.date(1970, 1, 1)
