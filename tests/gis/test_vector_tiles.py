@@ -167,7 +167,7 @@ def test_an_archive_of_more_tiles_than_its_first_page_can_list_is_read_in_full(t
     rng = np.random.default_rng(6)
     # texts of all lengths, so that the directory of their tiles does not shrink to nothing
     rows = [
-        (i, "x" * int(rng.integers(3_000)), Point(lon, lat))
+        (i, rng.bytes(int(rng.integers(400))).hex(), Point(lon, lat))
         for i, (lon, lat) in enumerate(rng.uniform((110, 28), (119, 34), (9_000, 2)))
     ]
     write_tiles(tmp_path / "t.pmtiles", {"points": table(rows, "n", "text").assign(min_zoom=14)})
