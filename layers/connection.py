@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from gis.errors import StoreError
+from layers.scope import SCOPED_ROLE, Scope
 
 BUSY_TIMEOUT_MS = 30_000
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -71,18 +72,30 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine, *, writes: bool = False) -> Iterator[Connection]:
+def transaction(engine: Engine, *, writes: bool = False, scope: Scope | None = None) -> Iterator[Connection]:
     """Open one transaction, committed at the end and rolled back on any failure.
 
+    scope : on PostgreSQL the rows outside it do not exist for this transaction, whatever it asks.
     Raises StoreError, without the password, where the database itself refuses.
     """
     try:
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            if scope is not None and engine.dialect.name == "postgresql":
+                _enter(connection, scope)
             yield connection
     except DBAPIError as error:
         raise store_error(engine.url, error.orig or error) from None  # the driver's own text may quote a row
     except engine.dialect.loaded_dbapi.Error as error:  # where rows go past SQLAlchemy
         raise store_error(engine.url, error) from None
+
+
+def _enter(connection: Connection, scope: Scope) -> None:
+    """Give up the owner's rights until the transaction ends, and say which codes its policies let through."""
+    connection.execute(text(f"SET LOCAL ROLE {SCOPED_ROLE}"))
+    connection.execute(
+        text("SELECT set_config('lamplight.lowest', :lowest, true), set_config('lamplight.beyond', :beyond, true)"),
+        {"lowest": scope.lowest, "beyond": scope.beyond},
+    )
 
 
 def store_error(url: URL, error: BaseException) -> StoreError:
@@ -95,8 +108,8 @@ def store_error(url: URL, error: BaseException) -> StoreError:
     return StoreError(f"数据库出错（{place}）：{reason}", f"the store {place} failed: {reason}")
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the schema up to the newest revision, inside the transaction of ``connection``.
+def migrate(connection: Connection, *, revision: str = "head") -> None:
+    """Bring the schema up to a revision, the newest by default, inside the transaction of ``connection``.
 
     Raises StoreError where PostgreSQL lacks PostGIS, or the schema is newer than this software.
     """
@@ -107,10 +120,12 @@ def migrate(connection: Connection) -> None:
     found = revision_of(connection)
     if found is not None and found not in known:
         raise newer_schema(found)
+    if revision not in {*known, "head"}:
+        raise newer_schema(revision)
     if found is None and connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
         raise StoreError("这个 SQLite 文件属于别的程序", "this SQLite file belongs to another program")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _config() -> Config:

@@ -20,9 +20,10 @@ from layers.datum_check import DatumSuspicion, guess_datum_shift
 from layers.parsing import text_of
 from layers.records import layer_schema
 from layers.rows import canonical_table
-from layers.store import LayerVersion, NewVersion, Store
+from layers.store import Store
 from layers.surroundings import Surroundings, surroundings_of
 from layers.validation import Context, Validated, validate
+from layers.version_rows import LayerVersion, NewVersion
 
 Progress = Callable[[str], None]
 #: What ``progress`` is told, in order.

@@ -18,6 +18,9 @@ KINDS = (
     "shift",
 )  # fmt: skip
 
+#: The column of every layer's table that says in which area a row lies; no field, for nobody imports it.
+SCOPE_COLUMN = "scope_code"
+
 FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
 ALL_FUNCTIONS = ",".join(FUNCTIONS)
 ALWAYS_OPEN = "24/7"
@@ -157,6 +160,11 @@ class LayerSchema:
     def has_geometry(self) -> bool:
         """Whether rows carry a geometry."""
         return self.geometry != "none"
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The names of its fields, in order."""
+        return tuple(field.name for field in self.fields)
 
     def field(self, name: str) -> Field:
         """Return the field called ``name``; KeyError if there is none."""

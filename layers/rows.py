@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gis.errors import RecordError
 from layers.geometry_type import SRID, encode_geometries
-from layers.records import Field, LayerSchema, layer_schema
+from layers.records import SCOPE_COLUMN, Field, LayerSchema, layer_schema
 
 
 def canonical_table(layer: str, table: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -126,11 +126,15 @@ def _column_bytes(field: Field, column: pd.Series) -> bytes:
 
 
 def driver_rows(
-    layer: str, table: gpd.GeoDataFrame, version_id: int, dialect: str
+    layer: str, table: gpd.GeoDataFrame, version_id: int, area_codes: NDArray[np.object_], dialect: str
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Return (column names, rows) of a canonical table as the driver of ``dialect`` takes them."""
+    """Return (column names, rows) of a canonical table as the driver of ``dialect`` takes them.
+
+    area_codes : (n,) of the area each row lies in.
+    """
     schema = layer_schema(layer)
     columns: dict[str, Iterable[Any]] = {"version_id": [version_id] * len(table), "row": range(len(table))}
+    columns[SCOPE_COLUMN] = area_codes.tolist()
     for field in schema.fields:
         columns[field.name] = _driver_values(field, table[field.name], dialect)
     if schema.has_geometry:

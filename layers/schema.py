@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from layers.geometry_type import Geometry
-from layers.records import LAYERS, Field, LayerSchema
+from layers.records import LAYERS, SCOPE_COLUMN, Field, LayerSchema
 from layers.run import ID_DIGITS
 
 METADATA = MetaData(
@@ -40,6 +40,8 @@ _SQL_TYPES: dict[str, type[TypeEngine[Any]]] = {
 }  # fmt: skip
 #: SQLite counts rows only in a column of type INTEGER.
 _BIG_ID = BigInteger().with_variant(Integer, "sqlite")
+#: Codes are compared as text, byte by byte, whatever language the database server speaks.
+CODE = Text().with_variant(Text(collation="C"), "postgresql")
 
 LAYER_VERSION = Table(
     "layer_version",
@@ -93,6 +95,117 @@ DERIVED = Table(
     "derived", METADATA, Column("key", String(200), primary_key=True), Column("value", LargeBinary, nullable=False)
 )
 
+ACCOUNT = Table(
+    "account",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("username", String(80), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("area_code", CODE, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("uniquifier", String(64), nullable=False, unique=True),
+    Column("totp_secret", Text, nullable=True),
+    Column("recovery_codes", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", DateTime, nullable=True),
+    Column("created_at", DateTime, nullable=False),
+)
+SESSION = Table(
+    "session",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("account_id", _BIG_ID, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("device", Text, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("seen_at", DateTime, nullable=False),
+    Column("revoked_at", DateTime, nullable=True),
+)
+API_TOKEN = Table(
+    "api_token",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("account_id", _BIG_ID, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created_at", DateTime, nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+    Column("revoked_at", DateTime, nullable=True),
+)
+INCOMING_REPORT = Table(
+    "incoming_report",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("token_sha256", String(64), nullable=False, unique=True),
+    Column("submission_key", String(64), nullable=False, unique=True),
+    Column("received_at", DateTime, nullable=False),
+    Column("changed_at", DateTime, nullable=False),
+    Column("channel", String(40), nullable=False),
+    Column("state", String(40), nullable=False, index=True),
+    Column("outcome", String(40), nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("area_code", CODE, nullable=False, index=True),
+    Column("geometry", Geometry("POINT"), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("needs", Text, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("assigned_to", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("duplicate_of", _BIG_ID, ForeignKey("incoming_report.id"), nullable=True),
+    Column("version", Integer, nullable=False),
+)
+Index("ix_incoming_report_geometry", INCOMING_REPORT.c.geometry, postgresql_using="gist").ddl_if(dialect="postgresql")
+REPORT_STEP = Table(
+    "report_step",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("report_id", _BIG_ID, ForeignKey("incoming_report.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", DateTime, nullable=False),
+    Column("account_id", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("before", String(40), nullable=False),
+    Column("after", String(40), nullable=False),
+    Column("note", Text, nullable=False),
+)
+REFERRAL = Table(
+    "referral",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("report_id", _BIG_ID, ForeignKey("incoming_report.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("receiver", String(40), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("made_at", DateTime, nullable=False),
+    Column("made_by", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("due_at", DateTime, nullable=False),
+    Column("received_at", DateTime, nullable=True),
+    Column("received_by", Text, nullable=False),
+)
+PHOTO = Table(
+    "photo",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("report_id", _BIG_ID, ForeignKey("incoming_report.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("added_at", DateTime, nullable=False),
+    Column("jpeg", LargeBinary, nullable=False),
+)
+AUDIT_ENTRY = Table(
+    "audit_entry",
+    METADATA,
+    Column("number", _BIG_ID, primary_key=True, autoincrement=False),
+    Column("at", DateTime, nullable=False),
+    Column("account_id", _BIG_ID, nullable=True),
+    Column("action", String(80), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("area_code", CODE, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("previous_sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+#: Tables of which a scoped store sees only the rows of its area, with what points at an account or at a report.
+SCOPED = (ACCOUNT, INCOMING_REPORT, AUDIT_ENTRY)
+OF_ACCOUNT, OF_REPORT = (SESSION, API_TOKEN), (REPORT_STEP, REFERRAL, PHOTO)
+
 
 def _column(field: Field) -> Column[Any]:
     return Column(field.name, _SQL_TYPES[field.kind](), nullable=field.may_be_null)
@@ -103,11 +216,13 @@ def _layer_table(schema: LayerSchema) -> Table:
         Column("version_id", _BIG_ID, ForeignKey("layer_version.id", ondelete="CASCADE"), primary_key=True),
         Column("row", Integer, primary_key=True, autoincrement=False),
         *map(_column, schema.fields),
+        Column(SCOPE_COLUMN, CODE, nullable=False, server_default=""),
     ]
     if schema.has_geometry:
         kind = Geometry(GEOMETRY_KINDS[schema.geometry])
         columns.append(Column("geometry", kind, nullable=schema.geometry == "point or none"))
     table = Table(schema.table_name, METADATA, *columns)
+    Index(f"ix_{schema.table_name}_scope_code", table.c.version_id, table.c[SCOPE_COLUMN])
     if schema.has_geometry:
         name = f"ix_{schema.table_name}_geometry"
         Index(name, table.c.geometry, postgresql_using="gist").ddl_if(dialect="postgresql")

@@ -2,65 +2,28 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import Connection, CursorResult, Table, delete, insert, select, text, update
+from sqlalchemy import Connection, Table, delete, insert, select, text
 
 from gis.errors import RecordError, StoreError
 from gis.network import StreetNetwork
 from gis.network_build import network_from_records
 from layers.connection import migrate, newer_schema, newest_revision, open_engine, parse_url, revision_of, transaction
-from layers.geometry_type import wkb_of
 from layers.records import layer_schema
-from layers.rows import canonical_table, content_sha256, driver_rows, table_from_rows
+from layers.rows import canonical_table
 from layers.run import Run, parquet_bytes, table_from_parquet
 from layers.schema import DERIVED, LAYER_TABLES, LAYER_VERSION, RUN, RUN_TABLE, SETTING
+from layers.scope import Scope
+from layers.version_rows import NAMING_SEGMENTS, PLACED, LayerVersion, NewVersion, RowWriter, load_rows
 
-ROWS_A_CHUNK = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class LayerVersion:
-    """One import of a layer's part: what came in, when, from where.
-
-    created_at : UTC, naive. file_sha256 : of the file's bytes; content_sha256 : of the records, whatever the file.
-    approximate : its lines or places are a stand-in, which every result drawn from them must say.
-    datum : what the file was taken to be in; active : whether questions use it (an older one stays to compare with).
-    """
-
-    id: int
-    layer: str
-    part: str
-    created_at: datetime
-    source: str
-    file_sha256: str
-    content_sha256: str
-    accepted: int
-    rejected: int
-    note: str
-    approximate: bool
-    datum: str
-    active: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewVersion:
-    """A validated table about to become a layer's active version."""
-
-    layer: str
-    part: str
-    table: pd.DataFrame
-    source: str
-    sha256: str
-    note: str = ""
-    rejected: int = 0
-    approximate: bool = False
-    datum: str = "wgs84"
+#: The first revision of the schema whose rows know their area.
+FIRST_WITH_SCOPES = "0005"
 
 
 class Store:
@@ -74,6 +37,12 @@ class Store:
         self._url = parse_url(url)
         self._engine = open_engine(self._url)
         self._checked = False
+        self._scope: Scope | None = None
+
+    @property
+    def scope(self) -> Scope | None:
+        """What this store sees; None where it sees everything."""
+        return self._scope
 
     @property
     def address(self) -> str:
@@ -88,8 +57,21 @@ class Store:
             except OSError as error:
                 raise StoreError(f"无法创建数据库目录：{error}", f"cannot make the store's folder: {error}") from None
         with transaction(self._engine, writes=True) as connection:
+            found = revision_of(connection)
             migrate(connection)
+            if found is not None and found < FIRST_WITH_SCOPES:
+                RowWriter(connection).place_again(tuple(LAYER_TABLES))
         self._checked = True
+
+    def within(self, scope: Scope) -> "Store":
+        """Return this store as somebody sees it who may see one area and below; closing either closes both.
+
+        What is read and written goes through the same scope, and on PostgreSQL through its policies of rows as well,
+        under a role that owns nothing. Layers cannot be imported nor runs kept through it.
+        """
+        scoped = Store.__new__(Store)
+        scoped._url, scoped._engine, scoped._checked, scoped._scope = self._url, self._engine, self._checked, scope
+        return scoped
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -124,7 +106,14 @@ class Store:
         created_at = (now or datetime.now(UTC)).replace(tzinfo=None)
         ready = [(_known_part(item), canonical_table(item.layer, item.table)) for item in new]
         with self._writing() as connection:
-            return [_insert_version(connection, item, table, created_at) for item, table in ready]
+            writer = RowWriter(connection)
+            made = [writer.insert(item, table, created_at) for item, table in ready]
+            moved = {item.layer for item in new}
+            if "areas" in moved:
+                RowWriter(connection).place_again(PLACED)
+            elif "streets" in moved:
+                writer.place_again(NAMING_SEGMENTS)
+            return made
 
     def versions(self, layer: str | None = None, part: str | None = None) -> list[LayerVersion]:
         """Return every version kept, newest first; of one layer, of one part where given."""
@@ -149,15 +138,9 @@ class Store:
         Columns as in ``layers.records``; WGS84; a layer without geometry gives a frame without one.
         Raises StoreError where nothing was imported or no such version is kept.
         """
-        schema, table = layer_schema(layer), LAYER_TABLES[layer_schema(layer).name]
         chosen = self._version(layer, part, version)
-        wanted = [field for field in schema.fields if fields is None or field.name in fields]
-        columns: list[Any] = [table.c[field.name] for field in wanted]
-        if schema.has_geometry:
-            columns.append(wkb_of(table.c.geometry, self._engine.dialect.name))
-        query = select(*columns).where(table.c.version_id == chosen.id).order_by(table.c.row)
         with self._reading() as connection:
-            return table_from_rows(layer, connection.execute(query).all(), wanted)
+            return load_rows(connection, chosen, fields=fields, scope=self._scope)
 
     def load_network(self, *, version: int | None = None) -> StreetNetwork:
         """Return the street network of the active version of ``streets``, or of ``version``."""
@@ -268,12 +251,17 @@ class Store:
         return Path(database) if kept_in_file else None
 
     def _reading(self) -> Any:
-        self._check()
-        return transaction(self._engine)
+        return self.transaction()
 
     def _writing(self) -> Any:
+        if self._scope is not None:
+            raise StoreError("本账号不能改动全市数据", "the whole city's records cannot be changed from one area")
+        return self.transaction(writes=True)
+
+    def transaction(self, *, writes: bool = False) -> AbstractContextManager[Connection]:
+        """Open one transaction inside the scope; other modules of this folder narrow their queries by it."""
         self._check()
-        return transaction(self._engine, writes=True)
+        return transaction(self._engine, writes=writes, scope=self._scope)
 
     def _check(self) -> None:
         if self._checked:
@@ -305,55 +293,6 @@ def _known_part(new: NewVersion) -> NewVersion:
             f"layer {new.layer} has no part {new.part!r}: expected {known}",
         )
     return new
-
-
-def _insert_version(
-    connection: Connection, new: NewVersion, table: gpd.GeoDataFrame, created_at: datetime
-) -> LayerVersion:
-    columns = LAYER_VERSION.c
-    same_part = (columns.layer == new.layer) & (columns.part == new.part)
-    connection.execute(update(LAYER_VERSION).where(same_part & columns.active).values(active=False))
-    values: dict[str, Any] = {
-        "layer": new.layer,
-        "part": new.part,
-        "created_at": created_at,
-        "source": new.source,
-        "file_sha256": new.sha256,
-        "content_sha256": content_sha256(new.layer, table, approximate=new.approximate),
-        "accepted": len(table),
-        "rejected": new.rejected,
-        "note": new.note,
-        "approximate": new.approximate,
-        "datum": new.datum,
-        "active": True,
-    }
-    version_id = _inserted_id(connection.execute(insert(LAYER_VERSION).values(values)))
-    _insert_rows(connection, new.layer, table, version_id)
-    return LayerVersion(id=version_id, **values)
-
-
-def _insert_rows(connection: Connection, layer: str, table: gpd.GeoDataFrame, version_id: int) -> None:
-    """Insert through the driver itself, in chunks on SQLite and by COPY on PostgreSQL: statements are too slow."""
-    dialect = connection.dialect.name
-    names, rows = driver_rows(layer, table, version_id, dialect)
-    target = LAYER_TABLES[layer].name
-    columns = ", ".join(f'"{name}"' for name in names)
-    if dialect == "postgresql":
-        cursor = connection.connection.cursor()
-        with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-        return
-    statement = f"INSERT INTO {target} ({columns}) VALUES ({', '.join('?' * len(names))})"
-    for start in range(0, len(rows), ROWS_A_CHUNK):
-        connection.exec_driver_sql(statement, rows[start : start + ROWS_A_CHUNK])
-
-
-def _inserted_id(result: CursorResult[Any]) -> int:
-    key = result.inserted_primary_key
-    if key is None:
-        raise StoreError("数据库没有返回新记录的编号", "the store gave no id for a new record")
-    return int(key[0])
 
 
 def _replace(store: Store, table: Table, values: Mapping[str, Any]) -> None:

@@ -15,8 +15,9 @@ from gis.errors import RecordError
 from layers.codes import LEVEL_ZH, LEVELS, Level
 from layers.datum_check import BOUNDARIES, SAME_PLACES, STREETS, Reference
 from layers.records import layer_schema
-from layers.store import LayerVersion, Store
+from layers.store import Store
 from layers.validation import Context
+from layers.version_rows import LayerVersion
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
 

@@ -22,7 +22,8 @@ from layers.codes import LEVELS
 from layers.hours import OpeningHours
 from layers.records import ALL_FUNCTIONS, layer_schema
 from layers.rows import canonical_table
-from layers.store import LayerVersion, Store
+from layers.store import Store
+from layers.version_rows import LayerVersion
 from planner.coverage import CoverageInputs, CoverageQuestion
 from planner.coverage_inputs import HOURS_A_WEEK, HelpPoints, Placed, select
 from planner.coverage_question import PLANNED_STATES

@@ -10,7 +10,8 @@ import pandas as pd
 
 from gis.errors import QuestionError, StoreError
 from layers.run import Run
-from layers.store import LayerVersion, Store
+from layers.store import Store
+from layers.version_rows import LayerVersion
 from planner.comparison import compare_coverage
 from planner.coverage import CoverageQuestion, measure_coverage
 from planner.loading import CityLoader, Progress, VersionKey

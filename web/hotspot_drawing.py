@@ -15,7 +15,8 @@ from gis.crs import metric_crs, to_lonlat, to_metric
 from gis.errors import QuestionError
 from gis.tiling import Tiling
 from layers.run import Run
-from layers.store import LayerVersion, Store
+from layers.store import Store
+from layers.version_rows import LayerVersion
 from web import hotspot_words
 from web.drawing import LEVELS, Drawing
 from web.hotspot_words import CELL_NAMES, Words, channels_in_words

@@ -14,8 +14,9 @@ from pandas import DataFrame
 from gis.crs import metric_crs, to_metric
 from gis.errors import QuestionError
 from layers.run import Run
-from layers.store import LayerVersion, Store
+from layers.store import Store
 from layers.surroundings import DEFAULT_TIMEZONE
+from layers.version_rows import LayerVersion
 from web.drawing import Drawing
 from web.offline_page import bounds_of
 from web.run_records import OSM_CREDIT, OSM_ENDINGS

@@ -10,7 +10,8 @@ import pandas as pd
 from gis.errors import QuestionError
 from layers.hours import parse_hour_of_week
 from layers.run import Run
-from layers.store import LayerVersion, Store
+from layers.store import Store
+from layers.version_rows import LayerVersion
 from planner.coverage_answer import level_to_show
 from web.drawing import FUNCTION_NAMES
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from layers.run import Run
-from layers.store import LayerVersion
+from layers.version_rows import LayerVersion
 from planner.coverage_answer import level_to_show
 from web.drawing import LEVEL_NAMES, both, minutes, shares
 

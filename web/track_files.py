@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from gis.errors import QuestionError
 from gis.file_writing import write_layers
 from layers.run import Run
-from layers.store import LayerVersion, Store
+from layers.store import Store
+from layers.version_rows import LayerVersion
 from web import map_parts, workbook
 from web.drawing import MODE_NAMES, Drawing, both
 from web.offline_page import LINE_TOLERANCE, OfflineMap, bounds_of, render

@@ -11,7 +11,8 @@ import pandas as pd
 
 from gis.errors import QuestionError
 from layers.run import Run
-from layers.store import LayerVersion, Store
+from layers.store import Store
+from layers.version_rows import LayerVersion
 from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
 from planner.hotspots.answers import ANSWERS

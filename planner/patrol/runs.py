@@ -17,7 +17,8 @@ import pandas as pd
 
 from gis.errors import QuestionError
 from layers.run import Run, parquet_bytes, table_from_parquet
-from layers.store import LayerVersion, Store
+from layers.store import Store
+from layers.version_rows import LayerVersion
 from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
 from planner.hotspots.effort_runs import EFFORT, effort_inputs
