@@ -12,6 +12,7 @@ from demo_verb import demo
 from gis.errors import QuestionError, RecordError
 from hotspot_verbs import hotspots, show_hotspots
 from patrol_verbs import patrol, show_patrol, show_tracks
+from store_verbs import backup, restore
 from terminal import (
     Interrupt,
     Minutes,
@@ -460,6 +461,8 @@ def _known_timezone(name: str) -> None:
 main.add_command(demo)
 main.add_command(patrol)
 main.add_command(hotspots)
+main.add_command(backup)
+main.add_command(restore)
 
 
 if __name__ == "__main__":

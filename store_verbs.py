@@ -1,0 +1,47 @@
+"""The command line's verbs of the store as a whole: kept in one file, and filled from one."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from terminal import Progress, say, store_options
+
+_AS_SENSITIVE = (
+    "备份含全部个人信息与口令摘要，须与数据库同样保管 / a backup holds every person's data and the accounts: "
+    "guard it as you guard the store"
+)
+
+
+@click.command(short_help="备份 Write everything in the store to one file, while it is in use.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@store_options
+def backup(file: Path, db: str, as_json: bool) -> None:
+    """Write everything the store holds to FILE, as it is at this moment; the server may go on.
+
+    FILE fits SQLite and PostgreSQL alike (see lamplight restore). It is as sensitive as the store itself.
+    """
+    from layers.backup import BACKUP_STEPS, write_backup
+
+    with Progress(BACKUP_STEPS) as progress:
+        made = write_backup(db, file, now=datetime.now(UTC), progress=progress)
+    size = file.stat().st_size
+    values = {"file": str(file), "bytes": size, "rows": made.rows, "revision": made.revision,
+              "created_at": made.created_at}  # fmt: skip
+    done = f"已备份 {made.rows:,} 行 / {made.rows:,} rows backed up: {file} ({size / 1e6:,.1f} MB)"
+    say(values, as_json, f"{done}\n{_AS_SENSITIVE}")
+
+
+@click.command(short_help="恢复 Fill an empty store from a backup.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@store_options
+def restore(file: Path, db: str, as_json: bool) -> None:
+    """Fill the store, which must be empty or not exist yet, with what the backup FILE holds: all of it, or nothing."""
+    from layers.backup import RESTORE_STEPS, restore_backup
+
+    with Progress(RESTORE_STEPS) as progress:
+        made = restore_backup(file, db, progress=progress)
+    values = {"file": str(file), "rows": made.rows, "revision": made.revision, "created_at": made.created_at,
+              "city": made.city}  # fmt: skip
+    city = f"{made.city} " if made.city else ""
+    say(values, as_json, f"已恢复 {made.rows:,} 行 / {made.rows:,} rows restored: {city}{made.created_at}")
