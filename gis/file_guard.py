@@ -30,10 +30,10 @@ _NOWHERE = "http://127.0.0.1:9"  # the discard port: fails at once
 
 
 def run_guarded(request: dict[str, Any], scratch: Path, limits: Limits) -> dict[str, Any]:
-    """Answer one request {"do": "read" | "list" | "streets", "path", ...} in a limited process.
+    """Answer one request {"do": "read" | "list" | "streets" | "photo", "path", ...} in a limited process.
 
-    scratch : an empty folder, where a table read is left as ``RESULT``. Returns the reply; raises FileRefusedError
-    with the parser's reason, or where the process took too long, too much, or broke.
+    scratch : an empty folder, where a table or photo read is left as ``RESULT``. Returns the reply; raises
+    FileRefusedError with the parser's reason, or where the process took too long, too much, or broke.
     """
     message = json.dumps({**request, "limits": asdict(limits), "scratch": str(scratch)})
     name = Path(request["path"]).name
@@ -133,6 +133,10 @@ def answer(request: dict[str, Any], *, alone: bool = False) -> dict[str, Any]:
             from gis.osm_files import leave_streets
 
             return leave_streets(Path(request["path"]), scratch / RESULT, limits)
+        if request["do"] == "photo":
+            from gis.photo_encoding import leave_photo
+
+            return leave_photo(Path(request["path"]), scratch / RESULT)
         source = make_ready(Path(request["path"]), work, limits, member=request["layer"])
         if alone:
             _keep_one_driver(source, request["drivers"])
