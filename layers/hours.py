@@ -98,6 +98,14 @@ def _weekday(chinese: str | None, english: str | None) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class HoursState:
+    """Whether a place is open at a moment; changes_at : the naive local time of the next change, None for never."""
+
+    is_open: bool
+    changes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpeningHours:
     """When a place is open; ``text`` is canonical OSM syntax. Make one with ``OpeningHours.parse``."""
 
@@ -126,6 +134,14 @@ class OpeningHours:
             return bool(osm.OpeningHours(self.text, country=COUNTRY).is_open(when))
         moment = when if isinstance(when, HourOfWeek) else HourOfWeek(when, minute)
         return bool(self.week_minutes()[moment.weekday * MINUTES_A_DAY + moment.minute])
+
+    def state_at(self, when: datetime) -> "HoursState":
+        """Return whether the place is open at a naive local time, and when that changes next.
+
+        Raises RecordError on an aware datetime.
+        """
+        is_open = self.open_at(when)
+        return HoursState(is_open, osm.OpeningHours(self.text, country=COUNTRY).next_change(when))
 
     def week_minutes(self) -> NDArray[np.bool_]:
         """Return (10080,) whether the place is open at each minute of the week, Monday 00:00 first; read-only."""

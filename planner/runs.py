@@ -1,20 +1,25 @@
 """The one place where planning meets the store: load what a question needs, answer it, keep the answer as a ``Run``."""
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from importlib import metadata
 from time import monotonic, process_time
 from typing import TypeAlias
 
+import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from gis.errors import QuestionError, StoreError
+from gis.network import StreetNetwork
 from layers.run import Run
 from layers.store import Store
 from layers.version_rows import LayerVersion
 from planner.comparison import compare_coverage
 from planner.coverage import CoverageQuestion, measure_coverage
 from planner.loading import CityLoader, Progress, VersionKey
+from planner.nearby import Nearby, nearby_from_bytes, nearby_of
 from planner.siting.question import SitingQuestion
 from planner.siting.sites import candidate_sites, joined
 from planner.watch import News, Watch
@@ -106,6 +111,26 @@ def place_records(store: Store, *, progress: Progress | None = None) -> None:
     question = CoverageQuestion()
     used = used_versions(store, unread=_unread(question))
     CityLoader(store, used, question, software(), progress or (lambda step: None)).load()
+
+
+def walks_to(store: Store, points: gpd.GeoDataFrame) -> tuple[StreetNetwork | None, Nearby | None]:
+    """Return the city's streets and the ways on foot to ``points`` (WGS84), kept in the store's cache.
+
+    None and None where no streets have been imported.
+    """
+    version = store.current().get(("streets", ""))
+    if version is None:
+        return None, None
+    network = store.load_network(version=version.id)
+    lon, lat = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
+    places = hashlib.sha256(np.column_stack([lon, lat]).tobytes()).hexdigest()
+    key = f"walks {software()} {version.content_sha256} {places}"
+    kept = store.derived(key)
+    if kept is not None:
+        return network, nearby_from_bytes(network, kept)
+    walks = nearby_of(network, lon, lat)
+    store.keep_derived(key, walks.to_bytes())
+    return network, walks
 
 
 def run_comparison(store: Store, before: str, after: str) -> Run:

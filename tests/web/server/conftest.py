@@ -1,0 +1,72 @@
+"""A small served city: the demo town, built once, on SQLite or PostGIS."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from layers.demo_city.build import build_demo_city, write_demo_city
+from layers.imports import import_file
+from layers.store import Store
+from tests.postgis_server import PostgisServer
+from web.server.app import create_app
+from web.server.settings import Settings
+
+SECRET = "a secret of the tests, long enough to be taken"
+SETTINGS = {"city_name": "临江市 Linjiang", "timezone": "Asia/Shanghai", "fictional": "yes", "data_date": "2026-03-31",
+            "attribution": "虚构数据 fictional data"}  # fmt: skip
+
+
+def fill(url: str, folder: Path) -> None:
+    """Make the demo town's store."""
+    store = Store(url)
+    store.create()
+    for layer, part, path in write_demo_city(build_demo_city("town"), folder):
+        import_file(store, layer, path, part=part or None)
+    for name, value in SETTINGS.items():
+        store.set_setting(name, value)
+    create_app(Settings(url, SECRET, secure=False)).extensions["lamplight.city"].current()  # derive what is slow once
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def town_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo town in one SQLite file; to be copied, never written to."""
+    folder = tmp_path_factory.mktemp("town")
+    fill(f"sqlite:///{folder / 'town.sqlite'}", folder)
+    return folder / "town.sqlite"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])
+def town_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a demo town of this test's own, on each database in turn."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("town_file"), tmp_path / "town.sqlite")
+        return f"sqlite:///{tmp_path / 'town.sqlite'}"
+    server: PostgisServer = request.getfixturevalue("postgis_server")
+    return server.new_database(request.getfixturevalue("town_database"))
+
+
+@pytest.fixture(scope="session")
+def town_database(postgis_server: PostgisServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that holds the demo town, to be used as a template."""
+    url = postgis_server.new_database()
+    fill(url, tmp_path_factory.mktemp("town"))
+    return url.removeprefix("postgresql://lamplight@/").partition("?")[0]
+
+
+@pytest.fixture
+def app(town_url: str) -> Iterator[APIFlask]:
+    """The application on a town of its own."""
+    made = create_app(Settings(town_url, SECRET, secure=False), testing=True)
+    yield made
+    made.extensions["lamplight.store"].close()
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    """A browser without a script."""
+    return app.test_client()

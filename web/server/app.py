@@ -1,0 +1,71 @@
+"""The application: one city's store behind pages and interfaces. ``create_app`` is what a WSGI server runs."""
+
+import hashlib
+import hmac
+from importlib import metadata
+from pathlib import Path
+
+from apiflask import APIFlask
+from flask import Request
+from layers.accounts import Account
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from layers.store import Store
+from web.server.access import guard
+from web.server.city import PublicCitySource
+from web.server.errors import answer_errors
+from web.server.headers import protect
+from web.server.language import speak
+from web.server.settings import Settings
+
+#: The largest request: a photo and the words of a report.
+MOST_BYTES = 12 * 1024 * 1024
+
+
+def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
+    """Return the application that serves the city in ``settings.store``.
+
+    testing : errors are raised, not answered. Raises StoreError where the store cannot be opened.
+    """
+    app = APIFlask(
+        "lamplight", title="Lamplight", version=metadata.version("lamplight"), docs_path=None,
+        spec_path="/api/v1/openapi.json", root_path=str(Path(__file__).parent), template_folder="templates", static_folder="static",
+    )  # fmt: skip
+    app.config.update(
+        TESTING=testing, MAX_CONTENT_LENGTH=MOST_BYTES, SECRET_KEY=derived_key(settings, "session"),
+        SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_NAME="__Host-lamplight" if settings.secure else "lamplight",
+        WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=settings.secure,
+    )  # fmt: skip
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    store = Store(settings.store)
+    store.current()  # a missing store is refused now, not at the first request
+    app.extensions["lamplight.settings"] = settings
+    app.extensions["lamplight.store"] = store
+    app.extensions["lamplight.city"] = PublicCitySource(store)
+    app.extensions["lamplight.identify"] = _nobody
+    speak(app)
+    answer_errors(app)
+    protect(app, secure=settings.secure)
+    guard(app)
+    _register(app)
+    return app
+
+
+def _register(app: APIFlask) -> None:
+    """Add each group of pages; a new group is one line here."""
+    from web.server import assets_served, public_pages
+
+    for group in (assets_served, public_pages):
+        group.register(app)
+
+
+def derived_key(settings: Settings, purpose: str) -> str:
+    """Return the key for one purpose, derived from the server's one secret."""
+    return hmac.new(settings.secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+
+def _nobody(request: Request) -> Account | None:
+    return None

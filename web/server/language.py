@@ -1,0 +1,59 @@
+"""Chinese, and English one click away: texts are written in Chinese; catalogues hold what they are in English."""
+
+import io
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel
+
+LANGUAGES = {"zh": "中文", "en": "English"}
+DEFAULT = "zh"
+COOKIE = "language"
+FOLDER = Path(__file__).parent / "translations"
+#: How libraries' own catalogues call the languages.
+_LOCALES = {"zh": "zh_Hans_CN", "en": "en"}
+
+
+def language() -> str:
+    """Return the language of the request: as chosen by its reader, else Chinese."""
+    if not has_request_context():
+        return DEFAULT
+    if "language" not in g:
+        chosen = request.cookies.get(COOKIE, DEFAULT)
+        g.language = chosen if chosen in LANGUAGES else DEFAULT
+    return str(g.language)
+
+
+def _(text: str, **values: Any) -> str:
+    """Return ``text``, which is Chinese, in the language of the request, its %(names)s filled in."""
+    said = catalogue(language()).gettext(text)
+    return said % values if values else said
+
+
+@lru_cache(maxsize=4)
+def catalogue(wanted: str) -> NullTranslations:
+    """Return the texts of a language, from every file of its folder together."""
+    if wanted == DEFAULT:
+        return NullTranslations()
+    merged = Catalog(locale=wanted)
+    for path in sorted((FOLDER / wanted).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=wanted):
+                if message.id:
+                    merged[message.id] = message
+    compiled = io.BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def speak(app: Flask) -> None:
+    """Give templates the reader's language, and libraries theirs."""
+    Babel(app, locale_selector=lambda: _LOCALES[language()])
+    app.jinja_env.globals.update(_=_, gettext=_, language=language, languages=LANGUAGES)
