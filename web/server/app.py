@@ -29,7 +29,8 @@ def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
     """
     app = APIFlask(
         "lamplight", title="Lamplight", version=metadata.version("lamplight"), docs_path=None,
-        spec_path="/api/v1/openapi.json", root_path=str(Path(__file__).parent), template_folder="templates", static_folder="static",
+        spec_path="/api/v1/openapi.json", root_path=str(Path(__file__).parent), template_folder="templates",
+        static_folder="static",
     )  # fmt: skip
     app.config.update(
         TESTING=testing, MAX_CONTENT_LENGTH=MOST_BYTES, SECRET_KEY=derived_key(settings, "session"),
