@@ -1,0 +1,366 @@
+// The live map. Everything it needs stands in the page: see the attributes of #map read below. It adds to a page that
+// works without it, and leaves that page alone where a browser cannot draw maps.
+
+import { mapStyle } from "./map_style.js";
+
+const TOUCH_PX = 22; // half of the 44 pixels a finger needs
+const STATES = ["open", "closed", "unknown"];
+const NOTHING = { type: "FeatureCollection", features: [] };
+
+const box = document.getElementById("map");
+const words = readWords();
+const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** The MapLibre map once it stands, or null where the page has none or the browser cannot draw one. */
+export const drawn = box ? start().catch(giveUp) : Promise.resolve(null);
+
+useLocation();
+
+function readWords() {
+  try {
+    return JSON.parse(box?.dataset.labels || "{}");
+  } catch {
+    return {};
+  }
+}
+
+async function start() {
+  const { mode = "find" } = box.dataset;
+  if (!document.createElement("canvas").getContext("webgl2")) return giveUp();
+  const maplibre = await import("/assets/maplibre-gl.mjs");
+  if (globalThis.pmtiles) maplibre.addProtocol("pmtiles", new globalThis.pmtiles.Protocol().tile);
+
+  const [points, route, symbols] = await Promise.all([allPoints(mode), fetchJson(box.dataset.route), loadSymbols()]);
+  const stage = document.createElement("div");
+  stage.className = "map-stage";
+  box.replaceChildren(stage);
+  const map = new maplibre.Map({
+    container: stage,
+    style: mapStyle({
+      tiles: globalThis.pmtiles ? absolute(box.dataset.tiles) : "",
+      base: absolute(box.dataset.base),
+      points: mode === "route" ? endOf(route) : points,
+      route,
+      here: mode === "route" ? pointAt(lineOf(route)[0]) : pointAt(hereOf()),
+      scale: parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1,
+    }),
+    ...viewOf(mode, points, lineOf(route)),
+    attributionControl: false,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    fadeDuration: calm ? 0 : 150,
+    maxZoom: 18,
+    minZoom: 4,
+    locale: { "Map.Title": words.map ?? "" },
+  });
+  map.on("error", () => {}); // a tile that does not come leaves a gap; the list says all the map says
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  for (const [state, image] of symbols) map.addImage(state, image, { pixelRatio: 2 });
+  addFurniture(map, mode);
+  syncWithList(map);
+  if (mode === "find") letTap(map);
+  if (mode === "report") followCentre(map);
+  map.once("idle", () => { box.dataset.ready = "true"; });
+  return map;
+}
+
+function giveUp() {
+  const note = document.createElement("p");
+  note.className = "map-note";
+  note.textContent = words.nomap ?? "";
+  box.replaceChildren(note);
+  box.dataset.ready = "none";
+  return null;
+}
+
+// --- what to draw ---------------------------------------------------------------------------------------------------
+
+function absolute(address) {
+  // MapLibre fetches from a worker, where an address needs its host; the braces of a pattern stay as they are
+  return address ? location.origin + address : "";
+}
+
+async function fetchJson(address) {
+  if (!address) return NOTHING;
+  try {
+    const answer = await fetch(address);
+    return answer.ok ? await answer.json() : NOTHING;
+  } catch {
+    return NOTHING;
+  }
+}
+
+function listItems() {
+  return [...document.querySelectorAll("[data-code][data-lon][data-lat]")];
+}
+
+function pointAt(place, properties = {}) {
+  if (!place) return NOTHING;
+  const feature = { type: "Feature", geometry: { type: "Point", coordinates: place }, properties };
+  return { type: "FeatureCollection", features: [feature] };
+}
+
+/** The points of the city; what the list beside the map says of a point goes before what the file says. */
+async function allPoints(mode) {
+  if (mode === "point") return pointAt(centreOf(), { code: "here", name: "", state: stateOf(box.dataset.state) });
+  if (mode === "route") return NOTHING;
+  const byCode = new Map();
+  for (const feature of (await fetchJson(box.dataset.points)).features) {
+    const { code, name = "", state, url } = feature.properties;
+    if (feature.geometry) byCode.set(code, { ...feature, properties: { code, name, state: stateOf(state), url } });
+  }
+  for (const { dataset } of listItems()) {
+    const known = byCode.get(dataset.code)?.properties ?? { code: dataset.code, name: dataset.name ?? "" };
+    const place = [Number(dataset.lon), Number(dataset.lat)];
+    byCode.set(dataset.code, pointAt(place, { ...known, state: stateOf(dataset.state) }).features[0]);
+  }
+  return { type: "FeatureCollection", features: [...byCode.values()] };
+}
+
+function stateOf(word) {
+  return STATES.includes(word) ? word : "unknown";
+}
+
+function lineOf(route) {
+  return route.features.flatMap(({ geometry }) => {
+    if (geometry?.type === "LineString") return geometry.coordinates;
+    return geometry?.type === "MultiLineString" ? geometry.coordinates.flat() : [];
+  });
+}
+
+function endOf(route) {
+  const end = centreOf() ?? lineOf(route).at(-1);
+  return pointAt(end, { code: "end", name: "", state: stateOf(box.dataset.state) });
+}
+
+/** Draw the three symbols, which the page's list shows too, at twice their size for sharp screens. */
+async function loadSymbols() {
+  return Promise.all(STATES.map(async (state) => {
+    const picture = new Image(56, 56);
+    picture.src = new URL(`./symbols/${state}.svg`, import.meta.url).href;
+    await picture.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 56;
+    const pen = canvas.getContext("2d");
+    pen.drawImage(picture, 0, 0, 56, 56);
+    return [state, pen.getImageData(0, 0, 56, 56)];
+  }));
+}
+
+// --- where to look --------------------------------------------------------------------------------------------------
+
+function numbers(text) {
+  const found = (text ?? "").split(",").map(Number);
+  return found.length > 1 && found.every(Number.isFinite) ? found : null;
+}
+
+function centreOf() {
+  return numbers(box.dataset.centre);
+}
+
+/** Where the user is, as far as the page's form knows. */
+function hereOf() {
+  const { lon, lat } = fields();
+  return lon?.value && lat?.value ? numbers(`${lon.value},${lat.value}`) : null;
+}
+
+function fields() {
+  const within = document.getElementById("find") ?? document;
+  return { lon: within.querySelector("[name=lon]"), lat: within.querySelector("[name=lat]") };
+}
+
+function viewOf(mode, points, line) {
+  const bounds = numbers(box.dataset.bounds);
+  const here = hereOf();
+  const view = bounds ? { maxBounds: widened(bounds) } : {};
+  const around = (places) => ({ ...view, bounds: boundsOf(places), fitBoundsOptions: { padding: 48, maxZoom: 16 } });
+  if (mode === "route" && line.length) return around(line);
+  if (mode === "find" && here && points.features.length) {
+    const listed = listItems().slice(0, 3).map(({ dataset }) => [Number(dataset.lon), Number(dataset.lat)]);
+    return around([here, ...listed]);
+  }
+  const centre = here ?? centreOf();
+  if (centre) return { ...view, center: centre, zoom: mode === "find" ? 14 : 16 };
+  return bounds ? { ...view, bounds, fitBoundsOptions: { padding: 16 } } : view;
+}
+
+function boundsOf(places) {
+  const [lon, lat] = [places.map((place) => place[0]), places.map((place) => place[1])];
+  return [Math.min(...lon), Math.min(...lat), Math.max(...lon), Math.max(...lat)];
+}
+
+function widened([west, south, east, north]) {
+  const [wide, high] = [east - west, north - south];
+  return [west - wide, south - high, east + wide, north + high];
+}
+
+// --- what stands over the map ---------------------------------------------------------------------------------------
+
+function addFurniture(map, mode) {
+  const zoom = document.createElement("div");
+  zoom.className = "map-buttons";
+  zoom.append(
+    button("+", words.zoomin, () => map.zoomIn({ animate: !calm })),
+    button("−", words.zoomout, () => map.zoomOut({ animate: !calm })),
+  );
+  box.append(zoom);
+  if (mode === "find" || mode === "report") {
+    const crosshair = document.createElement("div");
+    crosshair.className = mode === "report" ? "map-crosshair" : "map-crosshair map-crosshair-by-key";
+    crosshair.setAttribute("aria-hidden", "true");
+    box.append(crosshair);
+  }
+  const credits = [box.dataset.attribution, box.dataset.approval].filter(Boolean);
+  if (credits.length) {
+    const line = document.createElement("p");
+    line.className = "map-credits";
+    line.textContent = credits.join("　");
+    box.append(line);
+  }
+}
+
+function button(sign, label, act) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = sign;
+  made.setAttribute("aria-label", label ?? sign);
+  made.title = label ?? sign;
+  made.addEventListener("click", act);
+  return made;
+}
+
+// --- the list beside the map ----------------------------------------------------------------------------------------
+
+function syncWithList(map) {
+  let chosen = null;
+  const choose = (code) => {
+    for (const [which, on] of [[chosen, false], [code, true]]) {
+      if (which === null) continue;
+      map.setFeatureState({ source: "points", id: which }, { chosen: on });
+      itemOf(which)?.classList.toggle("chosen", on);
+    }
+    chosen = code;
+  };
+  const showing = (act) => (map.isStyleLoaded() ? act() : map.once("load", act));
+  for (const item of listItems()) {
+    const { code, lon, lat } = item.dataset;
+    const place = [Number(lon), Number(lat)];
+    item.addEventListener("pointerenter", () => showing(() => choose(code)));
+    item.addEventListener("focusin", () => showing(() => {
+      choose(code);
+      if (!map.getBounds().contains(place)) map.easeTo({ center: place, animate: !calm });
+    }));
+  }
+  map.on("mousemove", (event) => {
+    map.getCanvas().style.cursor = pointNear(map, event.point) ? "pointer" : "";
+  });
+  map.on("click", (event) => {
+    const point = pointNear(map, event.point);
+    if (!point) return;
+    choose(point.properties.code);
+    const item = itemOf(point.properties.code);
+    if (item) {
+      if (!item.hasAttribute("tabindex")) item.tabIndex = -1;
+      item.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+      item.focus({ preventScroll: true });
+    } else if (point.properties.url) {
+      location.assign(point.properties.url);
+    }
+  });
+}
+
+function itemOf(code) {
+  return listItems().find(({ dataset }) => dataset.code === code);
+}
+
+/** The point nearest to a place on the screen, no farther than a finger is wide. */
+function pointNear(map, { x, y }) {
+  if (!map.getLayer("points")) return null;
+  const reach = [[x - TOUCH_PX, y - TOUCH_PX], [x + TOUCH_PX, y + TOUCH_PX]];
+  const found = map.queryRenderedFeatures(reach, { layers: ["points"] });
+  const away = (feature) => {
+    const at = map.project(feature.geometry.coordinates);
+    return Math.hypot(at.x - x, at.y - y);
+  };
+  return found.sort((a, b) => away(a) - away(b))[0] ?? null;
+}
+
+// --- pointing at a place --------------------------------------------------------------------------------------------
+
+function setPlace(lngLat) {
+  const { lon, lat } = fields();
+  if (lon && lat) [lon.value, lat.value] = [lngLat.lng.toFixed(6), lngLat.lat.toFixed(6)];
+}
+
+function letTap(map) {
+  const submit = (lngLat) => {
+    setPlace(lngLat);
+    document.getElementById("find")?.requestSubmit();
+  };
+  map.on("click", (event) => {
+    if (!pointNear(map, event.point)) submit(event.lngLat);
+  });
+  map.getCanvas().addEventListener("keydown", (event) => {
+    if (event.key === "Enter") submit(map.getCenter());
+  });
+}
+
+function followCentre(map) {
+  const said = document.createElement("p");
+  said.className = "map-said";
+  said.setAttribute("aria-live", "polite");
+  box.after(said);
+  let before = map.getCenter();
+  map.on("moveend", () => {
+    const centre = map.getCenter();
+    if (centre.distanceTo(before) < 0.1) return; // zoomed or resized: nobody chose a place
+    before = centre;
+    setPlace(centre);
+    said.textContent = (words.centre ?? "{place}").replace("{place}", placeName(map) || coordinates(centre));
+  });
+}
+
+function coordinates({ lng, lat }) {
+  return `${lng.toFixed(5)}, ${lat.toFixed(5)}`;
+}
+
+/** The named street next to the crosshair, as drawn. */
+function placeName(map) {
+  const { x, y } = map.project(map.getCenter());
+  for (const reach of [8, 24, 64]) {
+    const lines = map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]]);
+    const street = lines.find(({ sourceLayer, properties }) => sourceLayer === "streets" && properties.name);
+    if (street) return street.properties.name;
+  }
+  return "";
+}
+
+/** Ask for the device's place when, and only when, the button is pressed; works without a map, too. */
+function useLocation() {
+  const press = document.getElementById("here");
+  if (!press || !navigator.geolocation) return;
+  press.hidden = false;
+  press.addEventListener("click", () => {
+    press.setAttribute("aria-busy", "true");
+    const done = () => press.removeAttribute("aria-busy");
+    navigator.geolocation.getCurrentPosition(async ({ coords }) => {
+      done();
+      setPlace({ lng: coords.longitude, lat: coords.latitude });
+      const form = document.getElementById("find");
+      if (form) form.requestSubmit();
+      else (await drawn)?.jumpTo({ center: [coords.longitude, coords.latitude], zoom: 17 });
+    }, () => {
+      done();
+      sayBeside(press, words.noposition ?? "");
+    }, { enableHighAccuracy: true, timeout: 15_000, maximumAge: 60_000 });
+  });
+}
+
+function sayBeside(press, text) {
+  const said = press.parentElement.querySelector("[role=status]") ?? document.createElement("p");
+  said.setAttribute("role", "status");
+  press.after(said);
+  said.textContent = text;
+}
