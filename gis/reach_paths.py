@@ -24,13 +24,16 @@ class PathFound:
     """The quickest path between two points.
 
     time_s : seconds in all, both walks between a point and its segment counted; ``inf`` where there is no path.
-    length_m : metres along streets. segments : (j,) int32 segments in the order travelled.
+    length_m : metres along streets. segments : (j,) int32 segments in the order travelled. metres, parts : (j,) of each
+    the metres travelled and the line drawn, (i, 2) WGS84 in the direction of travel.
     geometry : WGS84 line from the origin's place on the network to the destination's; empty where there is no path.
     """
 
     time_s: float
     length_m: float
     segments: NDArray[np.int32]
+    metres: NDArray[np.float64]
+    parts: tuple[NDArray[np.float64], ...]
     geometry: LineString
 
 
@@ -38,10 +41,18 @@ class PathFound:
 Stretch = tuple[int, float, float]
 
 
-def shortest_path(graph: SearchGraph, network: StreetNetwork, origin: Positions, destination: Positions) -> PathFound:
+def shortest_path(
+    graph: SearchGraph,
+    network: StreetNetwork,
+    origin: Positions,
+    destination: Positions,
+    *,
+    limit_s: float = np.inf,
+) -> PathFound:
     """Find the quickest path between two points anywhere on the network, in the direction of travel.
 
     graph : ``network`` seen by the mode, oriented either way. origin, destination : one position each.
+    limit_s : seconds that a path is known to exist within, where they are known: the search goes no further.
     Its time is that of ``time_at``, plus the other point's own gap. Raises NetworkError unless both are one position
     on the network.
     """
@@ -51,17 +62,18 @@ def shortest_path(graph: SearchGraph, network: StreetNetwork, origin: Positions,
             raise NetworkError("路径的起终点各须为一个位置", f"a path joins one position to one, got {len(positions)}")
 
     source, goal = (destination, origin) if graph.toward else (origin, destination)
-    near = nearest(graph, source)
+    near = nearest(graph, source, limit_s=limit_s)
     time_s = float(time_at(graph, source, near, goal).time_s[0] + start_seconds(graph, goal)[0])
     if not np.isfinite(time_s):
-        return PathFound(np.inf, 0.0, np.empty(0, np.int32), LineString())
+        return PathFound(np.inf, 0.0, np.empty(0, np.int32), np.empty(0), (), LineString())
     stretches = _trace(graph, network, near, source, goal)
     if not graph.toward:
         stretches = [(s, to_m, from_m) for s, from_m, to_m in reversed(stretches)]
-    length_m = float(sum(abs(to_m - from_m) for _, from_m, to_m in stretches))
     segments = np.array([s for s, _, _ in stretches], np.int32)
-    standing: Stretch = (int(origin.segment[0]), float(origin.offset_m[0]), float(origin.offset_m[0]))
-    return PathFound(time_s, length_m, segments, _line(network, stretches or [standing]))
+    metres = np.array([abs(to_m - from_m) for _, from_m, to_m in stretches], np.float64)
+    parts = tuple(_part(network, *stretch) for stretch in stretches)
+    standing = _part(network, int(origin.segment[0]), float(origin.offset_m[0]), float(origin.offset_m[0]))
+    return PathFound(time_s, float(sum(metres)), segments, metres, parts, _line(parts or (standing,)))
 
 
 def _trace(
@@ -129,9 +141,8 @@ def _last(graph: SearchGraph, s: int, o: float, node: int, time_s: float, begins
     return [(s, length_m, o)] if o < length_m else []
 
 
-def _line(network: StreetNetwork, stretches: list[Stretch]) -> LineString:
-    """Join the parts of the segments' own lines along ``stretches`` into one line; one place gives two equal points."""
-    parts = [_part(network, *stretch) for stretch in stretches]
+def _line(parts: tuple[NDArray[np.float64], ...]) -> LineString:
+    """Join parts of the segments' own lines into one line; one place gives two equal points."""
     points = np.concatenate(parts)
     moved = np.concatenate([[True], (points[1:] != points[:-1]).any(axis=1)])
     points = points[moved]

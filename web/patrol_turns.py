@@ -7,14 +7,10 @@ from typing import Any
 
 import shapely
 
+from gis.turns import SAME_STREET, STRAIGHT, arriving, bend, leaving, turning
 from web import patrol_words
 from web.patrol_drawing import Route
 
-#: Metres at the end of a street from which its heading is told, so that a kink at the junction says nothing.
-HEADING_M = 15.0
-#: Degrees up to which one goes straight on, up to which a street of one name is one street, and from which one turns
-#: back.
-STRAIGHT, SAME_STREET, BACK = 35.0, 60.0, 150.0
 TURNS = {
     "straight": ("直行", "straight on"),
     "left": ("左转", "left"),
@@ -76,44 +72,7 @@ def turn_word(before: shapely.LineString, after: shapely.LineString) -> str:
 
     "" where either has no length.
     """
-    return _turn(_arrives(before), _leaves(after))
-
-
-def _turn(arrives: float, leaves: float) -> str:
-    angle = _bend(arrives, leaves)
-    if math.isnan(angle):
-        return ""
-    if abs(angle) <= STRAIGHT:
-        return "straight"
-    if abs(angle) >= BACK:
-        return "back"
-    return "left" if angle > 0 else "right"
-
-
-def _bend(arrives: float, leaves: float) -> float:
-    """Return the degrees turned to the left, in [-180, 180)."""
-    return (leaves - arrives + 180.0) % 360.0 - 180.0
-
-
-def _leaves(line: shapely.LineString) -> float:
-    return _heading(line.coords[:])
-
-
-def _arrives(line: shapely.LineString) -> float:
-    return _heading(line.coords[::-1]) + 180.0
-
-
-def _heading(xy: list[tuple[float, float]]) -> float:
-    """Return degrees counter-clockwise from east of the first HEADING_M of a line; NaN without length."""
-    (x0, y0), walked, x, y = xy[0], 0.0, *xy[0]
-    for bx, by in xy[1:]:
-        long = math.hypot(bx - x, by - y)
-        if walked + long >= HEADING_M:
-            share = (HEADING_M - walked) / long
-            x, y = x + (bx - x) * share, y + (by - y) * share
-            break
-        walked, x, y = walked + long, bx, by
-    return math.nan if (x, y) == (x0, y0) else math.degrees(math.atan2(y - y0, x - x0))
+    return turning(arriving(before.coords[:]), leaving(after.coords[:]))
 
 
 def items(route: Route) -> list[Item]:
@@ -141,7 +100,7 @@ def _legs(route: Route) -> dict[int, list[_Leg]]:
     columns = (route.legs[name].tolist() for name in ("step", "street", "near", "metres"))
     for step, street, near, metres, line in zip(*columns, route.lines, strict=True):
         xy = line.coords[:]
-        leg = _Leg(street, near, metres, xy[0], xy[-1], _heading(xy), _heading(xy[::-1]) + 180.0)
+        leg = _Leg(street, near, metres, xy[0], xy[-1], leaving(xy), arriving(xy))
         of.setdefault(step, []).append(leg)
     return of
 
@@ -153,7 +112,7 @@ def _goes_on(this: Row, then: Row, legs_of: dict[int, list[_Leg]]) -> bool:
     a, b = legs_of.get(this["step"]), legs_of.get(then["step"])
     if a is None or b is None:
         return False
-    return abs(_bend(a[-1].arrives, b[0].leaves)) <= (SAME_STREET if this["name"] else STRAIGHT)
+    return abs(bend(a[-1].arrives, b[0].leaves)) <= (SAME_STREET if this["name"] else STRAIGHT)
 
 
 def _runs(legs: list[_Leg], arrives: float) -> list[_Run]:
@@ -161,11 +120,11 @@ def _runs(legs: list[_Leg], arrives: float) -> list[_Run]:
     runs: list[_Run] = []
     for leg in legs:
         last = runs[-1] if runs else None
-        bend = abs(_bend(arrives, leg.leaves))
-        if last and last.street == leg.street and not bend > (SAME_STREET if leg.street else STRAIGHT):
+        bent = abs(bend(arrives, leg.leaves))
+        if last and last.street == leg.street and not bent > (SAME_STREET if leg.street else STRAIGHT):
             last.metres += leg.metres
         else:
-            runs.append(_Run(_turn(arrives, leg.leaves), leg.street, leg.near, leg.metres))
+            runs.append(_Run(turning(arrives, leg.leaves), leg.street, leg.near, leg.metres))
         arrives = arrives if math.isnan(leg.arrives) else leg.arrives
     return runs
 
@@ -204,7 +163,7 @@ def _patrol_words(row: Row, metres: float, legs: list[_Leg], arrives: float) -> 
     zh_name, en_name = patrol_words.street(str(row["name"]), legs[0].near if legs else "")
     if not legs:
         return f"巡查 {zh_name} {length}", f"patrol {en_name} {length}"
-    turn, way = TURNS[_turn(arrives, legs[0].leaves)], _whole_heading(legs[0].begin, legs[-1].end)
+    turn, way = TURNS[turning(arrives, legs[0].leaves)], _whole_heading(legs[0].begin, legs[-1].end)
     side = patrol_words.SIDES.get(str(row["side"]), ("", ""))
     zh = f"沿 {zh_name} {'向' + way[0] if way[0] else ''}巡查 {length}" + (f"，{side[0]}" if side[0] else "")
     en = f"patrol {en_name} {way[1]} {length}".replace("  ", " ") + (f", {side[1]}" if side[1] else "")
