@@ -12,6 +12,7 @@ from demo_verb import demo
 from gis.errors import QuestionError, RecordError
 from hotspot_verbs import hotspots, show_hotspots
 from patrol_verbs import patrol, show_patrol, show_tracks
+from serve_verb import serve
 from store_verbs import backup, restore
 from terminal import (
     Interrupt,
@@ -463,6 +464,7 @@ main.add_command(patrol)
 main.add_command(hotspots)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(serve)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ STEP_WORDS = {
     "screening": "核查疑点 screening",
     "matching": "匹配到街面 matching to streets",
     "comparing": "与计划比较 comparing with the plan",
+    "loading": "启动服务 starting the server",
+    "city": "读取城市，推算步行时间 reading the city and its walking times",
     "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
     "keeping": "保存结果 keeping the result",
 }

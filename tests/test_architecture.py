@@ -8,14 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = [
-    "gis", "layers", "planner", "web", "terminal", "patrol_verbs", "hotspot_verbs", "store_verbs", "demo_verb",
-    "lamplight",
+    "gis", "layers", "planner", "web", "terminal", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb",
+    "demo_verb", "lamplight",
 ]  # fmt: skip
 HOMES = {
     "flask": "web", "apiflask": "web", "folium": "web", "osmnx": "gis", "osmium": "gis", "sqlalchemy": "layers",
     "alembic": "layers", "highspy": "planner",
 }  # fmt: skip
-COMMAND_LINE = {"terminal", "patrol_verbs", "hotspot_verbs", "store_verbs", "demo_verb", "lamplight"}
+COMMAND_LINE = {"terminal", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb", "demo_verb", "lamplight"}
 FILES = [
     *sorted(p for top in ORDER if top not in COMMAND_LINE for p in (ROOT / top).rglob("*.py")),
     *(ROOT / f"{name}.py" for name in sorted(COMMAND_LINE)),

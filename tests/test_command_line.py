@@ -19,6 +19,7 @@ from shapely import LineString, Point, box
 import demo_verb
 import hotspot_verbs
 import lamplight
+import serve_verb
 import terminal
 from gis import datum, modes, tiling
 from layers import imports, records
@@ -38,6 +39,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_every_step_a_bar_can_show_has_words() -> None:
     steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS, *PATROL_STEPS, *TRACK_STEPS, *HOTSPOT_STEPS}
+    steps |= {*serve_verb.STEPS}
     assert set(terminal.STEP_WORDS) == steps
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from apiflask import APIFlask
 from flask import Request
-from layers.accounts import Account
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from layers.accounts import Account
 from layers.store import Store
 from web.server.access import guard
 from web.server.city import PublicCitySource
 from web.server.errors import answer_errors
 from web.server.headers import protect
 from web.server.language import speak
-from web.server.settings import Settings
+from web.server.settings import Settings, SettingsError
 
 #: The largest request: a photo and the words of a report.
 MOST_BYTES = 12 * 1024 * 1024
@@ -42,7 +42,9 @@ def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     store = Store(settings.store)
-    store.current()  # a missing store is refused now, not at the first request
+    if settings.demo and store.setting("fictional") != "yes":  # asked now, so that a missing store is refused at once
+        raise SettingsError("--demo 只用于虚构的示例城市", "--demo is for the fictional demo city alone")
+    store.current()
     app.extensions["lamplight.settings"] = settings
     app.extensions["lamplight.store"] = store
     app.extensions["lamplight.city"] = PublicCitySource(store)

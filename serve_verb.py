@@ -1,0 +1,58 @@
+"""The command line's verb of the server."""
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from terminal import Progress, say, store_options
+
+if TYPE_CHECKING:
+    from layers.store import Store
+
+#: Requests answered side by side; more wait in the queue of connections.
+THREADS = 8
+STEPS = ("loading", "city")
+
+
+@click.command(short_help="服务 Serve the city's pages, maps and interfaces.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port to listen on.")
+@click.option("--demo", is_flag=True, help="Serve the fictional city, with accounts whose passwords are printed.")
+@store_options
+def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
+    """Serve the city in the store: the public's map and report form, the staff's pages, and /api, /ogc and /tiles.
+
+    Reads LAMPLIGHT_SECRET (at least 32 characters), LAMPLIGHT_PROXIES, LAMPLIGHT_PLAIN_HTTP and
+    LAMPLIGHT_TIANDITU_KEY from the environment; --demo needs none of them. Ctrl-C stops it.
+    """
+    from web.server.settings import settings_from
+
+    settings = settings_from(os.environ, db, demo=demo)  # a missing secret is told before anything is loaded
+    with Progress(STEPS) as progress:
+        progress("loading")
+        from waitress.server import create_server
+
+        from web.server.app import create_app
+
+        app = create_app(settings)
+        progress("city")
+        app.extensions["lamplight.city"].current()
+    server = create_server(app, host=host, port=port, threads=THREADS, ident=None)
+    address = f"http://{host}:{server.effective_port}/"  # port 0 takes any that is free
+    accounts = _demo_accounts(app.extensions["lamplight.store"]) if demo else []
+    lines = [f"服务地址 / serving at {address}", *(["示例账号 / demo accounts:"] if accounts else [])]
+    lines += [f"  {account['username']:<16} {account['password']:<24} {account['role']}" for account in accounts]
+    say({"address": address, "accounts": accounts}, as_json, "\n".join(lines))
+    try:
+        server.run()
+    finally:
+        server.close()
+
+
+def _demo_accounts(store: "Store") -> list[dict[str, str]]:
+    from layers.demo_city.accounts import demo_accounts
+
+    words = ("username", "password", "role", "area_code")
+    return [dict(zip(words, made, strict=True)) for made in demo_accounts(store, datetime.now(UTC))]
