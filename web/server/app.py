@@ -14,6 +14,7 @@ from layers.store import Store
 from web.server.access import guard
 from web.server.city import PublicCitySource
 from web.server.errors import answer_errors
+from web.server.flood import FloodGate
 from web.server.headers import protect
 from web.server.language import speak
 from web.server.settings import Settings, SettingsError
@@ -38,6 +39,7 @@ def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
         SESSION_COOKIE_NAME="__Host-lamplight" if settings.secure else "lamplight",
         WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=settings.secure,
     )  # fmt: skip
+    app.wsgi_app = FloodGate(app.wsgi_app)  # type: ignore[method-assign]
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
