@@ -28,7 +28,9 @@ def fill(url: str, folder: Path) -> None:
         import_file(store, layer, path, part=part or None)
     for name, value in SETTINGS.items():
         store.set_setting(name, value)
-    create_app(Settings(url, SECRET, secure=False)).extensions["lamplight.city"].current()  # derive what is slow once
+    served = create_app(Settings(url, SECRET, secure=False)).extensions
+    served["lamplight.city"].current()  # derive what is slow once
+    served["lamplight.store"].close()  # PostgreSQL copies no database that is in use
     store.close()
 
 
