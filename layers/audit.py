@@ -1,12 +1,29 @@
-"""The audit log: append-only, each entry bound to the one before by its hash."""
+"""The audit log: append-only, each entry bound to the one before by its hash.
 
+An entry's hash is SHA-256 over the hash before it and the canonical JSON of its fields; the first follows 64 zeros.
+Its number is its place in the chain. How many entries there are and the last hash are kept in a row of their own; who
+keeps a number and its hash outside the store as well finds even a log that was written anew from end to end.
+"""
+
+import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, insert, select, update
 
+from layers.moments import aware, stored
+from layers.schema import AUDIT_ENTRY, AUDIT_HEAD
+from layers.scope import seen
 from layers.store import Store
+
+#: What the first entry follows.
+GENESIS = "0" * 64
+#: Details are counted, named and numbered things, never what somebody wrote.
+_PLAIN = re.compile(r"[A-Za-z0-9_.:,/-]{0,120}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,44 +39,80 @@ class Entry:
     detail: Mapping[str, str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong at an entry: "edited", "dropped", "inserted" or "reordered", and the sentence that says so."""
-
-    number: int
-    kind: str
-    zh: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What verifying found. entries : how many there are; last_sha256 : the anchor to keep elsewhere with it."""
-
-    entries: int
-    last_sha256: str
-    problems: tuple[Problem, ...]
-
-
 def append(
-    connection: Connection, *, at: datetime, account_id: int | None, action: str, object: str, area_code: str,
+    connection: Connection,
+    *,
+    at: datetime,
+    account_id: int | None,
+    action: str,
+    object: str,
+    area_code: str,
     detail: Mapping[str, str | int] | None = None,
-) -> int:  # fmt: skip
-    """Append an entry in the transaction of ``connection`` and return its number; the last thing a transaction does."""
-    raise NotImplementedError
+) -> int:
+    """Append an entry in the transaction of ``connection``, which writes, and return its number.
+
+    Writers wait for each other from here to the end of their transactions, so this is the last thing one does; on
+    PostgreSQL the tables' owner appends on the caller's behalf, for entries about the caller's own area alone.
+    Raises ValueError on a detail or an object that is more than ids and words.
+    """
+    written = _plain(object, detail or {})
+    values = {
+        "at": stored(at), "account_id": account_id, "action": action, "object": object, "area_code": area_code,
+        "detail": written,
+    }  # fmt: skip
+    if connection.dialect.name == "postgresql":
+        call = func.audit_append(*(values[name] for name in FIELDS))
+        return int(connection.scalar(select(call)) or 0)
+    head = connection.execute(select(AUDIT_HEAD)).one_or_none()
+    entries, previous = (0, GENESIS) if head is None else (head.entries, head.sha256)
+    fresh = {"entries": entries + 1, "sha256": chained(previous, **values)}
+    row = {**values, "number": fresh["entries"], "previous_sha256": previous, "sha256": fresh["sha256"]}
+    connection.execute(insert(AUDIT_ENTRY).values(row))
+    connection.execute(insert(AUDIT_HEAD).values(id=1, **fresh) if head is None else update(AUDIT_HEAD).values(fresh))
+    return entries + 1
+
+
+#: What the hash covers, in this order.
+FIELDS = ("at", "account_id", "action", "object", "area_code", "detail")
+
+
+def chained(previous_sha256: str, **fields: Any) -> str:
+    """Return the hash of an entry with ``fields`` (FIELDS, as the store keeps them) that follows another.
+
+    The function audit_append of the PostgreSQL schema computes the same in SQL.
+    """
+    values = [fields["at"].isoformat(timespec="microseconds"), *(fields[name] for name in FIELDS[1:])]
+    return hashlib.sha256((previous_sha256 + json.dumps(values, ensure_ascii=False)).encode()).hexdigest()
 
 
 def entries(
-    store: Store, *, limit: int = 100, before: int | None = None, account_id: int | None = None, action: str = "",
+    store: Store,
+    *,
+    limit: int = 100,
+    before: int | None = None,
+    account_id: int | None = None,
+    action: str = "",
     object: str = "",
-) -> list[Entry]:  # fmt: skip
+) -> list[Entry]:
     """Return entries inside the store's scope, newest first; before : the number of the last one of the page before."""
-    raise NotImplementedError
+    query = seen(select(AUDIT_ENTRY), AUDIT_ENTRY, store.scope).order_by(AUDIT_ENTRY.c.number.desc()).limit(limit)
+    if before is not None:
+        query = query.where(AUDIT_ENTRY.c.number < before)
+    if account_id is not None:
+        query = query.where(AUDIT_ENTRY.c.account_id == account_id)
+    for column, wanted in ((AUDIT_ENTRY.c.action, action), (AUDIT_ENTRY.c.object, object)):
+        query = query.where(column == wanted) if wanted else query
+    with store.transaction() as connection:
+        return [_entry(row) for row in connection.execute(query)]
 
 
-def verify(store: Store, *, expect: tuple[int, str] | None = None) -> AuditReport:
-    """Walk the whole chain and say what was edited, dropped, put in or reordered.
+def _entry(row: Any) -> Entry:
+    detail = json.loads(row.detail)
+    return Entry(row.number, aware(row.at), row.account_id, row.action, row.object, row.area_code, detail)
 
-    expect : (number, sha256) of an entry as kept outside the store.
-    """
-    raise NotImplementedError
+
+def _plain(object: str, detail: Mapping[str, str | int]) -> str:
+    for word in (object, *detail, *(value for value in detail.values() if isinstance(value, str))):
+        if not _PLAIN.fullmatch(word):
+            raise ValueError("the audit log holds ids and words only")
+    return json.dumps(dict(detail), ensure_ascii=True, sort_keys=True)

@@ -103,6 +103,7 @@ ACCOUNT = Table(
     Column("name", Text, nullable=False),
     Column("role", String(40), nullable=False),
     Column("area_code", CODE, nullable=False),
+    Column("receiver", String(40), nullable=False),
     Column("password_hash", Text, nullable=False),
     Column("uniquifier", String(64), nullable=False, unique=True),
     Column("totp_secret", Text, nullable=True),
@@ -138,7 +139,7 @@ INCOMING_REPORT = Table(
     METADATA,
     Column("id", _BIG_ID, primary_key=True, autoincrement=True),
     Column("token_sha256", String(64), nullable=False, unique=True),
-    Column("submission_key", String(64), nullable=False, unique=True),
+    Column("submission_sha256", String(64), nullable=False, unique=True),
     Column("received_at", DateTime, nullable=False),
     Column("changed_at", DateTime, nullable=False),
     Column("channel", String(40), nullable=False),
@@ -154,6 +155,7 @@ INCOMING_REPORT = Table(
     Column("contact", Text, nullable=False),
     Column("assigned_to", _BIG_ID, ForeignKey("account.id"), nullable=True),
     Column("duplicate_of", _BIG_ID, ForeignKey("incoming_report.id"), nullable=True),
+    Column("purged_at", DateTime, nullable=True),
     Column("version", Integer, nullable=False),
 )
 Index("ix_incoming_report_geometry", INCOMING_REPORT.c.geometry, postgresql_using="gist").ddl_if(dialect="postgresql")
@@ -174,6 +176,7 @@ REFERRAL = Table(
     Column("id", _BIG_ID, primary_key=True, autoincrement=True),
     Column("report_id", _BIG_ID, ForeignKey("incoming_report.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("receiver", String(40), nullable=False),
+    Column("made_to", _BIG_ID, ForeignKey("account.id"), nullable=True, index=True),
     Column("place", Text, nullable=False),
     Column("made_at", DateTime, nullable=False),
     Column("made_by", _BIG_ID, ForeignKey("account.id"), nullable=True),
@@ -200,6 +203,14 @@ AUDIT_ENTRY = Table(
     Column("area_code", CODE, nullable=False),
     Column("detail", Text, nullable=False),
     Column("previous_sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+#: One row once there is an entry: their number and the last one's hash, so that none is lost from the end unnoticed.
+AUDIT_HEAD = Table(
+    "audit_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("entries", _BIG_ID, nullable=False),
     Column("sha256", String(64), nullable=False),
 )
 #: Tables of which a scoped store sees only the rows of its area, with what points at an account or at a report.
