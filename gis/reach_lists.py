@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gis.network import Positions
+from gis.reach_many import Hooks, hooks_of
 from gis.search_graph import SearchGraph, start_seconds
 
 #: Share by which a bound must exceed an answer before it ends a search: sums in another order differ by less.
@@ -36,7 +37,7 @@ class PointLists(NamedTuple):
 
     time_s, source : (n, k) as from ``gis.reach.k_nearest``. last_s : (n,) the last of each.
     on : (j,) segments of the points on the network, ascending; point, offset_m, start_s : (j,) which point it is,
-    where on the segment, seconds between the two.
+    where on the segment, seconds between the two. hooks : the points on the segments that end at each node.
     """
 
     time_s: NDArray[np.float64]
@@ -46,6 +47,7 @@ class PointLists(NamedTuple):
     point: NDArray[np.int32]
     offset_m: NDArray[np.float64]
     start_s: NDArray[np.float64]
+    hooks: Hooks
 
 
 class Scratch(NamedTuple):
@@ -79,7 +81,10 @@ def lists_of(
     placed = np.flatnonzero(np.isfinite(start_s))
     order = placed[np.argsort(points.segment[placed], kind="stable")].astype(np.int32)
     last_s = np.ascontiguousarray(time_s[:, -1])
-    return PointLists(time_s, source, last_s, points.segment[order], order, points.offset_m[order], start_s[order])
+    return PointLists(
+        time_s, source, last_s, points.segment[order], order, points.offset_m[order], start_s[order],
+        hooks_of(graph, points),
+    )  # fmt: skip
 
 
 def scratch_for(n_nodes: int, n_points: int) -> Scratch:
@@ -123,6 +128,10 @@ def nearest_listed(segment, offset_m, gap_s, allowed, count, streets, lists, scr
         if key_s[w] == np.inf or (held == count and key_s[w] + gap_s > best_s[top[count - 1]] * (1.0 + ROUNDING)):
             break
         n_heap = _pop(key_s, place, heap, n_heap)
+        for i in range(lists.hooks.indptr[w], lists.hooks.indptr[w + 1]):
+            if allowed[lists.hooks.target[i]]:  # more points than a list holds may stand beside one node
+                seconds = reached_s[w] + lists.hooks.seconds[i] + gap_s
+                held, n_met = _offer(lists.hooks.target[i], seconds, best_s, met, n_met, top, held)
         for a in range(streets.indptr[w], streets.indptr[w + 1]):
             x, d = streets.head[a], reached_s[w] + streets.seconds[a]
             if d < reached_s[x]:

@@ -16,6 +16,9 @@ DIRECTIONS = ("east", "north_east", "north", "north_west", "west", "south_west",
 #: What ``Step.turn`` may be after the first step.
 TURNS = ("straight", "slight_left", "left", "slight_right", "right", "back")
 
+#: Shorter stretches of a segment are none: what rounding leaves between two feet on one spot, kerbs without length.
+LEAST_M = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -36,7 +39,8 @@ class WalkingRoute:
 
     seconds : in all, the walks between the place and its street and between the street and the point counted.
     metres : along streets. line : (n, 2) WGS84 lon, lat along the streets, from the place's foot on its street to the
-    point's; two equal points where these are one. steps : in order, none without metres; they add up to ``metres``.
+    point's; two equal points where these are one. steps : in order; they add up to ``metres`` but for stretches
+    shorter than ``LEAST_M``, of which nobody is told.
     """
 
     seconds: float
@@ -55,7 +59,7 @@ def _steps(network: StreetNetwork, path: PathFound) -> list[Step]:
     steps: list[Step] = []
     came = math.nan
     for s, metres, part in zip(path.segments.tolist(), path.metres.tolist(), path.parts, strict=True):
-        if metres == 0:
+        if metres < LEAST_M:
             continue
         xy = list(zip(*(c.tolist() for c in to_metric(part[:, 0], part[:, 1], network.crs)), strict=True))
         name, leaves = str(network.name[s] or ""), leaving(xy)
