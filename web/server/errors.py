@@ -7,10 +7,19 @@ from flask import Flask, Response, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from gis.errors import FileRefusedError, LamplightError, NetworkError, QuestionError, RecordError, StoreError
+from layers.casebook import ChangedMeanwhileError, UnknownReportError
+from layers.referrals import UnknownReferralError
+from layers.report_states import IllegalStepError
+from layers.roles import NotAllowedError
 from web.server.language import _, language
 
 #: The most particular kind first.
 STATUS: tuple[tuple[type[LamplightError], int], ...] = (
+    (UnknownReportError, 404),
+    (UnknownReferralError, 404),
+    (NotAllowedError, 403),
+    (ChangedMeanwhileError, 409),
+    (IllegalStepError, 409),
     (FileRefusedError, 422),
     (RecordError, 422),
     (QuestionError, 422),
@@ -19,7 +28,7 @@ STATUS: tuple[tuple[type[LamplightError], int], ...] = (
     (LamplightError, 400),
 )
 #: Paths that answer machines.
-MACHINES = ("/api/", "/ogc", "/t/", "/tiles/", "/healthz", "/readyz", "/metrics")
+MACHINES = ("/api/", "/ogc", "/t/", "/tiles/", "/export/", "/basemap/", "/healthz", "/readyz", "/metrics")
 SENTENCES: dict[int, tuple[str, str]] = {
     400: ("请求有误", "the request cannot be understood"),
     401: ("请先登录", "sign in first"),
