@@ -50,6 +50,7 @@ STEP_WORDS = {
     "city": "读取城市，推算步行时间 reading the city and its walking times",
     "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
     "keeping": "保存结果 keeping the result",
+    "tiles": "地图瓦片 map tiles",
 }
 _REDRAWN_EVERY_S = 0.5
 
@@ -105,12 +106,14 @@ def day(text: str | None) -> date | None:
 
 
 def place(store: "Store") -> None:
-    """Put the records on the streets now, as the last step of an import, so that questions need not wait for it."""
-    from planner.runs import STEPS, place_records
+    """Put the records on the streets and the city on the map now, as the last step of an import: no one waits later."""
+    from planner.runs import STEPS, city_tiles, place_records
 
     if ("streets", "") in store.current():
-        with Progress(STEPS) as progress:
+        with Progress((*STEPS, "tiles")) as progress:
             place_records(store, progress=progress)
+            progress("tiles")
+            city_tiles(store)
 
 
 def pairs(columns: tuple[str, ...]) -> dict[str, str]:

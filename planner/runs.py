@@ -1,9 +1,11 @@
 """The one place where planning meets the store: load what a question needs, answer it, keep the answer as a ``Run``."""
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 from time import monotonic, process_time
 from typing import TypeAlias
 
@@ -13,6 +15,8 @@ import pandas as pd
 
 from gis.errors import QuestionError, StoreError
 from gis.network import StreetNetwork
+from gis.vector_tiles import area_names, border_lines, street_lines, write_tiles
+from layers.codes import LEVELS
 from layers.run import Run
 from layers.store import Store
 from layers.version_rows import LayerVersion
@@ -131,6 +135,38 @@ def walks_to(store: Store, points: gpd.GeoDataFrame) -> tuple[StreetNetwork | No
     walks = nearby_of(network, lon, lat)
     store.keep_derived(key, walks.to_bytes())
     return network, walks
+
+
+def city_tiles(store: Store) -> bytes:
+    """Return the city's streets, borders and names of areas as one PMTiles archive, kept in the store's cache.
+
+    Layers streets, borders, areas, as a live map draws them; nothing that is not public. Empty where neither streets
+    nor areas have been imported.
+    """
+    current = store.current()
+    used = {key: v for key, v in sorted(current.items()) if key[0] in ("streets", "areas")}
+    if not any(v.accepted for v in used.values()):
+        return b""
+    contents = hashlib.sha256("".join(f"{key}{v.content_sha256}" for key, v in used.items()).encode()).hexdigest()
+    key = f"tiles {software()} {contents}"
+    kept = store.derived(key)
+    if kept is not None:
+        return kept
+    layers = {}
+    if ("streets", "") in used:
+        layers["streets"] = street_lines(
+            store.load("streets", version=used["streets", ""].id, fields=("name", "street_class"))
+        )
+    parts = {level: used["areas", level] for level in LEVELS if ("areas", level) in used}
+    tiers = {str(level): store.load("areas", level, version=v.id) for level, v in parts.items()}
+    if tiers:
+        layers |= {"borders": border_lines(tiers), "areas": area_names(tiers)}
+    with tempfile.TemporaryDirectory(prefix="lamplight-") as folder:
+        path = Path(folder) / "city.pmtiles"
+        write_tiles(path, layers)
+        made = path.read_bytes()
+    store.keep_derived(key, made)
+    return made
 
 
 def run_comparison(store: Store, before: str, after: str) -> Run:

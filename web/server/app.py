@@ -61,9 +61,9 @@ def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
 
 def _register(app: APIFlask) -> None:
     """Add each group of pages; a new group is one line here."""
-    from web.server import assets_served, public_pages
+    from web.server import api, assets_served, basemap, exports, health, public_pages, request_log, tiles
 
-    for group in (assets_served, public_pages):
+    for group in (request_log, assets_served, public_pages, api, exports, tiles, basemap, health):
         group.register(app)
 
 
