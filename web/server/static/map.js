@@ -8,6 +8,7 @@ const STATES = ["open", "closed", "unknown"];
 const NOTHING = { type: "FeatureCollection", features: [] };
 
 const box = document.getElementById("map");
+const { mode = "find" } = box?.dataset ?? {};
 const words = readWords();
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -25,12 +26,11 @@ function readWords() {
 }
 
 async function start() {
-  const { mode = "find" } = box.dataset;
   if (!document.createElement("canvas").getContext("webgl2")) return giveUp();
   const maplibre = await import("/assets/maplibre-gl.mjs");
   if (globalThis.pmtiles) maplibre.addProtocol("pmtiles", new globalThis.pmtiles.Protocol().tile);
 
-  const [points, route, symbols] = await Promise.all([allPoints(mode), fetchJson(box.dataset.route), loadSymbols()]);
+  const [points, route, symbols] = await Promise.all([allPoints(), fetchJson(box.dataset.route), loadSymbols()]);
   const stage = document.createElement("div");
   stage.className = "map-stage";
   box.replaceChildren(stage);
@@ -44,7 +44,7 @@ async function start() {
       here: mode === "route" ? pointAt(lineOf(route)[0]) : pointAt(hereOf()),
       scale: parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1,
     }),
-    ...viewOf(mode, points, lineOf(route)),
+    ...viewOf(points, lineOf(route)),
     attributionControl: false,
     dragRotate: false,
     pitchWithRotate: false,
@@ -57,12 +57,15 @@ async function start() {
   map.on("error", () => {}); // a tile that does not come leaves a gap; the list says all the map says
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
+  await map.once("style.load");
   for (const [state, image] of symbols) map.addImage(state, image, { pixelRatio: 2 });
-  addFurniture(map, mode);
+  addFurniture(map);
   syncWithList(map);
   if (mode === "find") letTap(map);
   if (mode === "report") followCentre(map);
-  map.once("idle", () => { box.dataset.ready = "true"; });
+  map.once("idle", () => {
+    box.dataset.ready = "true";
+  });
   return map;
 }
 
@@ -103,7 +106,7 @@ function pointAt(place, properties = {}) {
 }
 
 /** The points of the city; what the list beside the map says of a point goes before what the file says. */
-async function allPoints(mode) {
+async function allPoints() {
   if (mode === "point") return pointAt(centreOf(), { code: "here", name: "", state: stateOf(box.dataset.state) });
   if (mode === "route") return NOTHING;
   const byCode = new Map();
@@ -167,11 +170,11 @@ function hereOf() {
 }
 
 function fields() {
-  const within = document.getElementById("find") ?? document;
-  return { lon: within.querySelector("[name=lon]"), lat: within.querySelector("[name=lat]") };
+  const field = (name) => document.querySelector(mode === "report" ? `#${name}` : `#find [name=${name}]`);
+  return { lon: field("lon"), lat: field("lat") };
 }
 
-function viewOf(mode, points, line) {
+function viewOf(points, line) {
   const bounds = numbers(box.dataset.bounds);
   const here = hereOf();
   const view = bounds ? { maxBounds: widened(bounds) } : {};
@@ -198,12 +201,12 @@ function widened([west, south, east, north]) {
 
 // --- what stands over the map ---------------------------------------------------------------------------------------
 
-function addFurniture(map, mode) {
+function addFurniture(map) {
   const zoom = document.createElement("div");
   zoom.className = "map-buttons";
   zoom.append(
-    button("+", words.zoomin, () => map.zoomIn({ animate: !calm })),
-    button("−", words.zoomout, () => map.zoomOut({ animate: !calm })),
+    button("+", words.zoomin, () => map.zoomIn()),
+    button("−", words.zoomout, () => map.zoomOut()),
   );
   box.append(zoom);
   if (mode === "find" || mode === "report") {
@@ -243,15 +246,14 @@ function syncWithList(map) {
     }
     chosen = code;
   };
-  const showing = (act) => (map.isStyleLoaded() ? act() : map.once("load", act));
   for (const item of listItems()) {
     const { code, lon, lat } = item.dataset;
     const place = [Number(lon), Number(lat)];
-    item.addEventListener("pointerenter", () => showing(() => choose(code)));
-    item.addEventListener("focusin", () => showing(() => {
+    item.addEventListener("pointerenter", () => choose(code));
+    item.addEventListener("focusin", () => {
       choose(code);
-      if (!map.getBounds().contains(place)) map.easeTo({ center: place, animate: !calm });
-    }));
+      if (!map.getBounds().contains(place)) map.easeTo({ center: place });
+    });
   }
   map.on("mousemove", (event) => {
     map.getCanvas().style.cursor = pointNear(map, event.point) ? "pointer" : "";
@@ -277,7 +279,6 @@ function itemOf(code) {
 
 /** The point nearest to a place on the screen, no farther than a finger is wide. */
 function pointNear(map, { x, y }) {
-  if (!map.getLayer("points")) return null;
   const reach = [[x - TOUCH_PX, y - TOUCH_PX], [x + TOUCH_PX, y + TOUCH_PX]];
   const found = map.queryRenderedFeatures(reach, { layers: ["points"] });
   const away = (feature) => {
@@ -311,7 +312,7 @@ function followCentre(map) {
   const said = document.createElement("p");
   said.className = "map-said";
   said.setAttribute("aria-live", "polite");
-  box.after(said);
+  box.append(said);
   let before = map.getCenter();
   map.on("moveend", () => {
     const centre = map.getCenter();
@@ -348,8 +349,7 @@ function useLocation() {
     navigator.geolocation.getCurrentPosition(async ({ coords }) => {
       done();
       setPlace({ lng: coords.longitude, lat: coords.latitude });
-      const form = document.getElementById("find");
-      if (form) form.requestSubmit();
+      if (mode === "find") document.getElementById("find")?.requestSubmit();
       else (await drawn)?.jumpTo({ center: [coords.longitude, coords.latitude], zoom: 17 });
     }, () => {
       done();
