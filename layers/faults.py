@@ -1,0 +1,29 @@
+"""What is wrong with a filled-in form, field by field, all of it at once."""
+
+import unicodedata
+from collections.abc import Mapping
+
+from gis.errors import RecordError
+
+
+class FaultsError(RecordError):
+    """Something filled in with fields that cannot stand. faults : field name -> (zh, en), in the form's order."""
+
+    def __init__(self, faults: Mapping[str, tuple[str, str]]) -> None:
+        super().__init__("；".join(zh for zh, _ in faults.values()), "; ".join(en for _, en in faults.values()))
+        self.faults = dict(faults)
+
+
+def text_fault(value: str, most: int, *, least: int = 0, lines: bool = False) -> tuple[str, str] | None:
+    """Return what is wrong with a text of ``least`` to ``most`` characters; None where nothing is.
+
+    lines : whether it may have several lines. Characters that show nothing, or turn the writing round, may not stand.
+    """
+    if len(value) > most:
+        return f"最多 {most} 个字", f"at most {most} characters"
+    if len(value.strip()) < least:
+        return ("必填", "required") if least == 1 else (f"至少 {least} 个字", f"at least {least} characters")
+    allowed = "\n\r\t" if lines else ""
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"} and c not in allowed + "\u200d" for c in value):
+        return "含有不可见的控制字符", "contains invisible control characters"
+    return None
