@@ -58,7 +58,7 @@ class MapSite:
         """Return a page with the map in ``mode`` and a list of points; ``fields`` change attributes of the map."""
         west, south, east, north = self.points.total_bounds
         data = {
-            "tiles": "/tiles/city.pmtiles", "points": "/points.geojson", "bounds": f"{west},{south},{east},{north}",
+            "tiles": "/tiles/city.pmtiles?v=1", "points": "/points.geojson", "bounds": f"{west},{south},{east},{north}",
             "mode": mode, "labels": json.dumps(LABELS, ensure_ascii=False), "attribution": "© 临江市（虚构）",
             "approval": "审图号：GS(2026)0000号", **fields,
         }  # fmt: skip
