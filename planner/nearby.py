@@ -3,8 +3,6 @@
 import hashlib
 import io
 import threading
-from copy import copy
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +23,6 @@ from planner.nearby_route import WalkingRoute, walking_route
 SNAP_LIMIT_M = 200.0
 #: A path takes the seconds the lists say but for the rounding of sums in another order.
 ROUNDING = 1e-9
-#: How many nearest points each node lists of a choice of few: as many as a page shows.
-FEW = 10
 
 
 class Reached(NamedTuple):
@@ -79,19 +75,6 @@ class Nearby:
             raise QuestionError(f"点位个数无效：{count}", f"at least one point must be asked for, got {count}")
 
         return self._found(self._foot(lon, lat), wanted, count)
-
-    def among(self, allowed: NDArray[np.bool_], *, k: int = FEW) -> "Nearby":
-        """Return the same points, numbered alike, of which only the ``allowed`` (n,) are ever reached.
-
-        Its lists hold these alone, so that a choice of few points that is asked for often (the rescue stations, what
-        is open at night) is answered without a search. Raises QuestionError on a wrong mask.
-        """
-        kept = self._choice(allowed)
-        chosen = copy(self)  # streets and scratch space are shared
-        chosen._points = replace(self._points, segment=np.where(kept, self._points.segment, -1).astype(np.int32))
-        chosen._placed = self._placed & kept
-        chosen._lists = lists_of(self._graph, chosen._points, *_lists(self._graph, chosen._points, k))
-        return chosen
 
     def route(self, lon: float, lat: float, point: int) -> WalkingRoute | None:
         """Return the quickest way on foot from a place to a point; None where there is none.

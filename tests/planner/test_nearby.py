@@ -82,7 +82,6 @@ def test_the_nearest_points_are_those_of_networkx_whatever_is_asked_for(seed: in
         for count in (1, 3, 15, 99):
             assert_nearest(nearby.nearest(*at, allowed, count), seconds[i], allowed, count)
         assert_nearest(nearby.nearest(*at, None, 4), seconds[i], np.ones(15, bool), 4)
-        assert_nearest(nearby.among(allowed, k=2).nearest(*at, None, 4), seconds[i], allowed, 4)
 
 
 @pytest.mark.parametrize("k", [1, 4, 32])
@@ -222,8 +221,6 @@ def test_impossible_questions_are_refused(nearby: Nearby) -> None:
     for allowed, count in ((np.ones(3, bool), 1), (np.ones(2, np.int64), 1), (None, 0)):
         with pytest.raises(QuestionError):
             nearby.nearest(lon, lat, allowed, count)
-    with pytest.raises(QuestionError):
-        nearby.among(np.ones(1, bool))
     for point in (-1, 2):
         with pytest.raises(QuestionError):
             nearby.route(lon, lat, point)

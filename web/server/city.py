@@ -119,6 +119,8 @@ def read_public_city(store: Store) -> PublicCity:
     settings = {name: store.setting(name) or "" for name in SETTINGS}
     points = public_points(store)
     network, walks = walks_to(store, points)
+    if walks is not None and len(points):  # the kernel is compiled now, not while somebody waits
+        walks.nearest(float(points.geometry.x.iat[0]), float(points.geometry.y.iat[0]), None, 1)
     zone = ZoneInfo(settings["timezone"] or "Asia/Shanghai")
     return PublicCity(settings["city_name"], zone, settings, mark, points, network, walks)
 
