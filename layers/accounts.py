@@ -29,8 +29,9 @@ from layers.store import Store
 
 #: The fifth failure locks for this long, each further one twice as long as the one before.
 FAILURES, LOCKED, LONGEST_LOCKED = 5, timedelta(minutes=15), timedelta(days=1)
-#: A session ends when nothing was asked for this long (a night shift), and after this long at the latest.
-IDLE, LONGEST = timedelta(hours=12), timedelta(days=7)
+#: A session ends when nothing was asked for this long (a grid worker's phone may stay silent for a night shift), and
+#: after the longest at the latest.
+IDLE, IDLE_ON_PATROL, LONGEST = timedelta(minutes=30), timedelta(hours=12), timedelta(hours=12)
 #: How often at most a session's last use is written down.
 _SEEN_EVERY = timedelta(minutes=1)
 LONGEST_TOKEN = timedelta(days=366)
@@ -314,14 +315,16 @@ def session_id(secret: str) -> str:
 
 
 def touch_session(store: Store, secret: str, *, now: datetime) -> Account | None:
-    """Return whose session ``secret`` is and note that it was seen; None once revoked, idle 12 h, or 7 days old."""
+    """Return whose session ``secret`` is and note that it was seen; None once revoked, idle too long, or 12 h old."""
     known = SESSION.c.id == session_id(secret)
     at = stored(now)
     with store.transaction() as connection:
         row = connection.execute(select(SESSION).where(known)).one_or_none()
-        if row is None or row.revoked_at is not None or at - row.seen_at > IDLE or at - row.created_at > LONGEST:
+        if row is None or row.revoked_at is not None or at - row.created_at > LONGEST:
             return None
         found = _active(connection, row.account_id)
+    if found is not None and at - row.seen_at > (IDLE_ON_PATROL if found.role == "grid_worker" else IDLE):
+        return None
     if found is not None and at - row.seen_at >= _SEEN_EVERY:
         with store.transaction(writes=True) as connection:
             connection.execute(update(SESSION).where(known, SESSION.c.seen_at < at).values(seen_at=at))

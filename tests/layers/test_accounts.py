@@ -223,10 +223,12 @@ def test_a_session_ends_when_idle_when_old_and_when_revoked(mine: Store, store: 
     assert sessions(store, worker.id)[0].seen_at == NOW
     assert touch_session(store, word, now=later) == worker
     assert sessions(store, worker.id)[0].seen_at == later
-    assert touch_session(store, word, now=later + timedelta(hours=12, seconds=1)) is None
-    for hours in range(22, 168, 11):
-        assert touch_session(store, word, now=NOW + timedelta(hours=hours)) == worker
-    assert touch_session(store, word, now=NOW + timedelta(days=7, seconds=1)) is None
+    assert touch_session(store, word, now=NOW + timedelta(hours=12)) == worker
+    assert touch_session(store, word, now=NOW + timedelta(hours=12, seconds=1)) is None
+    office = open_session(store, chief.id, device="", now=NOW)
+    for half_hours in range(1, 5):
+        assert touch_session(store, office, now=NOW + half_hours * timedelta(minutes=30)) == chief
+    assert touch_session(store, office, now=NOW + timedelta(hours=2, minutes=30, seconds=1)) is None
     second = open_session(store, worker.id, device="", now=NOW)
     with pytest.raises(NotAllowedError):
         revoke_session(store, session_id(second), by=made(store, "xx1", "supervisor"), now=NOW)
