@@ -66,11 +66,13 @@ class MapSite:
         items = "".join(
             f'<li data-code="{p.code}" data-lon="{p.geometry.x}" data-lat="{p.geometry.y}" data-state="{p.state}">'
             f'<img src="/static/symbols/{p.state}.svg" alt="" width="28" height="28"> '
-            f'<a href="/points/{p.code}">{html.escape(p.name)}</a> {STATES[p.state]}</li>'
+            f'<a href="/{p.key}">{html.escape(p.name)}</a> {STATES[p.state]}</li>'
             for p in self.points.head(listed).itertuples()
         )
         form = {
             "find": '<form id="find"><input type="hidden" name="lon"><input type="hidden" name="lat">'
+            '<button type="button" id="here" hidden>用我的位置</button></form>',
+            "point": '<form id="find" action="/route"><input type="hidden" name="lon"><input type="hidden" name="lat">'
             '<button type="button" id="here" hidden>用我的位置</button></form>',
             "report": '<form><input type="hidden" id="lon" name="lon"><input type="hidden" id="lat" name="lat"></form>',
         }
@@ -91,6 +93,8 @@ class MapSite:
         if parts.path in ("/find", "/report", "/point", "/route"):
             fields = {k: v[0] for k, v in parse_qs(parts.query).items() if k not in ("lon", "lat")}
             return self.page(parts.path[1:], fields).encode(), "text/html; charset=utf-8"
+        if parts.path.startswith("/points/"):
+            return b'<link rel="icon" href="/static/symbols/open.svg"><title>a point</title>', "text/html"
         kind = KINDS.get(Path(parts.path).suffix, "application/octet-stream")
         if parts.path.startswith("/basemap/"):
             return green_tile(), "image/png"

@@ -34,6 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MapSite]:
     layers = {"streets": street_lines(city.streets), "borders": border_lines(tiers), "areas": area_names(tiers)}
     write_tiles(path, {**layers, "water": water})
     points = city.service_points[~city.service_points["withheld"]][["code", "name", "geometry"]].reset_index(drop=True)
+    points["key"] = "points/" + points["code"]
     points["state"] = np.array(["open", "closed", "unknown"])[np.arange(len(points)) % 3]
     line = city.streets.geometry.iloc[[0]]
     files = {
@@ -252,6 +253,22 @@ def test_moving_the_map_under_the_crosshair_writes_the_place_and_says_the_street
     cross = page.locator(".map-crosshair").bounding_box()
     assert cross["x"] + cross["width"] / 2 == pytest.approx(x, abs=1)
     assert cross["y"] + cross["height"] / 2 == pytest.approx(y, abs=1)
+
+
+def test_a_touched_point_that_the_list_does_not_hold_opens_its_page(visit: Visit, site: MapSite) -> None:
+    at, code = site.points.geometry.iloc[-1], site.points["code"].iloc[-1]
+    assert len(site.points) > 12
+    page = visit(f"/find?centre={at.x},{at.y}")
+    page.mouse.click(*spot(page, code, site))
+    page.wait_for_url(f"**/points/{code}")
+
+
+def test_the_way_from_here_to_a_point_starts_at_the_device(visit: Visit, site: MapSite) -> None:
+    at = site.points.geometry.iloc[0]
+    here = {"longitude": at.x + 0.001, "latitude": at.y}
+    page = visit(f"/point?centre={at.x},{at.y}", geolocation=here, permissions=["geolocation"])
+    page.click("#here")
+    page.wait_for_url(f"**/route?lon={at.x + 0.001:.6f}&lat={at.y:.6f}")
 
 
 def test_one_point_has_one_mark(visit: Visit, site: MapSite) -> None:

@@ -111,8 +111,8 @@ async function allPoints() {
   if (mode === "route") return NOTHING;
   const byCode = new Map();
   for (const feature of (await fetchJson(box.dataset.points)).features) {
-    const { code, name = "", state, url } = feature.properties;
-    if (feature.geometry) byCode.set(code, { ...feature, properties: { code, name, state: stateOf(state), url } });
+    const { code, name = "", state, key } = feature.properties;
+    if (feature.geometry) byCode.set(code, { ...feature, properties: { code, name, state: stateOf(state), key } });
   }
   for (const { dataset } of listItems()) {
     const known = byCode.get(dataset.code)?.properties ?? { code: dataset.code, name: dataset.name ?? "" };
@@ -184,7 +184,7 @@ function viewOf(points, line) {
     const listed = listItems().slice(0, 3).map(({ dataset }) => [Number(dataset.lon), Number(dataset.lat)]);
     return around([here, ...listed]);
   }
-  const centre = here ?? centreOf();
+  const centre = (mode === "point" || mode === "route" ? null : here) ?? centreOf();
   if (centre) return { ...view, center: centre, zoom: mode === "find" ? 14 : 16 };
   return bounds ? { ...view, bounds, fitBoundsOptions: { padding: 16 } } : view;
 }
@@ -267,8 +267,8 @@ function syncWithList(map) {
       if (!item.hasAttribute("tabindex")) item.tabIndex = -1;
       item.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
       item.focus({ preventScroll: true });
-    } else if (point.properties.url) {
-      location.assign(point.properties.url);
+    } else if (point.properties.key) {
+      location.assign(`/${point.properties.key}`); // not in the list: to its own page
     }
   });
 }
@@ -349,7 +349,8 @@ function useLocation() {
     navigator.geolocation.getCurrentPosition(async ({ coords }) => {
       done();
       setPlace({ lng: coords.longitude, lat: coords.latitude });
-      if (mode === "find") document.getElementById("find")?.requestSubmit();
+      const form = mode === "report" ? null : document.getElementById("find");
+      if (form) form.requestSubmit();
       else (await drawn)?.jumpTo({ center: [coords.longitude, coords.latitude], zoom: 17 });
     }, () => {
       done();
