@@ -165,5 +165,22 @@ SCHEMAS: Mapping[str, Json] = {
     ),
     "Reports": _object({"reports": listed(ref("Report")), "next": or_null(TEXT)}),
     "State": _object({"status": TEXT}),
+    "Link": _object({"rel": TEXT, "href": TEXT, "type": TEXT, "title": TEXT}),
+    "Landing": _object({"title": TEXT, "description": TEXT, "links": listed(ref("Link"))}),
+    "Conformance": _object({"conformsTo": listed(TEXT)}),
+    "Collection": _object(
+        {
+            "id": TEXT, "title": TEXT, "itemType": TEXT, "crs": listed(TEXT), "links": listed(ref("Link")),
+            "properties": {"type": "object"}, "extent": {"type": "object"},
+        },
+        optional=("extent",),
+    ),
+    "Collections": _object({"links": listed(ref("Link")), "collections": listed(ref("Collection"))}),
+    "Items": _object(
+        {
+            "type": {"type": "string", "enum": ["FeatureCollection"]}, "features": listed(ref("Feature")),
+            "links": listed(ref("Link")), "timeStamp": MOMENT, "numberMatched": INTEGER, "numberReturned": INTEGER,
+        }
+    ),
 }  # fmt: skip
 SECURITY: Json = {"token": {"type": "http", "scheme": "bearer"}}
