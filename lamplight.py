@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from account_verbs import account, audit
 from demo_verb import demo
 from gis.errors import QuestionError, RecordError
 from hotspot_verbs import hotspots, show_hotspots
@@ -464,6 +465,8 @@ main.add_command(patrol)
 main.add_command(hotspots)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(account)
+main.add_command(audit)
 main.add_command(serve)
 
 

@@ -201,11 +201,14 @@ def change_account(store: Store, account_id: int, *, by: Account, now: datetime,
         return _account(_row(store, connection, account_id))
 
 
-def deactivate(store: Store, account_id: int, *, by: Account, now: datetime) -> None:
-    """Close an account: its sessions and tokens end at once; nobody closes their own."""
+def deactivate(store: Store, account_id: int, *, by: Account | None, now: datetime) -> None:
+    """Close an account: its sessions and tokens end at once; nobody closes their own.
+
+    by : None only from the command line, here and in ``reactivate``.
+    """
     with store.transaction(writes=True) as connection:
         row = _managed(store, connection, account_id, by)
-        if account_id == by.id:
+        if by is not None and account_id == by.id:
             raise NotAllowedError("不能停用自己的账号", "nobody closes their own account")
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(active=False))
         for table in (SESSION, API_TOKEN):
@@ -213,7 +216,7 @@ def deactivate(store: Store, account_id: int, *, by: Account, now: datetime) -> 
         _note(connection, now, by, "deactivate_account", account_id, row.area_code)
 
 
-def reactivate(store: Store, account_id: int, *, by: Account, now: datetime) -> None:
+def reactivate(store: Store, account_id: int, *, by: Account | None, now: datetime) -> None:
     """Open a closed account again, its failures forgotten."""
     with store.transaction(writes=True) as connection:
         row = _managed(store, connection, account_id, by)
@@ -416,7 +419,7 @@ def _row(store: Store, connection: Connection, account_id: int, *, lock: bool = 
     return row
 
 
-def _managed(store: Store, connection: Connection, account_id: int, by: Account) -> Any:
+def _managed(store: Store, connection: Connection, account_id: int, by: Account | None) -> Any:
     row = _row(store, connection, account_id, lock=True)
     _may_manage(store, by, row.area_code)
     return row

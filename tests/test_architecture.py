@@ -8,14 +8,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = [
-    "gis", "layers", "planner", "web", "terminal", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb",
-    "demo_verb", "lamplight",
+    "gis", "layers", "planner", "web", "terminal", "patrol_verbs", "hotspot_verbs", "account_verbs", "store_verbs",
+    "serve_verb", "demo_verb", "lamplight",
 ]  # fmt: skip
 HOMES = {
     "flask": "web", "apiflask": "web", "folium": "web", "osmnx": "gis", "osmium": "gis", "sqlalchemy": "layers",
     "alembic": "layers", "highspy": "planner",
 }  # fmt: skip
-COMMAND_LINE = {"terminal", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb", "demo_verb", "lamplight"}
+COMMAND_LINE = {
+    "terminal", "account_verbs", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb", "demo_verb", "lamplight",
+}  # fmt: skip
 FILES = [
     *sorted(p for top in ORDER if top not in COMMAND_LINE for p in (ROOT / top).rglob("*.py")),
     *(ROOT / f"{name}.py" for name in sorted(COMMAND_LINE)),

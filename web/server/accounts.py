@@ -1,4 +1,4 @@
-"""The words an account signs in with: made, hashed and compared here; layers.accounts keeps them without reading them."""
+"""The words an account signs in with: made, hashed and compared here; ``layers.accounts`` only keeps them."""
 
 import hashlib
 import hmac

@@ -7,6 +7,7 @@ from flask import Flask, Response, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from gis.errors import FileRefusedError, LamplightError, NetworkError, QuestionError, RecordError, StoreError
+from layers.accounts import UnknownAccountError
 from layers.casebook import ChangedMeanwhileError, UnknownReportError
 from layers.referrals import UnknownReferralError
 from layers.report_states import IllegalStepError
@@ -15,6 +16,7 @@ from web.server.language import _, language
 
 #: The most particular kind first.
 STATUS: tuple[tuple[type[LamplightError], int], ...] = (
+    (UnknownAccountError, 404),
     (UnknownReportError, 404),
     (UnknownReferralError, 404),
     (NotAllowedError, 403),

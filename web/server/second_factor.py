@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 import segno
 from flask_security.totp import Totp
 
-from web.server.settings import Settings
-
 #: How far a phone's clock may be off, seconds.
 CLOCK_OFF_S = 30
 

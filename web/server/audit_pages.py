@@ -1,0 +1,47 @@
+"""The audit log, for those who may read it: who changed or read what, and whether the log is whole."""
+
+from flask import Blueprint, Flask, render_template, request
+
+from layers.audit import entries
+from layers.audit_check import AuditReport, verify
+from web.server import staff_frame
+from web.server.access import needs, own_store, whole_store
+from web.server.language import _
+from web.server.limits import limiter
+from web.server.sign_in import Answer
+
+PAGE = 100
+
+pages = Blueprint("audit", __name__, url_prefix="/staff/audit")
+staff_frame.dress(pages)
+
+
+@pages.get("")
+@needs("read_audit")
+def log() -> Answer:
+    """List what was done in one's own area and below, newest first."""
+    return _page(None)
+
+
+@pages.post("/check")
+@limiter.limit("6 per minute")
+@needs("read_audit")
+def check() -> Answer:
+    """Walk the whole chain and say whether anything was changed, dropped or reordered."""
+    # the chain runs through every area; only its length, its last hash and the numbers of faulty entries are shown
+    return _page(verify(whole_store()))
+
+
+def _page(checked: AuditReport | None) -> Answer:
+    wanted = {name: request.args.get(name, "").strip() for name in ("action", "object")}
+    person, before = request.args.get("account", type=int), request.args.get("before", type=int)
+    found = entries(own_store(), limit=PAGE + 1, before=before, account_id=person, **wanted)
+    return render_template(
+        "staff/audit.html", title=_("操作记录"), entries=found[:PAGE], more=len(found) > PAGE, checked=checked,
+        wanted={**wanted, "account": person or ""},
+    )  # fmt: skip
+
+
+def register(app: Flask) -> None:
+    """Add the audit log to the application."""
+    app.register_blueprint(pages)
