@@ -61,9 +61,30 @@ def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
 
 def _register(app: APIFlask) -> None:
     """Add each group of pages; a new group is one line here."""
-    from web.server import api, assets_served, basemap, exports, health, public_pages, request_log, tiles
+    from web.server import (
+        account_pages,
+        administration,
+        api,
+        assets_served,
+        audit_pages,
+        basemap,
+        exports,
+        health,
+        ogc,
+        ogc_items,
+        point_pages,
+        public_pages,
+        request_log,
+        sign_in,
+        staff_frame,
+        staff_reports,
+        tiles,
+    )
 
-    for group in (request_log, assets_served, public_pages, api, exports, tiles, basemap, health):
+    pages = (assets_served, public_pages, point_pages)
+    staff = (sign_in, account_pages, administration, staff_reports, audit_pages, staff_frame)
+    machines = (api, exports, tiles, basemap, health, ogc, ogc_items)
+    for group in (request_log, *pages, *staff, *machines):
         group.register(app)
 
 
