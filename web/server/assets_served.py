@@ -8,9 +8,7 @@ from web.server.access import anyone
 #: Name in addresses -> file in npm's folder. Nothing else of that folder is served.
 FILES = {
     "maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",
-    "maplibre-gl-shared.mjs": "maplibre-gl/dist/maplibre-gl-shared.mjs",
     "maplibre-gl-worker.mjs": "maplibre-gl/dist/maplibre-gl-worker.mjs",
-    "maplibre-gl.css": "maplibre-gl/dist/maplibre-gl.css",
     "pmtiles.js": "pmtiles/dist/pmtiles.js",
 }
 A_DAY_S = 86_400
@@ -24,7 +22,7 @@ def asset(name: str) -> Response:
     """Serve one file of a browser library."""
     if name not in FILES:
         abort(404)
-    return send_from_directory(assets.FOLDER, FILES[name], max_age=A_DAY_S)
+    return send_from_directory(assets.FOLDER, FILES[name], mimetype="text/javascript", max_age=A_DAY_S)
 
 
 def register(app: Flask) -> None:
