@@ -158,6 +158,8 @@ INCOMING_REPORT = Table(
     Column("purged_at", DateTime, nullable=True),
     Column("version", Integer, nullable=False),
 )
+# the order in which reports are listed
+Index("ix_incoming_report_urgency", INCOMING_REPORT.c.urgency, INCOMING_REPORT.c.id)
 Index("ix_incoming_report_geometry", INCOMING_REPORT.c.geometry, postgresql_using="gist").ddl_if(dialect="postgresql")
 REPORT_STEP = Table(
     "report_step",

@@ -149,6 +149,7 @@ def reports() -> None:
     )
     for column in ("state", "area_code"):
         op.create_index(f"ix_incoming_report_{column}", "incoming_report", [column])
+    op.create_index("ix_incoming_report_urgency", "incoming_report", ["urgency", "id"])
     report_part(
         "report_step",
         moment("at"),
