@@ -74,6 +74,7 @@ def _register(app: APIFlask) -> None:
         ogc_items,
         point_pages,
         public_pages,
+        report_pages,
         request_log,
         sign_in,
         staff_frame,
@@ -81,7 +82,7 @@ def _register(app: APIFlask) -> None:
         tiles,
     )
 
-    pages = (assets_served, public_pages, point_pages)
+    pages = (assets_served, public_pages, point_pages, report_pages)
     staff = (sign_in, account_pages, administration, staff_reports, audit_pages, staff_frame)
     machines = (api, exports, tiles, basemap, health, ogc, ogc_items)
     for group in (request_log, *pages, *staff, *machines):
