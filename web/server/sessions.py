@@ -15,7 +15,6 @@ from web.server.errors import MACHINES, refusal
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Under this the signed cookie holds the session's word, of which the store knows the hash alone.
 SECRET = "secret"
-TOKEN_IN_PATH = "/t/"
 _BROWSERS = ("Edg", "MicroMessenger", "Firefox", "Chrome", "Safari")
 _SYSTEMS = ("HarmonyOS", "Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
 _SAID = {"Edg": "Edge", "MicroMessenger": "WeChat", "Mac OS": "macOS"}
@@ -23,14 +22,13 @@ csrf = CSRFProtect()
 
 
 def identify(asked: Request) -> Account | None:
-    """Return the account that asks: by a Bearer token, by the token in an address, or by the browser's session."""
+    """Return the account that asks: by a Bearer token, or by the browser's session.
+
+    A token in the path of an address was turned into such a header before (``web.server.ogc``).
+    """
     kind, _, secret = asked.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return account_of_token(whole_store(), secret.strip(), now())
-    if asked.path.startswith(TOKEN_IN_PATH):
-        word = asked.path.removeprefix(TOKEN_IN_PATH).partition("/")[0]
-        # an address ends up in logs and histories: it opens things to read, never to change
-        return account_of_token(whole_store(), word, now()) if asked.method in SAFE_METHODS else None
     if SECRET not in session:
         return None
     found = touch_session(whole_store(), session[SECRET], now=now())

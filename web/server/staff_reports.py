@@ -9,7 +9,7 @@ from gis.errors import RecordError
 from layers.accounts import Account, accounts, partners_for
 from layers.casebook import IncomingReport, UnknownReportError, counts, history, move, photo, private_part, reports
 from layers.casebook import report as report_of
-from layers.referrals import UnknownReferralError, confirm_referral, overdue_referrals, refer, referrals
+from layers.referrals import REFERABLE, UnknownReferralError, confirm_referral, overdue_referrals, refer, referrals
 from layers.report_states import ENDED_STATES, NEEDS, OUTCOMES, RECEIVERS, STATES, TRANSITIONS, Transition
 from layers.scope import Scope
 from web.server import staff_frame
@@ -20,10 +20,14 @@ from web.server.language import _, language
 from web.server.sign_in import Answer
 
 PAGE = 50
-#: What the button of a step says, by where the step leads.
+#: What the button of a step says, by where it leads; by where it comes from as well, where that changes its sense.
 STEP_WORDS = {
     "verified": "标为已核实", "assigned": "指派", "on_the_way": "已出发", "helped": "记录救助结果", "closed": "办结",
     "duplicate": "合并到另一份报告", "unfounded": "未发现情况",
+}  # fmt: skip
+STEP_WORDS_FROM = {
+    ("assigned", "verified"): "退回", ("assigned", "assigned"): "改派", ("on_the_way", "assigned"): "改派",
+    ("helped", "assigned"): "重新指派", ("duplicate", "verified"): "撤销合并", ("unfounded", "verified"): "恢复报告",
 }  # fmt: skip
 
 pages = Blueprint("reports", __name__, url_prefix="/staff")
@@ -88,7 +92,7 @@ def take_step(report_id: int) -> Answer:
         raise
     except RecordError as error:
         return _page(report_id, error=error)
-    return redirect(url_for("reports.one", report_id=report_id), 303)
+    return _after(report_id)
 
 
 @pages.post("/reports/<int:report_id>/referral")
@@ -132,14 +136,23 @@ def confirm(referral_id: int) -> Answer:
 
 def offered(report: IncomingReport, asking: Account) -> list[Transition]:
     """Return the steps of the table that an account may take from where a report is."""
-    mine = asking.may("direct_reports") or report.assigned_to == asking.id
+    mine = _is_mine(report, asking)
     return [
         step
         for step in TRANSITIONS.values()
         if step.before == report.state
         and asking.may(step.permission)
-        and (mine or (step.permission == "work_reports" and step.requires == ("assignee",)))
+        and (mine or (step.after == "assigned" and report.assigned_to is None))
     ]
+
+
+def _after(report_id: int) -> Answer:
+    """Send the browser back to a report, or to the list where the step has taken it out of sight."""
+    try:
+        report_of(own_store(), report_id, by=account())
+    except UnknownReportError:
+        return redirect(url_for("reports.queue"), 303)
+    return redirect(url_for("reports.one", report_id=report_id), 303)
 
 
 def _page(report_id: int, *, part: Any = None, error: RecordError | None = None) -> Answer:
@@ -150,10 +163,11 @@ def _page(report_id: int, *, part: Any = None, error: RecordError | None = None)
     page = render_template(
         "staff/report.html", title=_("报告 %(number)s", number=found.id), report=found, part=part, at=at,
         fault="" if error is None else error.zh if language() == "zh" else error.en,
-        steps=offered(found, me), step_words=STEP_WORDS, history=history(store, report_id, by=me),
+        steps=offered(found, me), step_words=_step_words, history=history(store, report_id, by=me),
         assignees=_assignees(found, me), referrals=made, overdue={one.id for one in made if one.overdue(at)},
+        mine=_is_mine(found, me), may_refer=me.may("refer") and _is_mine(found, me) and found.state in REFERABLE,
         partners=partners_for(store, found.area_code) if me.may("refer") else [],
-        states=STATES, outcomes=OUTCOMES, receivers=RECEIVERS, needs_words=NEEDS, ended=found.state in ENDED_STATES,
+        states=STATES, outcomes=OUTCOMES, receivers=RECEIVERS, needs_words=NEEDS,
     )  # fmt: skip
     return page if error is None else (page, status_of(error))
 
@@ -177,6 +191,14 @@ def _assignees(report: IncomingReport, me: Account) -> list[Account]:
         for other in accounts(own_store(), active=True)
         if other.may("work_reports") and Scope.of(other.area_code).holds(report.area_code)
     ]
+
+
+def _step_words(step: Transition) -> str:
+    return _(STEP_WORDS_FROM.get((step.before, step.after), STEP_WORDS[step.after]))
+
+
+def _is_mine(report: IncomingReport, me: Account) -> bool:
+    return me.may("direct_reports") or report.assigned_to == me.id
 
 
 def _refers(me: Account) -> bool:
