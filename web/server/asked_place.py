@@ -110,6 +110,7 @@ def coordinates(values: Mapping[str, str]) -> tuple[float, float] | None:
         lon = lat = math.nan
     if not (abs(lon) <= 180 and abs(lat) <= 90):
         raise QuestionError(
-            f"位置坐标有误：{'，'.join(texts)}", f"these are no coordinates of a place: {', '.join(texts)}"
+            f"这不是一个位置的坐标：lon={texts[0]!r}，lat={texts[1]!r}",
+            f"these are no coordinates of a place: lon={texts[0]!r}, lat={texts[1]!r}",
         )
     return lon, lat
