@@ -13,13 +13,29 @@ from web.server.sign_in import Answer
 PAGE = 100
 #: What each action is called; the log keeps the word on the left.
 ACTIONS = {
-    "sign_in": "登录", "sign_in_failed": "登录失败", "lock_account": "锁定账号",
-    "forget_failures": "登录后清除失败次数", "unlock_account": "解除锁定", "create_account": "添加账号", "change_account": "修改账号",
-    "deactivate_account": "停用账号", "reactivate_account": "重新启用账号", "set_credentials": "修改登录凭证",
-    "revoke_session": "退出设备", "create_token": "新建令牌", "revoke_token": "撤销令牌", "receive": "收到报告",
-    "move": "办理报告", "merge": "合并报告", "read_private": "查看隐私部分", "read_photo": "查看照片",
-    "refer": "转介报告", "confirm_referral": "确认接收转介", "purge": "清除隐私部分", "place_again": "重新归入辖区",
-}  # fmt: skip
+    "sign_in": "登录",
+    "sign_in_failed": "登录失败",
+    "lock_account": "锁定账号",
+    "forget_failures": "登录后清除失败次数",
+    "unlock_account": "解除锁定",
+    "create_account": "添加账号",
+    "change_account": "修改账号",
+    "deactivate_account": "停用账号",
+    "reactivate_account": "重新启用账号",
+    "set_credentials": "修改登录凭证",
+    "revoke_session": "退出设备",
+    "create_token": "新建令牌",
+    "revoke_token": "撤销令牌",
+    "receive": "收到报告",
+    "move": "办理报告",
+    "merge": "合并报告",
+    "read_private": "查看隐私部分",
+    "read_photo": "查看照片",
+    "refer": "转介报告",
+    "confirm_referral": "确认接收转介",
+    "purge": "清除隐私部分",
+    "place_again": "重新归入辖区",
+}
 
 pages = Blueprint("audit", __name__, url_prefix="/staff/audit")
 staff_frame.dress(pages)
