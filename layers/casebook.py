@@ -98,21 +98,23 @@ def reports(
 
     states : only these, or all. after : the id of the last report of the page before.
     """
-    query = select(INCOMING_REPORT).where(*visible(store, by))
+    page = select(INCOMING_REPORT.c.id).where(*visible(store, by))
     if states:
-        query = query.where(INCOMING_REPORT.c.state.in_(states))
+        page = page.where(INCOMING_REPORT.c.state.in_(states))
     if assigned_to is not None:
-        query = query.where(INCOMING_REPORT.c.assigned_to == assigned_to)
+        page = page.where(INCOMING_REPORT.c.assigned_to == assigned_to)
     order = (INCOMING_REPORT.c.urgency, INCOMING_REPORT.c.id)
+    downward = [column.desc() for column in order]
     with store.transaction() as connection:
         if after is not None:
             last = select(INCOMING_REPORT.c.urgency).where(INCOMING_REPORT.c.id == after, *in_area(store, by))
             urgency = connection.scalar(last)
             if urgency is None:
                 raise unknown_report()
-            query = query.where(tuple_(*order) < tuple_(literal(urgency), literal(after)))
-        rows = connection.execute(query.order_by(*(column.desc() for column in order)).limit(limit))
-        return [_report(row) for row in rows]
+            page = page.where(tuple_(*order) < tuple_(literal(urgency), literal(after)))
+        # the page is found in an index alone; only its own rows are read
+        found = select(INCOMING_REPORT).where(INCOMING_REPORT.c.id.in_(page.order_by(*downward).limit(limit)))
+        return [_report(row) for row in connection.execute(found.order_by(*downward))]
 
 
 def counts(store: Store, *, by: Account) -> dict[str, int]:

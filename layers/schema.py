@@ -146,7 +146,7 @@ INCOMING_REPORT = Table(
     Column("state", String(40), nullable=False, index=True),
     Column("outcome", String(40), nullable=False),
     Column("urgency", Integer, nullable=False),
-    Column("area_code", CODE, nullable=False, index=True),
+    Column("area_code", CODE, nullable=False),
     Column("geometry", Geometry("POINT"), nullable=False),
     Column("place", Text, nullable=False),
     Column("needs", Text, nullable=False),
@@ -158,8 +158,11 @@ INCOMING_REPORT = Table(
     Column("purged_at", DateTime, nullable=True),
     Column("version", Integer, nullable=False),
 )
-# the order in which reports are listed
-Index("ix_incoming_report_urgency", INCOMING_REPORT.c.urgency, INCOMING_REPORT.c.id)
+# who may see a report, how many there are and in which order they are listed, all without touching a row
+Index(
+    "ix_incoming_report_area_code",
+    *(INCOMING_REPORT.c[name] for name in ("area_code", "state", "urgency", "id", "assigned_to")),
+)
 Index("ix_incoming_report_geometry", INCOMING_REPORT.c.geometry, postgresql_using="gist").ddl_if(dialect="postgresql")
 REPORT_STEP = Table(
     "report_step",

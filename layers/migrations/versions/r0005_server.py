@@ -147,9 +147,9 @@ def reports() -> None:
         moment("purged_at", nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
     )
-    for column in ("state", "area_code"):
-        op.create_index(f"ix_incoming_report_{column}", "incoming_report", [column])
-    op.create_index("ix_incoming_report_urgency", "incoming_report", ["urgency", "id"])
+    listed = ["area_code", "state", "urgency", "id", "assigned_to"]
+    for name, columns in (("state", ["state"]), ("area_code", listed)):
+        op.create_index(f"ix_incoming_report_{name}", "incoming_report", columns)
     report_part(
         "report_step",
         moment("at"),
