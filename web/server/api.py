@@ -184,7 +184,7 @@ def me() -> Response:
 @pages.get("/reports")
 @operation(Operation(
     "reports", "本辖区的报告，不含隐私部分 The reports of one's area, without their private part",
-    {200: Answer("一页 one page", ref("Reports"))}, (422,), REPORTS, secured=True,
+    {200: Answer("一页 one page", ref("Reports"))}, (404, 422), REPORTS, secured=True,
 ))  # fmt: skip
 @needs("read_reports")
 def reports() -> Response:

@@ -21,7 +21,7 @@ pages = Blueprint("exports", __name__, url_prefix="/export")
 @pages.get("/points.<ending>")
 @operation(Operation(
     "export", "服务点文件：HSDS、GeoJSON、KML、XLSX The points as a file",
-    {200: Answer("文件 the file", None, "*/*"), 304: Answer("未变 unchanged", None, "")}, (404, 422),
+    {200: Answer("文件 the file", {}, "*/*"), 304: Answer("未变 unchanged", None, "")}, (404, 422),
     path={"ending": {"type": "string", "enum": list(KINDS)}},
 ))  # fmt: skip
 @anyone
