@@ -92,7 +92,7 @@ def take_step(report_id: int) -> Answer:
         raise
     except RecordError as error:
         return _page(report_id, error=error)
-    return _after(report_id)
+    return redirect(url_for("reports.one", report_id=report_id), 303)
 
 
 @pages.post("/reports/<int:report_id>/referral")
@@ -144,15 +144,6 @@ def offered(report: IncomingReport, asking: Account) -> list[Transition]:
         and asking.may(step.permission)
         and (mine or (step.after == "assigned" and report.assigned_to is None))
     ]
-
-
-def _after(report_id: int) -> Answer:
-    """Send the browser back to a report, or to the list where the step has taken it out of sight."""
-    try:
-        report_of(own_store(), report_id, by=account())
-    except UnknownReportError:
-        return redirect(url_for("reports.queue"), 303)
-    return redirect(url_for("reports.one", report_id=report_id), 303)
 
 
 def _page(report_id: int, *, part: Any = None, error: RecordError | None = None) -> Answer:
