@@ -43,6 +43,10 @@ class UnknownAccountError(RecordError):
     """There is no such account, session or token, or none the caller may see."""
 
 
+class UsedUpError(RecordError):
+    """Credentials that have been replaced since they were read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Somebody who may sign in; holds no secret.
@@ -239,12 +243,19 @@ def credentials_by_uniquifier(store: Store, uniquifier: str) -> Credentials | No
 
 
 def set_credentials(
-    store: Store, account_id: int, *, by: Account | None, now: datetime, changes: Mapping[str, str | None]
+    store: Store,
+    account_id: int,
+    *,
+    by: Account | None,
+    now: datetime,
+    changes: Mapping[str, str | None],
+    known: Credentials | None = None,
 ) -> None:
     """Set ``password_hash``, ``uniquifier``, ``totp_secret`` (None: none) or ``recovery_codes``.
 
     One's own, or those of an account one manages; by : None only from the command line. Another uniquifier ends every
-    session of the account.
+    session of the account. known : what the changes were worked out from; raises UsedUpError where the store has
+    others by now, so that a code that counts once counts once among requests at the same moment too.
     """
     if not changes or not changes.keys() <= set(_CREDENTIALS):
         raise KeyError(", ".join(changes))
@@ -252,6 +263,8 @@ def set_credentials(
         row = _row(store, connection, account_id, lock=True)
         if by is None or by.id != account_id:
             _may_manage(store, by, row.area_code)
+        if known is not None and any(getattr(row, name) != getattr(known, name) for name in _CREDENTIALS):
+            raise UsedUpError("验证码刚刚已被使用，请重新登录", "this code has just been used: sign in again")
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(dict(changes)))
         if "uniquifier" in changes:
             _end_all(connection, SESSION, account_id, now)

@@ -12,6 +12,7 @@ from layers.accounts import (
     Account,
     NewAccount,
     UnknownAccountError,
+    UsedUpError,
     account,
     accounts,
     change_account,
@@ -210,6 +211,22 @@ def test_credentials_are_set_by_oneself_or_an_administrator(mine: Store, store: 
     assert found is not None and (found.password_hash, found.totp_secret) == ("new", None)
     with pytest.raises(KeyError):
         set_credentials(mine, worker.id, by=chief, now=NOW, changes={"role": "administrator"})
+
+
+def test_a_code_that_counts_once_counts_once_at_the_same_moment_too(store: Store) -> None:
+    worker = made(store, "ww")
+    known = credentials(store, "ww")
+
+    def use(i: int) -> bool:
+        try:
+            changes = {"recovery_codes": f"left after {i}"}
+            set_credentials(store, worker.id, by=worker, now=NOW, changes=changes, known=known)
+        except UsedUpError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(use, range(4))).count(True) == 1
 
 
 def test_a_session_ends_when_idle_when_old_and_when_revoked(mine: Store, store: Store, chief: Account) -> None:

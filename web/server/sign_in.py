@@ -112,7 +112,7 @@ def code() -> Answer:
         count_failure(whole_store(), pending.credentials.account.id, now=at)
         return _page("code", _("验证码"), fault=_("验证码不对，或已经用过。请等待下一个验证码再试。"))
     account = pending.credentials.account
-    set_credentials(whole_store(), account.id, by=account, now=at, changes=changes)
+    set_credentials(whole_store(), account.id, by=account, now=at, changes=changes, known=pending.credentials)
     session[PENDING] = {**session[PENDING], "proven": True}
     return _go_on(_pending(at), at)
 
