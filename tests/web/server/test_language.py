@@ -1,0 +1,60 @@
+"""Every text of the server's pages is there in English, and no catalogue holds texts that no page has."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from web.server.language import FOLDER
+
+SERVER = FOLDER.parent
+METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
+PLACEHOLDER = re.compile(r"%\(\w+\)[^a-zA-Z]*[a-zA-Z]")
+FILES = sorted((FOLDER / "en").glob("*.po"))
+
+
+def said() -> dict[str, str]:
+    """Every text marked for translation, and where it stands."""
+    found = extract_from_dir(str(SERVER), method_map=METHODS, keywords={"_": None})
+    return {text: f"{name}:{line}" for name, line, text, *_ in found if isinstance(text, str)}
+
+
+def named_in_records() -> set[str]:
+    """Names that pages take from the records' own vocabularies, as in ``_(ROLES[role].zh)``."""
+    files = [*(SERVER.parents[1] / "layers").glob("*.py"), *SERVER.glob("*.py")]
+    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def translated(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        return {str(message.id): str(message.string) for message in read_po(file, locale="en") if message.id}
+
+
+def test_every_text_has_its_english() -> None:
+    english = {text: en for path in FILES for text, en in translated(path).items()}
+    missing = {text: where for text, where in said().items() if not english.get(text)}
+    assert missing == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_catalogue_keeps_what_no_page_says(path: Path) -> None:
+    assert set(translated(path)) - set(said()) - named_in_records() == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_english_fills_in_what_chinese_fills_in(path: Path) -> None:
+    for text, english in translated(path).items():
+        assert Counter(PLACEHOLDER.findall(text)) == Counter(PLACEHOLDER.findall(english)), text
+
+
+def test_two_catalogues_do_not_contradict_each_other() -> None:
+    meanings: dict[str, set[str]] = {}
+    for path in FILES:
+        for text, english in translated(path).items():
+            meanings.setdefault(text, set()).add(english)
+    assert {text: found for text, found in meanings.items() if len(found) > 1} == {}
