@@ -88,8 +88,9 @@ def try_cases(app: APIFlask, token: str, count: int) -> Tried:
     varied = [pair for pair in itertools.product(found, MODES) if pair[0] not in single and _possible(*pair)]
     for operation in single:
         _repeat(operation, MODES[0], 1, ask)
+    share = max(2, 12 * count // (10 * len(varied)))  # some have fewer different cases than that
     for operation, mode in varied:
-        _repeat(operation, mode, max(2, -(-(count - len(single)) // len(varied))), ask)
+        _repeat(operation, mode, share, ask)
     return tried
 
 
@@ -115,11 +116,13 @@ def _repeat(operation: Any, mode: GenerationMode, share: int, ask: Callable[[Any
 
 
 def _make_real(case: Any, points: Any, number: int) -> None:
-    """Let a case be about a point there is and a place in the city, where it names either."""
+    """Let a case be about a point or feature there is and a place in the city, where it names them."""
     row = points.iloc[number % len(points)]
     if {"kind", "code"} <= (case.path_parameters or {}).keys():
         kind, _, code = row["key"].partition("/")
         case.path_parameters.update(kind=kind, code=code)
+    if "fid" in (case.path_parameters or {}):
+        case.path_parameters["fid"] = row["code"] if "points" in case.operation.path else str(number % 40)
     if isinstance(case.query, dict) and {"lon", "lat"} <= case.query.keys():
         case.query.update(lon=row.geometry.x, lat=row.geometry.y)
 

@@ -1,5 +1,6 @@
 """What other programs ask of the city, against the city itself."""
 
+import uuid
 from datetime import datetime
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from layers.intake import NewReport, receive
 from layers.store import Store
 from tests.web.server.machines import bearer, token_of
 from web.server.city import PublicCity, now
@@ -151,6 +153,30 @@ def test_a_token_says_who_asks_and_what_they_may(client: FlaskClient, app: APIFl
 def test_reports_need_the_permission(client: FlaskClient, app: APIFlask) -> None:
     assert client.get("/api/v1/reports").status_code == 401
     assert client.get("/api/v1/reports", headers=bearer(token_of(app, "planner", DISTRICT))).status_code == 403
+
+
+def test_reports_of_ones_own_area_are_listed_without_their_private_part(client: FlaskClient, app: APIFlask) -> None:
+    store: Store = app.extensions["lamplight.store"]
+    for code, geometry in store.load("areas", "district")[["code", "geometry"]].itertuples(index=False):
+        at = geometry.representative_point()
+        for _ in range(3):
+            said = NewReport(at.x, at.y, ("food_clothes",), place="secret place", note="secret note", contact="secret contact")
+            key = str(uuid.uuid4())
+            receive(store, said, submission_key=key, secret=b"sixteen bytes at least", now=now())
+        headers = bearer(token_of(app, "supervisor", code))
+        address, found = "/api/v1/reports?limit=2", []
+        while address:
+            answer = client.get(address, headers=headers)
+            assert answer.status_code == 200
+            assert "secret" not in answer.text and "lon" not in answer.text and str(at.x)[:8] not in answer.text
+            found += answer.get_json()["reports"]
+            address = answer.get_json()["next"]
+        assert len({report["id"] for report in found}) == len(found) == 3
+        assert {report["area_code"][:6] for report in found} == {code[:6]}
+        assert all(datetime.fromisoformat(report["received_at"]).tzinfo for report in found)
+        assert client.get("/api/v1/reports?state=closed", headers=headers).get_json()["reports"] == []
+        assert client.get("/api/v1/reports?state=gone", headers=headers).status_code == 422
+        assert client.get("/api/v1/reports?after=999999", headers=headers).status_code == 404
 
 
 def test_every_route_for_machines_is_described_with_its_refusals(client: FlaskClient, app: APIFlask) -> None:
