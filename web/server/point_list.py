@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,11 +113,18 @@ def _in_order(city: PublicCity, allowed: Flags, now: datetime) -> list[int]:
 
 def listed(city: PublicCity, position: int, now: datetime, seconds: float | None = None) -> Listed:
     """Return one place of help as lists say it; seconds : the walk there, None where unknown."""
-    row = city.points.iloc[position]
+    row = _rows(city)[position]
     state = city.hours_state(position, now)
     return Listed(
-        key=row["key"], code=row["code"], name=row["name"], lon=row.geometry.x, lat=row.geometry.y,
+        key=row["key"], code=row["code"], name=row["name"], lon=row["geometry"].x, lat=row["geometry"].y,
         state=state_name(state), hours=hours_words(state, city.local(now)),
         walk="" if seconds is None else walk_words(minutes_of(seconds)),
         functions=function_words(row["functions"]), address=row["address"] or "", phone=row["phone"] or "",
     )  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def _rows(city: PublicCity) -> list[dict[str, Any]]:
+    # a row of a table takes longer to look up than the rest of a list takes to say
+    rows: list[dict[str, Any]] = city.points.to_dict("records")
+    return rows
