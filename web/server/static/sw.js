@@ -41,7 +41,7 @@ async function keepForm() {
   const page = await answer.clone().text();
   await cache.put(FORM, answer);
   const named = [...page.matchAll(/(?:src|href)="(\/(?:static|assets)\/[^"]+)"/g)].map((match) => match[1]);
-  const imported = ["/static/map_style.js", "/static/symbols/crosshair.svg", "/static/symbols/open.svg",
+  const imported = ["/static/report_kept.js", "/static/map_style.js", "/static/symbols/crosshair.svg", "/static/symbols/open.svg",
     "/static/symbols/closed.svg", "/static/symbols/unknown.svg", "/assets/maplibre-gl.mjs",
     "/assets/maplibre-gl-shared.mjs", "/assets/maplibre-gl-worker.mjs"];
   // one that cannot be had leaves a plainer page, not none
