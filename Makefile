@@ -6,10 +6,11 @@ OUT ?= out
 SIZE ?= town
 TESTS ?= tests
 
-.PHONY: run demo setup dev test check bench lock clean
+.PHONY: run demo setup dev test check bench screens lock clean
 
 run: demo
 	@echo "Maps and tables: $(OUT)/"
+	$(BIN)/lamplight serve --demo --db sqlite:///$(OUT)/linjiang-$(SIZE).sqlite
 
 demo: setup
 	$(BIN)/lamplight demo --size $(SIZE) --out $(OUT)
@@ -29,6 +30,10 @@ check: dev
 
 bench: dev
 	$(BIN)/python -m benchmarks.reach
+
+# A picture of every page of the demo town, at the size of a phone and of a desk; needs Chromium.
+screens: dev
+	$(BIN)/python -m tests.web.server.screens --out $(OUT)/screens
 
 # Lock files carry hashes and no index address; run after a change of dependencies in pyproject.toml.
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -52,7 +52,7 @@ def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
 
 
 def _demo_accounts(store: "Store") -> list[dict[str, str]]:
-    from layers.demo_city.accounts import demo_accounts
+    from web.server.demo_accounts import demo_accounts
 
     words = ("username", "password", "role", "area_code")
     return [dict(zip(words, made, strict=True)) for made in demo_accounts(store, datetime.now(UTC))]

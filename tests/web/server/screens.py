@@ -1,0 +1,188 @@
+"""Every page of the demo town as a picture, at the size of a phone and of a desk, and what axe finds wrong with it.
+
+python -m tests.web.server.screens [--out out/screens]
+
+Also walked by test_every_page.py, so that no page can be added and not be looked at.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from waitress.server import create_server
+
+from layers.accounts import credentials
+from layers.casebook import move
+from layers.intake import NewReport, receive
+from layers.scope import Scope
+from layers.store import Store
+from tests.web.server.conftest import SECRET, fill
+from web.server.app import create_app, derived_key
+from web.server.city import now
+from web.server.demo_accounts import demo_accounts
+from web.server.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+SIZES = {"phone": (390, 844), "desk": (1280, 800)}
+PUBLIC = {
+    "find": "/", "find-near": "/?lon={lon}&lat={lat}", "find-nothing": "/?street=无此路", "point": "/{key}",
+    "notice": "/{key}/notice", "way": "/{key}/way?lon={lon}&lat={lat}", "report": "/report",
+    "report-received": "/report/received/{token}", "report-status": "/report/status/{token}",
+    "report-known": "/report/known", "hotspots": "/hotspots", "about": "/about", "missing": "/no-such-page",
+    "sign-in": "/sign-in",
+}  # fmt: skip
+STAFF = {
+    "admin": {"staff": "/staff", "my-account": "/staff/account", "accounts": "/staff/accounts",
+              "account": "/staff/accounts/1", "account-new": "/staff/accounts/new", "audit": "/staff/audit",
+              "second-factor": "/staff/account/second-factor"},
+    "supervisor": {"reports": "/staff/reports", "report-staff": "/staff/reports/{report}"},
+    "station": {"referrals": "/staff/referrals"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A served demo town with a few reports: its address, what fills the addresses of pages, and the accounts."""
+
+    url: str
+    parts: dict[str, Any]
+    passwords: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One page as seen: its name, size and language, the open page, and what the browser complained of."""
+
+    name: str
+    size: str
+    language: str
+    page: Any
+    faults: list[str]
+
+    @property
+    def file(self) -> str:
+        """The name of its picture."""
+        return f"{self.name}-{self.size}-{self.language}.png"
+
+
+@contextmanager
+def served(url: str) -> Iterator[Town]:
+    """Serve the town in the store at ``url``, with demo accounts and reports."""
+    app = create_app(Settings(url, SECRET, secure=False, demo=True))
+    store = Store(url)
+    accounts = demo_accounts(store, now())
+    supervisor = credentials(store, "supervisor")
+    assert supervisor is not None
+    inside = store.within(Scope.of(supervisor.account.area_code)).load("service-points")
+    points = app.extensions["lamplight.city"].current().points
+    point = points[points["code"].isin(inside["code"])].iloc[0]
+    lon, lat = float(point.geometry.x), float(point.geometry.y)
+    receipts = [_report(store, app, lon, lat, n) for n in range(4)]
+    move(store, receipts[1].id, "verified", by=supervisor.account, version=1, now=now())
+    server = create_server(app, host="127.0.0.1", port=0, threads=8)
+    running = threading.Thread(target=server.run, daemon=True)
+    running.start()
+    parts = {"lon": round(lon + 0.004, 5), "lat": round(lat + 0.003, 5), "key": point["key"],
+             "token": receipts[1].token, "report": receipts[1].id}  # fmt: skip
+    try:
+        yield Town(f"http://127.0.0.1:{server.effective_port}", parts, {name: word for name, word, *_ in accounts})
+    finally:
+        server.close()
+        running.join(5)
+        store.close()
+        app.extensions["lamplight.store"].close()
+
+
+def _report(store: Store, app: Any, lon: float, lat: float, n: int) -> Any:
+    needs = (("food_clothes",), ("medical",), ("night_shelter", "food_clothes"), ("lost",))[n]
+    place = ("桥下靠河一侧", "地铁站 2 号口", "银行自助厅门口", "公园北门长椅")[n]
+    new = NewReport(lon + 0.0004 * n, lat, needs, 1 + n % 2, place, "穿灰色外套，行动不便", "13900000000" if n else "")
+    secret = derived_key(app.extensions["lamplight.settings"], "report-token").encode()
+    return receive(store, new, submission_key=str(uuid.UUID(int=n, version=4)), secret=secret,
+                   now=now() - timedelta(hours=3 * n))  # fmt: skip
+
+
+def shots(browser: Any, town: Town, looks: Iterable[tuple[str, str]]) -> Iterator[Shot]:
+    """Open every page in each look, (size, language), ready to be looked at."""
+    for size, language in looks:
+        width, height = SIZES[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+        context.add_cookies([{"name": "language", "value": language, "url": town.url}])
+        faults: list[str] = []
+        context.on("request", lambda r, f=faults: None if r.url.startswith((town.url, "blob:")) else f.append(r.url))
+        page = context.new_page()
+        page.on("pageerror", lambda error, f=faults: f.append(f"exception: {error}"))
+        page.on("console", lambda said, f=faults: f.append(said.text) if "Content Security" in said.text else None)
+        for name, address in PUBLIC.items():
+            yield _opened(page, town, name, address, size, language, faults)
+        for username, pages in STAFF.items():
+            sign_in(page, town, username)
+            for name, address in pages.items():
+                yield _opened(page, town, name, address, size, language, faults)
+        context.close()
+
+
+def _opened(page: Any, town: Town, name: str, address: str, size: str, language: str, faults: list[str]) -> Shot:
+    faults.clear()
+    page.goto(town.url + address.format(**town.parts))
+    if page.query_selector("#map"):
+        page.wait_for_selector("#map[data-ready]")
+        page.wait_for_timeout(400)  # the map fades its names in
+    return Shot(name, size, language, page, faults)
+
+
+def sign_in(page: Any, town: Town, username: str) -> None:
+    """Sign in by the form."""
+    page.context.clear_cookies(name="lamplight")
+    page.goto(f"{town.url}/sign-in")
+    page.fill("[name=username]", username)
+    page.fill("[name=password]", town.passwords[username])
+    page.click("main form button[type=submit]")
+    page.wait_for_url(f"{town.url}/staff*")
+
+
+def violations(page: Any) -> list[tuple[str, list[str]]]:
+    """Return what axe finds: rule, and the elements that break it."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    return [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]]
+
+
+def main() -> int:
+    """Write the pictures; 1 where a page is not as it should be."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("out/screens"))
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
+        url = f"sqlite:///{folder}/town.sqlite"
+        fill(url, Path(folder))
+        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        with served(url) as town, running.chromium.launch(executable_path=path, args=ARGUMENTS) as browser:
+            for shot in shots(browser, town, product(SIZES, ("zh", "en"))):
+                shot.page.screenshot(path=out / shot.file, full_page=True)
+                for fault in [*shot.faults, *violations(shot.page)]:
+                    bad += 1
+                    print(f"{shot.file}: {fault}", file=sys.stderr)
+    print(f"{out}: {len(list(out.glob('*.png')))} pictures, {bad} faults")
+    return bool(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Every page there is: drawn without any other host, without a fault, and without a violation that axe can find."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+
+from tests.requirements import missing
+from tests.web.server.screens import ARGUMENTS, AXE, PUBLIC, STAFF, Town, served, shots, violations
+from web.server.errors import MACHINES
+
+#: GET routes that answer no page of their own: files, pictures, switches, words for scripts, and steps of signing in.
+NO_PAGE = {
+    "static", "assets.asset", "public.manifest", "public.favicon", "public.robots", "public.speak", "public.large",
+    "points.qr", "points.way_geojson", "report.token", "report.places", "report.offline", "report.service_worker",
+    "reports.picture", "sign_in.code", "sign_in.new_password", "sign_in.set_up",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        missing("Chromium")
+    if not AXE.is_file():
+        missing("node_modules")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as running, running.chromium.launch(executable_path=path, args=ARGUMENTS) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def town(town_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    copy = shutil.copy(town_file, tmp_path_factory.mktemp("pages") / "town.sqlite")
+    with served(f"sqlite:///{copy}") as made:
+        yield made
+
+
+def test_no_page_is_left_unseen(app: APIFlask) -> None:
+    parts = {"lon": 1, "lat": 1, "key": "points/P1", "token": "t", "report": 1}
+    listed = [*PUBLIC.values(), *(address for pages in STAFF.values() for address in pages.values())]
+    match = app.url_map.bind("").match
+    seen = {match(address.format(**parts).partition("?")[0])[0] for address in listed if "no-such" not in address}
+    pages = {rule.endpoint for rule in app.url_map.iter_rules()
+             if "GET" in rule.methods and not rule.rule.startswith((*MACHINES, "/basemap", "/export"))}  # fmt: skip
+    assert pages - NO_PAGE - seen == set()
+
+
+def test_every_page_is_whole_and_accessible_and_asks_no_other_host(browser: Any, town: Town) -> None:
+    for shot in shots(browser, town, [("phone", "en"), ("desk", "zh")]):
+        assert shot.faults == [], shot.file
+        assert violations(shot.page) == [], shot.file
+        wide = shot.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide == 0, f"{shot.file} is {wide} px too wide"
