@@ -70,7 +70,7 @@ globalThis.outbox = (() => {
       const body = bodyOf(record, sure);
       body.set("csrf_token", await freshToken());
       const answer = await fetch("/report", {
-        method: "POST", body, headers: SCRIPT, redirect: "error", signal: AbortSignal.timeout(PATIENCE_MS),
+        method: "POST", body, headers: SCRIPT, redirect: "error", signal: AbortSignal.timeout?.(PATIENCE_MS),
       });
       if (answer.status === 413) return { state: "faulty", faults: { photo: (await answer.json()).detail } };
       if (![201, 409, 422].includes(answer.status)) return later(answer);
