@@ -107,10 +107,10 @@ def day(text: str | None) -> date | None:
 
 def place(store: "Store") -> None:
     """Put the records on the streets and the city on the map now, as the last step of an import: no one waits later."""
-    from planner.runs import STEPS, city_tiles, place_records
+    from planner.runs import PLACE_STEPS, city_tiles, place_records
 
     if ("streets", "") in store.current():
-        with Progress((*STEPS, "tiles")) as progress:
+        with Progress(PLACE_STEPS) as progress:
             place_records(store, progress=progress)
             progress("tiles")
             city_tiles(store)

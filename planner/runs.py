@@ -32,6 +32,8 @@ Tables: TypeAlias = Mapping[str, pd.DataFrame]
 #: Layers that coverage does not read.
 NOT_COVERAGE = frozenset({"candidates", "forbidden-areas", "patrol-duties", "patrol-effort", "weather"})
 STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
+#: Of the last part of an import: placing the records, then drawing the city's map.
+PLACE_STEPS = (*STEPS, "tiles")
 SITING_STEPS = ("streets", "areas", "points", "population", "reports", "siting", "keeping")
 
 

@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_every_step_a_bar_can_show_has_words() -> None:
     steps = {*build.STEPS, *imports.STEPS, *runs.STEPS, *runs.SITING_STEPS, *PATROL_STEPS, *TRACK_STEPS, *HOTSPOT_STEPS}
-    steps |= {*serve_verb.STEPS}
+    steps |= {*serve_verb.STEPS, *runs.PLACE_STEPS}
     assert set(terminal.STEP_WORDS) == steps
 
 
