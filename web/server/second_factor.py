@@ -38,7 +38,7 @@ class SecondFactor:
         if not (plain.isascii() and plain.isdigit()):
             return None
         # the library takes the account only to hand it to get_last_counter and set_last_counter
-        if not totp.verify_totp(plain, words["secret"], None, window=CLOCK_OFF_S):
+        if not totp.verify_totp(plain, words["secret"], None, window=CLOCK_OFF_S):  # type: ignore[arg-type]
             return None
         return Proof(json.dumps({"secret": words["secret"], "last": totp.last}))
 

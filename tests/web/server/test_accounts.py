@@ -13,7 +13,7 @@ from layers.roles import ROLES
 from layers.scope import Scope
 from layers.store import Store
 from tests.web.server.conftest import SECRET
-from tests.web.server.staff import CITY, DISTRICT, ELSEWHERE, HERE, Browser, add, alert, signed_in, store_of
+from tests.web.server.staff import CHEAP, CITY, DISTRICT, ELSEWHERE, HERE, Browser, add, alert, signed_in, store_of
 from web.server import accounts as words
 from web.server import sign_in as signing
 from web.server.app import create_app
@@ -25,6 +25,7 @@ from web.server.settings import Settings
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "REFUSED_AFTER_S", 0.0)
+    monkeypatch.setattr("web.server.accounts._NOBODYS", CHEAP)
 
 
 @pytest.fixture

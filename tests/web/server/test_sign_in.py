@@ -20,7 +20,18 @@ from layers.accounts import (
 )
 from layers.audit import entries
 from tests.web.server.conftest import SECRET
-from tests.web.server.staff import PASSWORD, Browser, add, alert, app_code, code_of, signed_in, store_of, turn_clocks
+from tests.web.server.staff import (
+    CHEAP,
+    PASSWORD,
+    Browser,
+    add,
+    alert,
+    app_code,
+    code_of,
+    signed_in,
+    store_of,
+    turn_clocks,
+)
 from web.server import sign_in as signing
 from web.server.access import needs
 from web.server.app import create_app
@@ -30,6 +41,7 @@ from web.server.settings import Settings
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "REFUSED_AFTER_S", 0.0)
+    monkeypatch.setattr("web.server.accounts._NOBODYS", CHEAP)
 
 
 @pytest.fixture
