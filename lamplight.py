@@ -14,7 +14,7 @@ from gis.errors import QuestionError, RecordError
 from hotspot_verbs import hotspots, show_hotspots
 from patrol_verbs import patrol, show_patrol, show_tracks
 from serve_verb import serve
-from store_verbs import backup, restore
+from store_verbs import backup, restore, retire
 from terminal import (
     Interrupt,
     Minutes,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # test keeps them equal to the modules that own them.
 LAYERS = (
     "streets", "areas", "grid-cells", "service-points", "rescue-stations", "candidates", "forbidden-areas",
-    "population", "reports", "roster", "patrol-duties", "patrol-effort", "weather",
+    "population", "reports", "roster", "patrol-duties", "patrol-effort", "weather", "calendar",
 )  # fmt: skip
 LEVELS = ("city", "district", "subdistrict", "community")
 FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
@@ -465,6 +465,7 @@ main.add_command(patrol)
 main.add_command(hotspots)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(retire)
 main.add_command(account)
 main.add_command(audit)
 main.add_command(serve)

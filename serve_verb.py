@@ -35,10 +35,12 @@ def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
         from waitress.server import create_server
 
         from web.server.app import create_app
+        from web.server.request_log import write_to_stderr
 
         app = create_app(settings)
         progress("city")
-        app.extensions["lamplight.city"].current()
+        app.extensions["lamplight.tiles"].current(app.extensions["lamplight.city"].current())
+        write_to_stderr()
     server = create_server(app, host=host, port=port, threads=THREADS, ident=None)
     address = f"http://{host}:{server.effective_port}/"  # port 0 takes any that is free
     accounts = _demo_accounts(app.extensions["lamplight.store"]) if demo else []

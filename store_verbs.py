@@ -1,6 +1,6 @@
 """The command line's verbs of the store as a whole: kept in one file, and filled from one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -45,3 +45,26 @@ def restore(file: Path, db: str, as_json: bool) -> None:
               "city": made.city}  # fmt: skip
     city = f"{made.city} " if made.city else ""
     say(values, as_json, f"已恢复 {made.rows:,} 行 / {made.rows:,} rows restored: {city}{made.created_at}")
+
+
+@click.command(short_help="归档 Bring finished reports into the records; blank what is private in old ones.")
+@click.option("--days", type=click.IntRange(1, 3650), default=180, show_default=True,
+              help="How long after its end a report keeps its contact, note, photos and exact place.")  # fmt: skip
+@store_options
+def retire(days: int, db: str, as_json: bool) -> None:
+    """Make reports that led to an outcome rows of the layer reports, then blank what is private in those long ended.
+
+    To be run every night; doing it twice changes nothing. The public is told that contacts are kept for a limited time.
+    """
+    from layers.report_keeping import purge, to_layer
+    from layers.store import Store
+
+    store, now = Store(db), datetime.now(UTC)
+    version = to_layer(store, now=now)
+    blanked = purge(store, now - timedelta(days=days), now=now)
+    kept = version.accepted if version else 0
+    text = f"发现报告图层现有 {kept:,} 行 / the layer reports now holds {kept:,} rows" if version else (
+        "没有新的办结报告 / no report has ended since"
+    )  # fmt: skip
+    values = {"rows": kept, "version": version.id if version else None, "blanked": blanked}
+    say(values, as_json, f"{text}\n已清除 {blanked:,} 份旧报告的隐私部分 / {blanked:,} old reports blanked")

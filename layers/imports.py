@@ -19,6 +19,7 @@ from layers.columns import field_sources
 from layers.datum_check import DatumSuspicion, guess_datum_shift
 from layers.parsing import text_of
 from layers.records import layer_schema
+from layers.report_keeping import place_again
 from layers.rows import canonical_table
 from layers.store import Store
 from layers.surroundings import Surroundings, surroundings_of
@@ -106,6 +107,8 @@ def import_file(
         if len(v.accepted)
     ]
     versions = tuple(store.import_layers(new, now=now)) if new else ()
+    if layer == "areas" and versions:
+        place_again(store, now=now)
     if not new:
         warnings = (*warnings, LamplightNote("没有一行可用，数据未变", "no row was accepted: nothing changed"))
     rejects = _rejects_by_row(tables, verdicts)

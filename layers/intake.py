@@ -102,31 +102,25 @@ def receive(
     """
     marks = _marks(submission_key, secret)
     known = _received(store, marks)
-    if known is not None:
-        return known
-    area_code, cold_night = _placed(store, new, photo_jpeg, now)
-    values = {
-        "submission_sha256": marks.submission_sha256, "token_sha256": _sha256(marks.token), "received_at": stored(now),
-        "changed_at": stored(now), "channel": new.channel, "state": FIRST_STATE, "outcome": "",
-        "urgency": urgency(new.needs, cold_night=cold_night), "area_code": area_code,
-        "geometry": Point(new.lon, new.lat), "place": new.place.strip(), "needs": ",".join(_ordered(new.needs)),
-        "people": new.people, "note": new.note.strip(), "contact": new.contact.strip(), "version": 1,
-    }  # fmt: skip
-    with store.transaction(writes=True) as connection:
-        made = insert_once(connection, INCOMING_REPORT, values, "submission_sha256")
-        if made is not None:
-            if photo_jpeg is not None:
-                photo = {"report_id": made, "added_at": stored(now), "jpeg": photo_jpeg}
-                connection.execute(insert(PHOTO).values(photo))
-            write_step(connection, made, at=now, account_id=account_id, before="", after=FIRST_STATE)
-            detail = {"channel": new.channel, "needs": values["needs"], "photos": int(photo_jpeg is not None)}
-            write_entry(
-                connection, made, "receive", at=now, account_id=account_id, area_code=area_code, detail=detail
-            )  # fmt: skip
-            return Receipt(made, marks.token, again=False)
-    known = _received(store, marks)
+    return known or _kept(store, new, marks, now, photo_jpeg, account_id)
+
+
+def check(
+    store: Store,
+    new: NewReport,
+    *,
+    submission_key: str,
+    secret: bytes,
+    now: datetime,
+    photo_jpeg: bytes | None = None,
+) -> Receipt | None:
+    """Return the receipt of a submission that has come before; else only look whether ``receive`` would keep it.
+
+    Raises FaultyReportError as ``receive`` does.
+    """
+    known = _received(store, _marks(submission_key, secret))
     if known is None:
-        raise UnknownReportError("这份报告已在别处提交", "this report was submitted elsewhere")
+        _placed(store, new, photo_jpeg, now)
     return known
 
 
@@ -194,6 +188,35 @@ def _marks(submission_key: str, secret: bytes) -> _Marks:
         raise FaultyReportError({"submission_key": fault})
     token = base64.urlsafe_b64encode(hmac.digest(secret, b"status:" + key.bytes, "sha256")).decode().rstrip("=")
     return _Marks(token, hashlib.sha256(b"submission:" + key.bytes).hexdigest())
+
+
+def _kept(
+    store: Store, new: NewReport, marks: _Marks, now: datetime, photo_jpeg: bytes | None, account_id: int | None
+) -> Receipt:
+    area_code, cold_night = _placed(store, new, photo_jpeg, now)
+    values = {
+        "submission_sha256": marks.submission_sha256, "token_sha256": _sha256(marks.token), "received_at": stored(now),
+        "changed_at": stored(now), "channel": new.channel, "state": FIRST_STATE, "outcome": "",
+        "urgency": urgency(new.needs, cold_night=cold_night), "area_code": area_code,
+        "geometry": Point(new.lon, new.lat), "place": new.place.strip(), "needs": ",".join(_ordered(new.needs)),
+        "people": new.people, "note": new.note.strip(), "contact": new.contact.strip(), "version": 1,
+    }  # fmt: skip
+    with store.transaction(writes=True) as connection:
+        made = insert_once(connection, INCOMING_REPORT, values, "submission_sha256")
+        if made is not None:
+            if photo_jpeg is not None:
+                photo = {"report_id": made, "added_at": stored(now), "jpeg": photo_jpeg}
+                connection.execute(insert(PHOTO).values(photo))
+            write_step(connection, made, at=now, account_id=account_id, before="", after=FIRST_STATE)
+            detail = {"channel": new.channel, "needs": values["needs"], "photos": int(photo_jpeg is not None)}
+            write_entry(
+                connection, made, "receive", at=now, account_id=account_id, area_code=area_code, detail=detail
+            )  # fmt: skip
+            return Receipt(made, marks.token, again=False)
+    known = _received(store, marks)
+    if known is None:
+        raise UnknownReportError("这份报告已在别处提交", "this report was submitted elsewhere")
+    return known
 
 
 def _received(store: Store, marks: _Marks) -> Receipt | None:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, current_app, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from gis.errors import FileRefusedError, LamplightError, NetworkError, QuestionError, RecordError, StoreError
@@ -84,11 +84,9 @@ def _http(error: HTTPException) -> Any:
 
 
 def _unforeseen(error: Exception) -> Any:
-    from flask import current_app
-
     if current_app.testing:
         raise error
-    current_app.logger.exception("unforeseen", extra={"path": request.path})
+    current_app.logger.exception("unforeseen", extra={"route": str(request.url_rule)})
     return refusal(500, *SENTENCES[500])
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 
 from layers.casebook import UnknownReportError
-from layers.intake import FaultyReportError, NearbyReport, NewReport, Receipt, nearby_reports, receive, status
+from layers.intake import FaultyReportError, NearbyReport, NewReport, Receipt, check, nearby_reports, receive, status
 from layers.report_states import NEEDS, STATES, nearby_m
 from layers.roles import Words
 from web.server.access import anyone, public_city, whole_store
@@ -55,11 +54,16 @@ def send() -> Any:
         return _once_more(400, _("表单已过期。内容都还在，请再按一次“发送”。"))
     entry = read_entry(filled, request.files.get("photo"), _places(), now())
     near = [] if filled.get("sure") == "yes" else _others_near(entry.new)
+    sent: dict[str, Any] = {
+        "submission_key": filled["key"], "secret": _secret(), "now": now(), "photo_jpeg": entry.photo_jpeg
+    }  # fmt: skip
     try:
-        known = _receive(filled["key"], entry, keep=False)
+        known = check(whole_store(), entry.new, **sent)
+        if known is None and entry.faults:
+            return _faulty(filled, entry, entry.faults)
         if known is None and near:
             return _offer(filled, near, entry)
-        return _receipt(known or _receive(filled["key"], entry))
+        return _receipt(known or receive(whole_store(), entry.new, **sent))
     except FaultyReportError as error:
         return _faulty(filled, entry, {**sentences(error.faults), **entry.faults})
 
@@ -183,23 +187,6 @@ def _form(filled: Filled, **more: Any) -> str:
         "report/form.html", title=_("报告需要帮助的人"), filled=filled, needs=_needs(), map_says=map_says(),
         page=url_for("report.form"), version=current_app.extensions["lamplight.report_version"], **given,
     )  # fmt: skip
-
-
-def _receive(key: str, entry: Entry, *, keep: bool = True) -> Receipt | None:
-    """Keep the report and return its receipt.
-
-    keep : where False, only what came with this key before has a receipt; faults are told all the same.
-    """
-    # there is no such channel: the store tells every other fault beside it, and keeps nothing
-    new = entry.new if keep else replace(entry.new, channel="")
-    try:
-        return receive(
-            whole_store(), new, submission_key=key, secret=_secret(), now=now(), photo_jpeg=entry.photo_jpeg
-        )  # fmt: skip
-    except FaultyReportError as error:
-        if keep or entry.faults or set(error.faults) != {"channel"}:
-            raise
-        return None
 
 
 def _faulty(filled: Filled, entry: Entry, faults: dict[str, str]) -> Any:

@@ -51,3 +51,5 @@ def write_to_stderr() -> None:
     LOG.handlers[:] = [handler]
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
+    # under load waitress would tell of every request that waited a moment
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)

@@ -160,7 +160,8 @@ def test_reports_of_ones_own_area_are_listed_without_their_private_part(client: 
     for code, geometry in store.load("areas", "district")[["code", "geometry"]].itertuples(index=False):
         at = geometry.representative_point()
         for _ in range(3):
-            said = NewReport(at.x, at.y, ("food_clothes",), place="secret place", note="secret note", contact="secret contact")
+            secret = {"place": "secret place", "note": "secret note", "contact": "secret contact"}
+            said = NewReport(at.x, at.y, ("food_clothes",), **secret)
             key = str(uuid.uuid4())
             receive(store, said, submission_key=key, secret=b"sixteen bytes at least", now=now())
         headers = bearer(token_of(app, "supervisor", code))
