@@ -28,6 +28,7 @@ TIMES = {
     "areas": ("valid_from", "valid_to"), "service-points": ("last_verified", "last_verified"),
     "reports": ("found_at", "found_at"), "roster": ("from_date", "until_date"),
     "patrol-effort": ("walked_from", "walked_until"), "weather": ("date", "date"),
+    "calendar": ("date", "date"),
 }  # fmt: skip
 #: Where the end is absent, that one day is meant.
 ONE_DAY = frozenset({"walked_from"})

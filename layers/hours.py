@@ -10,13 +10,13 @@ import opening_hours as osm
 from numpy.typing import NDArray
 
 from gis.errors import RecordError
+from layers.dated_hours import DAYS, MINUTES_A_DAY, is_open, never_closes, next_change
+from layers.public_holidays import CHINA, COUNTRY, Calendar
 
-COUNTRY = "CN"
-MINUTES_A_DAY, MINUTES_A_WEEK = 1440, 10_080
+MINUTES_A_WEEK = 10_080
 #: Mondays of one ordinary week a quarter: a place counts as open at an hour of the week if it is so in all four.
 _REFERENCE_MONDAYS = (datetime(2024, 1, 15), datetime(2024, 4, 15), datetime(2024, 7, 15), datetime(2024, 10, 14))
 
-_OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 _EN_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ZH_DAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 _ZH_DIGITS = {**{c: i for i, c in enumerate("一二三四五六日")}, "天": 6}
@@ -120,28 +120,31 @@ class OpeningHours:
         """
         return OpeningHours(_canonical(text))
 
-    def open_at(self, when: "datetime | HourOfWeek | int", minute: int = 0) -> bool:
+    def open_at(self, when: "datetime | HourOfWeek | int", minute: int = 0, *, calendar: Calendar = CHINA) -> bool:
         """Return whether the place is open.
 
-        when : a naive local datetime (public holidays of China count), or an hour of the week - an HourOfWeek, or a
-            weekday 0 to 6 with ``minute`` of the day - which has no date, so holidays do not count and a place whose
-            hours change with the season counts as open if it is so in every season. Raises RecordError on an aware
-            datetime or an impossible minute.
+        when : a naive local datetime (public holidays and make-up workdays of ``calendar`` count), or an hour of the
+            week - an HourOfWeek, or a weekday 0 to 6 with ``minute`` of the day - which has no date, so holidays do not
+            count and a place whose hours change with the season counts as open if it is so in every season. Raises
+            RecordError on an aware datetime or an impossible minute.
         """
         if isinstance(when, datetime):
-            if when.tzinfo is not None:
-                raise RecordError("开放时间按本地时间判断，不接受带时区的时间", "opening hours take naive local times")
-            return bool(osm.OpeningHours(self.text, country=COUNTRY).is_open(when))
+            return is_open(self.text, _local(when), calendar)
         moment = when if isinstance(when, HourOfWeek) else HourOfWeek(when, minute)
         return bool(self.week_minutes()[moment.weekday * MINUTES_A_DAY + moment.minute])
 
-    def state_at(self, when: datetime) -> "HoursState":
+    def state_at(self, when: datetime, *, calendar: Calendar = CHINA) -> "HoursState":
         """Return whether the place is open at a naive local time, and when that changes next.
 
-        Raises RecordError on an aware datetime.
+        On a holiday the rules for PH hold; a weekend day that is worked counts as a Friday; a night keeps the rules of
+        the evening on which it began. Raises RecordError on an aware datetime.
         """
-        is_open = self.open_at(when)
-        return HoursState(is_open, osm.OpeningHours(self.text, country=COUNTRY).next_change(when))
+        minute = _local(when).replace(second=0, microsecond=0)
+        return HoursState(is_open(self.text, minute, calendar), next_change(self.text, minute, calendar))
+
+    def never_closes(self) -> bool:
+        """Tell whether the place is open at all times, holidays included, however its hours say so."""
+        return never_closes(self.text)
 
     def week_minutes(self) -> NDArray[np.bool_]:
         """Return (10080,) whether the place is open at each minute of the week, Monday 00:00 first; read-only."""
@@ -154,6 +157,12 @@ class OpeningHours:
     def label(self, language: str = "en") -> str:
         """Return the hours for a reader: OSM text for "en", everyday Chinese for "zh"."""
         return _chinese(self.text) if language == "zh" else self.text
+
+
+def _local(when: datetime) -> datetime:
+    if when.tzinfo is not None:
+        raise RecordError("开放时间按本地时间判断，不接受带时区的时间", "opening hours take naive local times")
+    return when
 
 
 @lru_cache(maxsize=4096)
@@ -189,7 +198,7 @@ def _day_numbers(days: str) -> list[int]:
     numbers = []
     for part in days.split(","):
         first, _, last = part.partition("-")
-        start, end = _OSM_DAYS.index(first), _OSM_DAYS.index(last or first)
+        start, end = DAYS.index(first), DAYS.index(last or first)
         numbers += [(start + i) % 7 for i in range((end - start) % 7 + 1)]
     return numbers
 
@@ -262,7 +271,7 @@ def _joined(rules: list[tuple[list[str], list[str]]], without_holidays: bool) ->
 def _days(kind: str, word: str) -> list[str]:
     if kind != "days":
         return {"every": ["Mo-Su"], "working": ["Mo-Fr"], "weekend": ["Sa-Su"], "holidays": ["PH"]}[kind]
-    found = [_OSM_DAYS[_ZH_DIGITS[c]] for c in re.sub("周|星期|礼拜", "", word) if c in _ZH_DIGITS]
+    found = [DAYS[_ZH_DIGITS[c]] for c in re.sub("周|星期|礼拜", "", word) if c in _ZH_DIGITS]
     return [f"{found[0]}-{found[1]}"] if re.search("[至到-]", word) else found
 
 
@@ -319,4 +328,4 @@ def _zh_span(span: re.Match[str]) -> str:
 
 
 def _zh_day(day: str) -> str:
-    return _ZH_DAYS[_OSM_DAYS.index(day)] if day in _OSM_DAYS else day
+    return _ZH_DAYS[DAYS.index(day)] if day in DAYS else day

@@ -79,6 +79,10 @@ _WEATHER_WORDS = {
     "hot": ("高温", "炎热", "热"),
     "wet": ("雨雪", "雨", "雪", "雨天", "雪天", "rain", "snow"),
 }
+_DAY_KIND_WORDS = {
+    "holiday": ("放假", "节假日", "假日", "公休日", "休息"),
+    "workday": ("调休上班日", "调休上班", "上班", "补班", "make-up workday"),
+}
 _SIDE_WORDS = {"either": ("单侧", "任一侧", "一侧", "one"), "both": ("双侧", "两侧")}
 _TIMES_A_WEEK_WORDS: dict[str, tuple[str, ...]] = {
     str(n): (f"每周{zh}次", f"每周{n}次", f"一周{zh}次", f"一周{n}次", f"{n}次/周", f"{n} times a week")
@@ -313,6 +317,12 @@ LAYERS: Mapping[str, LayerSchema] = MappingProxyType({
             Field("date", "date", "日期", ("day",), required=True, default=None),
             Field("weather", "choice", "天气类别", ("天气", "class", "类别"), required=True,
                   choices=_vocabulary(_WEATHER_WORDS)),
+        ), "none", ("date",)),
+        LayerSchema("calendar", "公休日历", (
+            Field("date", "date", "日期", ("day",), required=True, default=None),
+            Field("kind", "choice", "类型", ("类别", "安排", "type"), required=True,
+                  choices=_vocabulary(_DAY_KIND_WORDS)),
+            Field("name", "text", "名称", ("节日", "节假日", "holiday", "mc")),
         ), "none", ("date",)),
     )
 })  # fmt: skip

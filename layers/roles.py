@@ -73,7 +73,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType({
 LAYER_PERMISSIONS: Mapping[str, str | None] = MappingProxyType(
     {
         **dict.fromkeys(LAYERS, "read_layers"),
-        **dict.fromkeys(("streets", "areas", "service-points", "rescue-stations")),
+        **dict.fromkeys(("streets", "areas", "service-points", "rescue-stations", "calendar")),
         "reports": "read_history",
         "roster": "read_roster",
     }

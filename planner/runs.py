@@ -30,7 +30,7 @@ from planner.watch import News, Watch
 
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
 #: Layers that coverage does not read.
-NOT_COVERAGE = frozenset({"candidates", "forbidden-areas", "patrol-duties", "patrol-effort", "weather"})
+NOT_COVERAGE = frozenset({"candidates", "forbidden-areas", "patrol-duties", "patrol-effort", "weather", "calendar"})
 STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
 #: Of the last part of an import: placing the records, then drawing the city's map.
 PLACE_STEPS = (*STEPS, "tiles")

@@ -45,6 +45,7 @@ RELEASE = "hotspot-release"
 #: Layers that no question about hotspots reads.
 UNREAD = frozenset({
     "service-points", "rescue-stations", "candidates", "forbidden-areas", "population", "roster", "patrol-duties",
+    "calendar",
 })  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from planner.watch import News, Watch
 
 PATROL_STEPS = ("streets", "areas", "points", "population", "reports", "patrol", "keeping")
 #: Layers that a patrol does not read.
-UNREAD = frozenset({"population", "candidates", "forbidden-areas", "weather"})
+UNREAD = frozenset({"population", "candidates", "forbidden-areas", "weather", "calendar"})
 
 
 class Pool:

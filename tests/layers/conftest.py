@@ -173,5 +173,12 @@ TABLES: dict[tuple[str, str], Callable[[], gpd.GeoDataFrame]] = {
         }
     ),
     ("weather", ""): lambda: frame({"date": [date(2025, 1, 2), date(2025, 1, 1)], "weather": ["wet", "cold"]}),
+    ("calendar", ""): lambda: frame(
+        {
+            "date": [date(2026, 10, 1), date(2026, 2, 14)],
+            "kind": ["holiday", "workday"],
+            "name": ["国庆节", ""],
+        }
+    ),
 }
 NOON = datetime(2026, 3, 1, 12, 0)

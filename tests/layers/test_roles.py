@@ -58,7 +58,7 @@ def test_a_lacking_permission_is_refused_in_both_languages() -> None:
 def test_every_layer_says_who_reads_it() -> None:
     assert set(LAYER_PERMISSIONS) == set(LAYERS)
     public = {layer for layer in LAYERS if may_read_layer(None, layer)}
-    assert public == {"streets", "areas", "service-points", "rescue-stations"}
+    assert public == {"streets", "areas", "service-points", "rescue-stations", "calendar"}
     assert {role for role in ROLES if may_read_layer(role, "reports")} == {"supervisor"}
     assert {role for role in ROLES if may_read_layer(role, "roster")} == {"supervisor"}
     assert not may_read_layer("partner", "population")

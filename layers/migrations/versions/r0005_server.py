@@ -1,4 +1,4 @@
-"""Accounts, what the public reports and what becomes of it, the audit log, and the area every record lies in."""
+"""Accounts, what the public reports and what becomes of it, the audit log, public holidays, and every record's area."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from layers.geometry_type import Geometry
-from layers.migrations.versions.r0001_city_records import BIG_ID, text_column
+from layers.migrations.versions.r0001_city_records import BIG_ID, layer_table, text_column
 
 revision = "0005"
 down_revision = "0004"
@@ -16,7 +16,7 @@ depends_on = None
 CODE = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 LAYERS = (
     "streets", "areas", "grid_cells", "service_points", "rescue_stations", "candidates", "forbidden_areas",
-    "population", "reports", "roster", "patrol_duties", "patrol_effort", "weather",
+    "population", "reports", "roster", "patrol_duties", "patrol_effort", "weather", "calendar",
 )  # fmt: skip
 OF_ACCOUNT = ("session", "api_token")
 OF_REPORT = ("report_step", "referral", "photo")
@@ -58,6 +58,7 @@ FUNCTIONS = {
 
 
 def upgrade() -> None:
+    layer_table("calendar", sa.Column("date", sa.Date(), nullable=False), text_column("kind"), text_column("name"))
     for layer in LAYERS:
         op.add_column(layer, sa.Column("scope_code", CODE, nullable=False, server_default=""))
         op.create_index(f"ix_{layer}_scope_code", layer, ["version_id", "scope_code"])
@@ -243,3 +244,4 @@ def downgrade() -> None:
     for layer in LAYERS:
         op.drop_index(f"ix_{layer}_scope_code", layer)
         op.drop_column(layer, "scope_code")
+    op.drop_table("calendar")
