@@ -2,7 +2,7 @@
 
 python -m benchmarks.web [--size town|city] [--seconds S] [--only waitress,granian] [--store FILE]
 
-The server is a process of its own; the load comes from this one over loopback, each connection from an address of its
+The server is a process of its own; the load comes from this one over loopback, each connection from addresses of its
 own (Linux lets every 127.x.y.z be a source), so that both share the machine's cores. Places asked from are drawn in the
 city's extent. Printed: requests per second, quantiles of the wait, errors; then the wait of 100 polite questions a
 second from fifty addresses, alone and while one address asks ten times as much. Goals on two idle cores: nearest at
@@ -10,6 +10,7 @@ second from fifty addresses, alone and while one address asks ten times as much.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -27,7 +28,7 @@ from benchmarks.web_load import Crowd, run
 from layers.store import Store
 
 ROOT = Path(__file__).parents[1]
-CONNECTIONS = 64
+CONNECTIONS = 48
 POLITE_PER_S, FLOOD_PER_S = 100.0, 1000.0
 ROW = "{:<10} {:<26} {:>9} {:>8} {:>8} {:>8} {:>7}"
 
@@ -116,26 +117,26 @@ def wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
     raise SystemExit("the server did not come up")
 
 
-def _addresses(count: int, net: int) -> list[str]:
-    return [f"127.{net}.{n // 250}.{n % 250 + 1}" for n in range(count)]
+def _addresses(net: int, count: int = 60_000) -> Iterator[str]:
+    return itertools.cycle(f"127.{net}.{n // 250}.{n % 250 + 1}" for n in range(count))
 
 
 def _measured(name: str, port: int, requests: dict[str, Callable[[], bytes]], seconds: float) -> bool:
     good = True
     for net, (what, request) in enumerate(requests.items(), 1):
-        run(port, [Crowd(what, request, _addresses(8, net))], 1.0)  # warm
-        crowd = Crowd(what, request, _addresses(CONNECTIONS, net))
+        run(port, [Crowd(what, request, 8, _addresses(net))], 1.0)  # warm
+        crowd = Crowd(what, request, CONNECTIONS, _addresses(100 + net))
         took = run(port, [crowd], seconds)
         _print(name, crowd, len(crowd.waits_s) / took)
         if what == "nearest open point":
             errors = sum(crowd.statuses.values()) - crowd.statuses[200]
             good &= len(crowd.waits_s) / took >= 2000 and crowd.quantile_ms(0.95) < 50 and not errors
     nearest = requests["nearest open point"]
-    alone = Crowd("polite, alone", nearest, _addresses(50, 100), POLITE_PER_S)
+    alone = Crowd("polite, alone", nearest, 50, _addresses(200, 50), POLITE_PER_S)
     run(port, [alone], seconds)
     _print(name, alone, len(alone.waits_s) / seconds)
-    beside = Crowd("polite, beside a flood", nearest, _addresses(50, 101), POLITE_PER_S)
-    flood = Crowd("the flood", nearest, ["127.200.0.1"] * 50, FLOOD_PER_S)
+    beside = Crowd("polite, beside a flood", nearest, 50, _addresses(201, 50), POLITE_PER_S)
+    flood = Crowd("the flood", nearest, 50, _addresses(202, 1), FLOOD_PER_S)
     run(port, [beside, flood], seconds)
     _print(name, beside, len(beside.waits_s) / seconds)
     _print(name, flood, len(flood.waits_s) / seconds)

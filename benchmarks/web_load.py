@@ -4,25 +4,30 @@ import heapq
 import selectors
 import socket
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
+
+#: How many a connection asks before it comes again from another address.
+QUESTIONS = 100
 
 
 @dataclass(slots=True)
 class Crowd:
     """Clients of one kind.
 
-    request : gives the next request, whole. addresses : the source address of each connection, 127.x.y.z.
+    request : gives the next request, whole. connections : how many at once. addresses : 127.x.y.z, whence they come in
+    turn, each for so many questions that no limit for one address is reached.
     per_second : what they ask together, whether the server keeps up or not; None : each asks as soon as it is answered.
     A time waited is counted from when the question was due, so that a server that stalls does not hide it.
     """
 
     name: str
     request: Callable[[], bytes]
-    addresses: Sequence[str]
+    connections: int
+    addresses: Iterator[str]
     per_second: float | None = None
     waits_s: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -33,18 +38,21 @@ class Crowd:
 
 
 class _Client:
-    def __init__(self, crowd: Crowd, address: str, port: int) -> None:
-        self.crowd, self._address, self._port = crowd, address, port
+    def __init__(self, crowd: Crowd, port: int) -> None:
+        self.crowd, self._port = crowd, port
         self.due = 0.0
         self.connect()
 
     def connect(self) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", self._port), source_address=(self._address, 0))
+        source = (next(self.crowd.addresses), 0)
+        self.socket = socket.create_connection(("127.0.0.1", self._port), source_address=source)
+        self.left = QUESTIONS
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
 
     def ask(self, due: float) -> None:
         self.due = due
+        self.left -= 1
         self.socket.sendall(self.crowd.request())
 
     def hear(self) -> int | None:
@@ -69,8 +77,8 @@ def run(port: int, crowds: Sequence[Crowd], seconds: float) -> float:
     selector = selectors.DefaultSelector()
     idle: dict[str, deque[_Client]] = {crowd.name: deque() for crowd in crowds}
     for crowd in crowds:
-        for address in crowd.addresses:
-            client = _Client(crowd, address, port)
+        for _ in range(crowd.connections):
+            client = _Client(crowd, port)
             selector.register(client.socket, selectors.EVENT_READ, client)
             idle[crowd.name].append(client)
     began = perf_counter()
@@ -100,7 +108,7 @@ def _heard(selector: selectors.BaseSelector, client: _Client, idle: dict[str, de
     crowd.statuses[status] += 1
     if status == 200:
         crowd.waits_s.append(now - client.due)
-    if status == 0:
+    if status == 0 or not client.left:
         selector.unregister(client.socket)
         client.socket.close()
         client.connect()
