@@ -21,6 +21,8 @@ Span = tuple[int, int]
 MINUTES_A_DAY = 1440
 #: How far ahead a change is looked for day by day; all that is special about a year lies within.
 LOOK_AHEAD_DAYS = 400
+#: How far ahead hours that name years are followed; all of the library's eight thousand years take a second.
+LATEST = timedelta(days=30 * 365)
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 FRIDAY = 4
 
@@ -50,9 +52,11 @@ def spans_on(text: str, day: date, calendar: Calendar) -> tuple[Span, ...]:
     """Return when a place with the canonical hours ``text`` is open on a day: minutes, in order, apart, within it."""
     before, own = calendar.special(day - ONE_DAY), calendar.special(day)
     if before is None and own is None and not _AROUND_HOLIDAY.search(text):
-        return _ordinary(text, day if _SEASONAL.search(text) else _MONDAY + day.weekday() * ONE_DAY)
-    night = [(0, end - MINUTES_A_DAY) for _, end in _begun(text, day - ONE_DAY, calendar) if end > MINUTES_A_DAY]
-    return _merged([*night, *((start, min(end, MINUTES_A_DAY)) for start, end in _begun(text, day, calendar))])
+        return ordinary_spans(text, day)
+    begun = _begun(text, day, calendar)
+    nights = [(start - MINUTES_A_DAY, end - MINUTES_A_DAY) for start, end in _begun(text, day - ONE_DAY, calendar)]
+    inside = ((max(start, 0), min(end, MINUTES_A_DAY)) for start, end in (*nights, *begun))
+    return _merged((start, end) for start, end in inside if start < end)
 
 
 def is_open(text: str, when: datetime, calendar: Calendar) -> bool:
@@ -71,16 +75,28 @@ def next_change(text: str, when: datetime, calendar: Calendar) -> datetime | Non
         if at is not None:
             return _midnight(day) + timedelta(minutes=at)
         day, minute = day + ONE_DAY, 0
-    return osm.OpeningHours(text).next_change(_midnight(day))
+    return _later_change(text, day, is_open=before)
 
 
 @lru_cache(maxsize=4096)
 def never_closes(text: str) -> bool:
     """Tell whether a place is open at all times, ordinary days and holidays alike, however its hours say so."""
     on_holidays = _WEEKDAYS.sub(lambda days: "Mo-Su" if "PH" in days[0] else days[0], text)
-    readings = [osm.OpeningHours(reading) for reading in {text, on_holidays}]
-    start = _midnight(_MONDAY)
-    return all(reading.is_open(start) and reading.next_change(start) is None for reading in readings)
+    year = [_MONDAY + k * ONE_DAY for k in range(366)]
+    whole = ((0, MINUTES_A_DAY),)
+    return all(
+        all(_open_minutes(osm.OpeningHours(reading), day, 1) == whole for day in year)
+        and _later_change(reading, year[-1], is_open=True) is None
+        for reading in {text, on_holidays}
+    )
+
+
+def _later_change(text: str, day: date, *, is_open: bool) -> datetime | None:
+    """Return when hours that name years change after a day, by the library, which knows no holidays so far ahead."""
+    if not _SEASONAL.search(text):
+        return None
+    later = osm.OpeningHours(text).intervals(_midnight(day), _midnight(day) + LATEST)
+    return next((start for start, _, state, _ in later if (state == osm.State.OPEN) != is_open), None)
 
 
 def _change(spans: tuple[Span, ...], minute: int, *, is_open: bool) -> int | None:
@@ -95,9 +111,16 @@ def _change(spans: tuple[Span, ...], minute: int, *, is_open: bool) -> int | Non
     return minute if is_open else None
 
 
+def ordinary_spans(text: str, day: date) -> tuple[Span, ...]:
+    """Return the open minutes of a day as the library has them, which without a country knows no holidays.
+
+    Asked day by day: over several days it is wrong of "Mo-Fr 09:00-17:00 || 24/7".
+    """
+    return _librarys(text, day if _SEASONAL.search(text) else _MONDAY + day.weekday() * ONE_DAY)
+
+
 @lru_cache(maxsize=32_768)
-def _ordinary(text: str, day: date) -> tuple[Span, ...]:
-    """Return the open minutes of a day as the library has them, which without a country knows no holidays."""
+def _librarys(text: str, day: date) -> tuple[Span, ...]:
     return _open_minutes(osm.OpeningHours(text), day, 1)
 
 

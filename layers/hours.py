@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -10,12 +10,12 @@ import opening_hours as osm
 from numpy.typing import NDArray
 
 from gis.errors import RecordError
-from layers.dated_hours import DAYS, MINUTES_A_DAY, is_open, never_closes, next_change
+from layers.dated_hours import DAYS, MINUTES_A_DAY, is_open, never_closes, next_change, ordinary_spans
 from layers.public_holidays import CHINA, COUNTRY, Calendar
 
 MINUTES_A_WEEK = 10_080
 #: Mondays of one ordinary week a quarter: a place counts as open at an hour of the week if it is so in all four.
-_REFERENCE_MONDAYS = (datetime(2024, 1, 15), datetime(2024, 4, 15), datetime(2024, 7, 15), datetime(2024, 10, 14))
+_REFERENCE_MONDAYS = (date(2024, 1, 15), date(2024, 4, 15), date(2024, 7, 15), date(2024, 10, 14))
 
 _EN_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ZH_DAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
@@ -298,14 +298,12 @@ def _minute(clock: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _week_minutes(text: str) -> NDArray[np.bool_]:
-    rules = osm.OpeningHours(text)  # without a country there are no public holidays
     open_ = np.ones(MINUTES_A_WEEK, bool)
     for monday in _REFERENCE_MONDAYS:
         week = np.zeros(MINUTES_A_WEEK, bool)
-        for start, end, state, _ in rules.intervals(monday, monday + timedelta(days=7)):
-            if state == osm.State.OPEN:
-                first = int((start - monday).total_seconds() // 60)
-                week[max(first, 0) : int((end - monday).total_seconds() // 60)] = True
+        for day in range(7):
+            for start, end in ordinary_spans(text, monday + timedelta(days=day)):
+                week[day * MINUTES_A_DAY + start : day * MINUTES_A_DAY + end] = True
         open_ &= week
     open_.flags.writeable = False
     return open_

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gis.network import StreetNetwork
 from layers.hours import HoursState, OpeningHours
+from layers.public_holidays import CHINA, Calendar, calendar_of
 from layers.public_points import public_points
 from layers.store import Store
 from planner.nearby import Nearby, Reached
@@ -29,6 +30,7 @@ class PublicCity:
     """One city as it stood when it was read; nothing in it is withheld.
 
     points : one row a place of help, ``key`` its name in addresses ("points/P001", "stations/S1"), WGS84.
+    calendar : the public holidays and make-up workdays of the office's layer, where it has none the country's.
     """
 
     name: str
@@ -38,6 +40,7 @@ class PublicCity:
     points: gpd.GeoDataFrame
     network: StreetNetwork | None
     walks: Nearby | None
+    calendar: Calendar
 
     def local(self, now: datetime) -> datetime:
         """Return an aware time as the city's clocks show it, naive."""
@@ -46,7 +49,7 @@ class PublicCity:
     def hours_state(self, position: int, now: datetime) -> HoursState | None:
         """Return whether a point is open and when that changes; None where its hours are not stated."""
         text = str(self.points["hours"].iat[position])
-        return OpeningHours(text).state_at(self.local(now)) if text else None
+        return OpeningHours(text).state_at(self.local(now), calendar=self.calendar) if text else None
 
     def open_at(self, now: datetime) -> NDArray[np.bool_]:
         """Return (n,) which points are open; one that states no hours is not counted as open."""
@@ -57,8 +60,8 @@ class PublicCity:
         return np.array([function in words.split(",") for words in self.points["functions"]], bool)
 
     def always_open(self) -> NDArray[np.bool_]:
-        """Return (n,) which points never close."""
-        return (self.points["hours"] == "24/7").to_numpy(bool)
+        """Return (n,) which points never close, holidays included."""
+        return np.array([bool(text) and OpeningHours(text).never_closes() for text in self.points["hours"]], bool)
 
     def nearest(self, lon: float, lat: float, allowed: NDArray[np.bool_] | None, count: int) -> list[Reached]:
         """Return the nearest points on foot along the streets, soonest first; none where there are no streets."""
@@ -73,7 +76,10 @@ class PublicCity:
 @lru_cache(maxsize=8)
 def _open_at(city: PublicCity, minute: datetime) -> NDArray[np.bool_]:
     # asked by every request of the same minute
-    states = np.array([bool(text) and OpeningHours(text).open_at(minute) for text in city.points["hours"]], bool)
+    states = np.array(
+        [bool(text) and OpeningHours(text).open_at(minute, calendar=city.calendar) for text in city.points["hours"]],
+        bool,
+    )
     states.flags.writeable = False
     return states
 
@@ -122,7 +128,8 @@ def read_public_city(store: Store) -> PublicCity:
     if walks is not None and len(points):  # the kernel is compiled now, not while somebody waits
         walks.nearest(float(points.geometry.x.iat[0]), float(points.geometry.y.iat[0]), None, 1)
     zone = ZoneInfo(settings["timezone"] or "Asia/Shanghai")
-    return PublicCity(settings["city_name"], zone, settings, mark, points, network, walks)
+    calendar = calendar_of(store.load("calendar")) if ("calendar", "") in store.current() else CHINA
+    return PublicCity(settings["city_name"], zone, settings, mark, points, network, walks, calendar)
 
 
 def now() -> datetime:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from layers.hours import MINUTES_A_DAY, MINUTES_A_WEEK, OpeningHours
+from layers.public_holidays import Calendar
 from web.server.language import _
 
 Span = tuple[int, int]
@@ -26,7 +27,7 @@ def week_words(hours: OpeningHours) -> list[str]:
 
 def holidays_words(hours: OpeningHours) -> str:
     """Say what public holidays change."""
-    if hours.text == "24/7":
+    if hours.never_closes():
         return _("法定节假日照常")
     rules = [rule.strip() for rule in hours.text.split(";") if "PH" in rule.split()[0].split(",")]
     if not rules:
@@ -38,21 +39,24 @@ def holidays_words(hours: OpeningHours) -> str:
     return _("法定节假日 %(times)s", times=times)
 
 
-def other_days(hours: OpeningHours, local_now: datetime) -> list[tuple[date, str]]:
-    """Return the days of the coming week that go otherwise than the ordinary week says, each with what it has then."""
+def other_days(hours: OpeningHours, local_now: datetime, calendar: Calendar) -> list[tuple[date, str]]:
+    """Return the days of the coming week that go otherwise than the ordinary week says, each with what it has then.
+
+    calendar : which of them are holidays or make-up workdays.
+    """
     ordinary = week_words(hours)
     today = local_now.date()
-    spans = _by_day(_runs(hours, datetime.combine(today, datetime.min.time())))
+    spans = _by_day(_runs(hours, datetime.combine(today, datetime.min.time()), calendar))
     days = [(today + timedelta(days=k), _spans_words(spans.get(k, []))) for k in range(7)]
     return [(day, words) for day, words in days if words != ordinary[day.weekday()]]
 
 
-def _runs(hours: OpeningHours, midnight: datetime) -> list[Span]:
+def _runs(hours: OpeningHours, midnight: datetime, calendar: Calendar) -> list[Span]:
     """Return when a place is open from two days before to a week after a midnight, in minutes from it."""
     runs: list[Span] = []
     at, last = midnight - timedelta(days=2), midnight + timedelta(days=8)
     while at < last:
-        state = hours.state_at(at)
+        state = hours.state_at(at, calendar=calendar)
         end = min(state.changes_at or last, last)
         if state.is_open:
             runs.append((_minutes(at - midnight), _minutes(end - midnight)))

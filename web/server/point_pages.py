@@ -15,11 +15,12 @@ from web.server.language import _
 from web.server.point_list import Listed, listed
 from web.server.point_words import (
     STALE_DAYS,
-    date_words,
+    coming_day_words,
     metres_words,
     minutes_of,
     mode_words,
     step_words,
+    unsettled_words,
     verified_words,
     walk_words,
     weekday_words,
@@ -120,7 +121,10 @@ def _told(city: PublicCity, position: int, told: Listed) -> dict[str, Any]:
         "told": told, "mode": mode_words(row["operating_mode"] or ""),
         "week": list(zip(weekday_words(), week_words(hours), strict=True)) if hours else [],
         "today": local.weekday(), "holidays": holidays_words(hours) if hours else "",
-        "others": [(date_words(day), words) for day, words in other_days(hours, local)] if hours else [],
+        "others": [
+            (coming_day_words(day, city.calendar), words) for day, words in other_days(hours, local, city.calendar)
+        ] if hours else [],
+        "unsettled": unsettled_words(city.calendar, local.date()) if hours and not hours.never_closes() else "",
         "verified": verified, "ago": verified_words(verified, local.date()) if verified else "",
         "stale": verified is not None and (local.date() - verified).days > STALE_DAYS,
         "map_says": map_says(), "address": request.url_root.rstrip("/") + f"/{told.key}",

@@ -6,12 +6,15 @@ from math import ceil
 from markupsafe import Markup, escape
 
 from layers.hours import HoursState
+from layers.public_holidays import Calendar
 from layers.records import FUNCTIONS
 from planner.nearby_route import DIRECTIONS, Step
 from web.server.language import _, language
 
 #: A record older than this may have changed since; the page says so.
 STALE_DAYS = 180
+#: How long before a year pages say that its holidays are not settled; the notice of the State Council is out by then.
+YEAR_AHEAD = timedelta(days=31)
 
 
 def state_name(state: HoursState | None) -> str:
@@ -74,6 +77,36 @@ def date_words(day: date) -> str:
     """Return a day of this year: "10月1日（周四）"."""
     weekday = weekday_words()[day.weekday()]
     return _("%(month)s月%(day)s日（%(weekday)s）", month=_month_words(day.month), day=day.day, weekday=weekday)
+
+
+def coming_day_words(day: date, calendar: Calendar) -> Markup:
+    """Return a day with what is special about it: "10月1日（周四）国庆节", "10月10日（周六，调休）"."""
+    special = calendar.special(day)
+    if special is None:
+        return escape(date_words(day))
+    if special.kind == "workday":
+        weekday, month = weekday_words()[day.weekday()], _month_words(day.month)
+        return escape(_("%(month)s月%(day)s日（%(weekday)s，调休）", month=month, day=day.day, weekday=weekday))
+    names = [_holiday_word(name) for name in special.name.split("、") if name] or [escape(_("节假日"))]
+    name = escape(_("、")).join(names)
+    return Markup(_("%(day)s%(name)s")) % {"day": date_words(day), "name": name}
+
+
+def _holiday_word(name: str) -> Markup:
+    words = {
+        "元旦": _("元旦"), "春节": _("春节"), "清明节": _("清明节"), "劳动节": _("劳动节"), "端午节": _("端午节"),
+        "中秋节": _("中秋节"), "国庆节": _("国庆节"),
+    }  # fmt: skip
+    return escape(words[name]) if name in words else named(name)
+
+
+def unsettled_words(calendar: Calendar, today: date) -> str:
+    """Say that the make-up workdays of this or the coming year are not known; "" where they are."""
+    years = {today.year, (today + YEAR_AHEAD).year}
+    unknown = min((year for year in years if not calendar.knows(year)), default=None)
+    if unknown is None:
+        return ""
+    return _("%(year)d 年的放假调休安排尚未录入：节假日按法律规定推算，调休上班日未计入。", year=unknown)
 
 
 def _month_words(month: int) -> str:

@@ -6,8 +6,16 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from layers.hours import HoursState, OpeningHours
+from layers.public_holidays import CHINA, Calendar, SpecialDay
 from web.server.hours_table import holidays_words, other_days, week_words
-from web.server.point_words import hours_words, metres_words, minutes_of, verified_words
+from web.server.point_words import (
+    coming_day_words,
+    hours_words,
+    metres_words,
+    minutes_of,
+    unsettled_words,
+    verified_words,
+)
 
 HOURS = (
     "24/7", "Mo-Fr 08:30-12:00,14:00-17:30", "Mo-Fr 08:30-17:30; Sa 09:00-12:00", "Fr-Su 20:00-06:00",
@@ -36,7 +44,7 @@ def said(hours: str, day: int, clock: str) -> str:
         ("Mo-Su 18:00-02:00", 1, "01:00", "开放至 02:00"),
         ("Mo-Su 18:00-24:00", 0, "23:00", "开放至 24:00"),
         ("Mo-Fr 00:00-24:00", 0, "12:00", "开放至周五 24:00"),
-        ("Mo-Fr 09:00-17:00; PH off", 2, "18:00", "已关闭，周五 09:00 开放"),
+        ("Mo-Fr 09:00-17:00; PH off", 2, "18:00", "已关闭，10月8日（周四） 09:00 开放"),
         ("Mo-Fr 09:00-17:00; PH 10:00-12:00", 3, "09:30", "已关闭，今天 10:00 开放"),
         ("Jan-Mar 08:00-12:00", 0, "12:00", "已关闭，2027-01-01 08:00 开放"),
         ("PH off", 0, "12:00", "已关闭，未注明何时开放"),
@@ -64,7 +72,7 @@ def test_the_week_in_words_is_the_week_minute_by_minute(hours: str) -> None:
 @pytest.mark.parametrize("hours", HOURS)
 def test_the_coming_days_in_words_are_so_minute_by_minute(hours: str) -> None:
     opening = OpeningHours.parse(hours)
-    week, others = week_words(opening), dict(other_days(opening, MONDAY + timedelta(hours=12)))
+    week, others = week_words(opening), dict(other_days(opening, MONDAY + timedelta(hours=12), CHINA))
     open_ = [False] * 1440 * 9
     for day in range(7):
         for start, end in spans(others.get((MONDAY + timedelta(days=day)).date(), week[day])):
@@ -87,6 +95,43 @@ def spans(words: str) -> list[tuple[int, int]]:
 def test_holidays_have_their_line() -> None:
     lines = [holidays_words(OpeningHours.parse(hours)) for hours in (HOURS[0], HOURS[1], HOURS[6], HOURS[9])]
     assert lines == ["法定节假日照常", "法定节假日按当天的星期开放", "法定节假日不开放", "法定节假日 10:00–12:00"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "lines"),
+    [
+        ("工作日 8:30-17:30", {"10月1日（周四）国庆节 不开放", "10月10日（周六，调休） 08:30–17:30"}),
+        ("每天 9:00-17:00；节假日 10:00-12:00", {"10月7日（周三）国庆节 10:00–12:00"}),
+        ("每晚22:00-次日6:00，节假日除外", {"10月7日（周三）国庆节 不开放"}),
+    ],
+)
+def test_coming_holidays_and_worked_weekends_are_named_with_what_they_have(hours: str, lines: set[str]) -> None:
+    opening = OpeningHours.parse(hours.replace("每晚", "每天"))
+    found = {
+        f"{coming_day_words(day, CHINA)} {words}"
+        for start in (datetime(2026, 9, 28, 12), datetime(2026, 10, 5, 12))
+        for day, words in other_days(opening, start, CHINA)
+    }
+    assert lines <= found
+    assert not any("10月8日" in line for line in found)
+
+
+def test_the_names_of_the_offices_own_holidays_are_shown_as_they_are() -> None:
+    days = [SpecialDay(date(2026, 10, 1), "holiday", "国庆节、<中秋>"), SpecialDay(date(2026, 10, 2), "holiday")]
+    said = [str(coming_day_words(day.date, Calendar(tuple(days)))) for day in days]
+    assert said == ["10月1日（周四）国庆节、&lt;中秋&gt;", "10月2日（周五）节假日"]
+    assert coming_day_words(date(2026, 10, 15), CHINA) == "10月15日（周四）"
+
+
+def test_a_coming_year_without_its_notice_is_said_to_be_so() -> None:
+    without = "2090 年的放假调休安排尚未录入：节假日按法律规定推算，调休上班日未计入。"
+    assert unsettled_words(CHINA, date(2026, 6, 1)) == ""
+    assert unsettled_words(CHINA, date(2090, 6, 1)) == without
+    given = Calendar((SpecialDay(date(2089, 10, 1), "holiday"),))
+    assert unsettled_words(given, date(2089, 11, 15)) == ""
+    assert unsettled_words(given, date(2089, 12, 1)) == without
+    given = Calendar(tuple(SpecialDay(date(year, 10, 1), "holiday") for year in (2089, 2090)))
+    assert unsettled_words(given, date(2089, 12, 1)) == ""
 
 
 def test_minutes_are_never_too_few() -> None:
