@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
@@ -12,6 +13,8 @@ from layers.demo_city.build import build_demo_city, write_demo_city
 from layers.imports import import_file
 from layers.store import Store
 from tests.postgis_server import PostgisServer
+from tests.requirements import missing
+from tests.web.server.chromium import AXE, WEBGL, chromium
 from web.server.app import create_app
 from web.server.settings import Settings
 
@@ -72,3 +75,22 @@ def app(town_url: str) -> Iterator[APIFlask]:
 def client(app: APIFlask) -> FlaskClient:
     """A browser without a script."""
     return app.test_client()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Any]:
+    """What starts browsers; one a module, since its event loop must not outlive the tests that need it."""
+    if not chromium():
+        missing("Chromium")
+    if not AXE.is_file():
+        missing("node_modules")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Any) -> Iterator[Any]:
+    """Chromium, without a page."""
+    with playwright.chromium.launch(executable_path=chromium(), args=WEBGL) as running:
+        yield running

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from apiflask import APIFlask
 from waitress.server import create_server
 
-from layers.accounts import NewAccount, create_account, create_token
+from layers.accounts import NewAccount, create_account
+from layers.sessions import create_token
 from layers.store import Store
 
 

@@ -6,7 +6,6 @@ Also walked by test_every_page.py, so that no page can be added and not be looke
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 import threading
@@ -26,17 +25,14 @@ from layers.casebook import move
 from layers.intake import NewReport, receive
 from layers.scope import Scope
 from layers.store import Store
+from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations
 from tests.web.server.conftest import SECRET, fill
 from web.server.app import create_app, derived_key
 from web.server.city import now
 from web.server.demo_accounts import demo_accounts
 from web.server.settings import Settings
 
-ROOT = Path(__file__).parents[3]
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-SIZES = {"phone": (390, 844), "desk": (1280, 800)}
+SIZES = {"phone": PHONE, "desk": DESK}
 PUBLIC = {
     "find": "/", "find-near": "/?lon={lon}&lat={lat}", "find-nothing": "/?street=无此路", "point": "/{key}",
     "notice": "/{key}/notice", "way": "/{key}/way?lon={lon}&lat={lat}", "report": "/report",
@@ -154,13 +150,6 @@ def sign_in(page: Any, town: Town, username: str) -> None:
     page.wait_for_url(f"{town.url}/staff*")
 
 
-def violations(page: Any) -> list[tuple[str, list[str]]]:
-    """Return what axe finds: rule, and the elements that break it."""
-    page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
-    return [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]]
-
-
 def main() -> int:
     """Write the pictures; 1 where a page is not as it should be."""
     from playwright.sync_api import sync_playwright
@@ -173,8 +162,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
         url = f"sqlite:///{folder}/town.sqlite"
         fill(url, Path(folder))
-        path = shutil.which("chromium") or shutil.which("chromium-browser")
-        with served(url) as town, running.chromium.launch(executable_path=path, args=ARGUMENTS) as browser:
+        with served(url) as town, running.chromium.launch(executable_path=chromium(), args=WEBGL) as browser:
             for shot in shots(browser, town, product(SIZES, ("zh", "en"))):
                 shot.page.screenshot(path=out / shot.file, full_page=True)
                 for fault in [*shot.faults, *violations(shot.page)]:

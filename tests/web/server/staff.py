@@ -11,7 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from passlib.totp import TOTP
 
-from layers.accounts import Account, NewAccount, create_account, open_session
+from layers.accounts import Account, NewAccount, create_account
+from layers.sessions import open_session
 from layers.store import Store
 from web.server.accounts import new_uniquifier
 

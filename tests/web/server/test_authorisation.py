@@ -10,10 +10,11 @@ import pytest
 from apiflask import APIFlask
 from werkzeug.routing import Rule
 
-from layers.accounts import Account, create_token, open_session, session_id
+from layers.accounts import Account
 from layers.casebook import private_part
 from layers.referrals import refer
 from layers.roles import ROLES, may
+from layers.sessions import create_token, open_session, session_id
 from tests.web.server.staff import CITY, ELSEWHERE, HERE, Browser, add, signed_in, store_of
 from tests.web.server.staff_world import put, send, take
 from web.server.access import ANY_ACCOUNT, ANYONE, need_of

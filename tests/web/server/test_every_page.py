@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
-from tests.requirements import missing
-from tests.web.server.screens import ARGUMENTS, AXE, PUBLIC, STAFF, Town, served, shots, violations
+from tests.web.server.chromium import violations
+from tests.web.server.screens import PUBLIC, STAFF, Town, served, shots
 from web.server.errors import MACHINES
 
 #: GET routes that answer no page of their own: files, pictures, switches, words for scripts, and steps of signing in.
@@ -18,18 +18,6 @@ NO_PAGE = {
     "points.qr", "points.way_geojson", "report.token", "report.places", "report.offline", "report.service_worker",
     "reports.picture", "sign_in.code", "sign_in.new_password", "sign_in.set_up",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        missing("Chromium")
-    if not AXE.is_file():
-        missing("node_modules")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as running, running.chromium.launch(executable_path=path, args=ARGUMENTS) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

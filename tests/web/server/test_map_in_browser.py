@@ -1,7 +1,6 @@
 """The live map in Chromium, under the strictest policy and with nothing to reach but its own server."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,11 +13,11 @@ from gis.vector_tiles import area_names, border_lines, street_lines, write_tiles
 from layers.codes import LEVELS
 from layers.demo_city.build import build_demo_city
 from tests.requirements import missing
+from tests.web.server.chromium import DESK, PHONE, chromium
 from tests.web.server.map_site import LABELS, ROOT, MapSite, served
 
-WEBGL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 NO_WEBGL = ["--no-sandbox", "--disable-gpu", "--disable-3d-apis"]
-PHONE, DESK, SMALL = (390, 844), (1280, 800), (480, 640)
+SMALL = (480, 640)
 #: The map itself, from the page's own module.
 MAP = "(await (await import('/static/map.js')).drawn)"
 
@@ -43,21 +42,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MapSite]:
         "/empty.geojson": b'{"type": "FeatureCollection", "features": []}',
     }
     with served(MapSite(points, files)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Any]:
-    if not chromium():
-        missing("Chromium")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Any) -> Iterator[Any]:
-    with playwright.chromium.launch(executable_path=chromium(), args=WEBGL) as running:
         yield running
 
 
@@ -97,10 +81,6 @@ def visiting(browser: Any, site: MapSite) -> Iterator[Visit]:
     finally:
         for context in contexts:
             context.close()
-
-
-def chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def ask(page: Any, expression: str, argument: Any = None) -> Any:

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,17 +17,14 @@ from werkzeug.serving import make_server
 from layers.intake import NewReport, receive
 from layers.schema import INCOMING_REPORT, PHOTO
 from layers.store import Store
-from tests.requirements import missing
+from tests.web.server.chromium import DESK, PHONE, violations
 from tests.web.server.conftest import SECRET
 from tests.web.server.test_report_pages import picture
 from web.server.app import create_app
 from web.server.city import now
 from web.server.settings import Settings
 
-ROOT = Path(__file__).parents[3]
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
-ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-PHONE, DESK = (390, 844), (1280, 800)
+STATIC = Path(__file__).parents[3] / "web/server/static"
 READY = "#map[data-ready]"
 
 
@@ -77,24 +73,11 @@ class Site(NamedTuple):
             return list(connection.execute(select(table)).all())
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        missing("Chromium")
-    if not AXE.is_file():
-        missing("node_modules")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as running, running.chromium.launch(executable_path=path, args=ARGUMENTS) as started:
-        yield started
-
-
 @pytest.fixture
-def site(town_file: Path, tmp_path: Path) -> Iterator[Site]:
-    url = f"sqlite:///{shutil.copy(town_file, tmp_path / 'town.sqlite')}"
-    app = create_app(Settings(url, SECRET, secure=False))
+def site(town_url: str) -> Iterator[Site]:
+    app = create_app(Settings(town_url, SECRET, secure=False))
     point = app.extensions["lamplight.city"].current().points.geometry.iloc[0]
-    server, store = Server(app), Store(url)
+    server, store = Server(app), Store(town_url)
     yield Site(server, store, point.x, point.y)
     server.stop()
     store.close()
@@ -152,9 +135,7 @@ def kept(page: Any) -> list[dict[str, Any]]:
 
 
 def assert_accessible(page: Any, what: str) -> None:
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run({runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})")
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]] == [], what
+    assert violations(page) == [], what
 
 
 def test_a_report_is_made_by_the_map_and_followed(visit: Visit, site: Site, tmp_path: Path) -> None:
@@ -423,6 +404,6 @@ def test_every_page_of_a_report_can_be_used_by_everybody(
 
 def test_the_words_of_the_form_are_complete(visit: Visit, site: Site) -> None:
     words = json.loads(visit().get_attribute("#report", "data-words"))
-    script = "".join((ROOT / f"web/server/static/{name}.js").read_text() for name in ("report", "report_kept"))
+    script = "".join((STATIC / f"{name}.js").read_text() for name in ("report", "report_kept"))
     used = set(re.findall(r"\bwords\.(\w+)", script)) | {"wait", "answer", "correction"}
     assert set(words) == used

@@ -8,17 +8,9 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
-from layers.accounts import (
-    account,
-    clear_failures,
-    count_failure,
-    create_token,
-    credentials,
-    deactivate,
-    revoke_token,
-    sessions,
-)
+from layers.accounts import account, clear_failures, count_failure, credentials, deactivate
 from layers.audit import entries
+from layers.sessions import create_token, revoke_token, sessions
 from tests.web.server.conftest import SECRET
 from tests.web.server.staff import (
     CHEAP,

@@ -1,0 +1,23 @@
+"""Debian's Chromium as the tests drive it, and what axe-core finds wrong with a page."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+AXE = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+#: WebGL drawn by the processor: the machines that test have no graphics card.
+WEBGL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+PHONE, DESK = (390, 844), (1280, 800)
+
+
+def chromium() -> str | None:
+    """Return where Chromium is, None where it is not installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def violations(page: Any) -> list[tuple[str, list[str]]]:
+    """Return what axe finds: rule, and the elements that break it."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    return [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]]
