@@ -115,7 +115,7 @@ def main() -> int:
     ledger, faults = Ledger(), []
     with tempfile.TemporaryDirectory() as folder:
         db = asked.db or f"sqlite:///{folder}/town.sqlite"
-        place = _make_town(db, Path(folder))
+        place = make_town(db, Path(folder))
         files = _layer_files(db, Path(folder))
         for n in range(1, asked.kills + 1):
             _round(db, ledger, place, random.choice(files))
@@ -131,7 +131,7 @@ def main() -> int:
     return bool(faults)
 
 
-def _make_town(db: str, folder: Path) -> tuple[float, float]:
+def make_town(db: str, folder: Path) -> tuple[float, float]:
     command = [LAMPLIGHT, "demo", "--size", "town", "--out", folder / "town", "--db", db]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     store = Store(db)
@@ -173,6 +173,12 @@ def _round(db: str, ledger: Ledger, place: tuple[float, float], file: Path) -> N
         client.join()
 
 
+def marks_of(ledger: Ledger) -> set[str]:
+    """Return what the store keeps of the tokens it gave."""
+    with ledger.lock:
+        return {hashlib.sha256(token.encode()).hexdigest() for token in ledger.acknowledged.values()}
+
+
 def _look(db: str, ledger: Ledger) -> list[str]:
     """Return what is wrong with the store now."""
     store = Store(db)
@@ -180,7 +186,7 @@ def _look(db: str, ledger: Ledger) -> list[str]:
         kept = connection.execute(sa.select(INCOMING_REPORT.c.token_sha256)).scalars().all()
         sound = connection.dialect.name != "sqlite" or connection.scalar(sa.text("PRAGMA integrity_check")) == "ok"
     version = store.current()["reports", ""]
-    told = {hashlib.sha256(token.encode()).hexdigest() for token in ledger.acknowledged.values()}
+    told = marks_of(ledger)
     checks: dict[str, Callable[[], bool]] = {
         "the database is damaged": lambda: sound,
         "an acknowledged report is lost": lambda: told <= set(kept),
