@@ -1,24 +1,22 @@
-"""Accounts, their lock-out, sessions and tokens.
+"""Accounts: who may sign in, where they belong, and their lock-out after failures.
 
 Hashes of passwords and secrets of second factors are opaque words that the web layer makes and checks. Every change is
 in the audit log. Signing in asks an unscoped store; whoever manages accounts asks one of their own area.
 """
 
-import hashlib
 import re
-import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, select, text, update
 
 from gis.errors import RecordError
 from layers.audit import append
 from layers.codes import level_of
-from layers.faults import FaultsError, text_fault
+from layers.faults import FaultsError, refuse, text_fault
 from layers.inserting import insert_once
 from layers.moments import aware, aware_or_none, stored
 from layers.report_states import RECEIVERS
@@ -29,12 +27,6 @@ from layers.store import Store
 
 #: The fifth failure locks for this long, each further one twice as long as the one before.
 FAILURES, LOCKED, LONGEST_LOCKED = 5, timedelta(minutes=15), timedelta(days=1)
-#: A session ends when nothing was asked for this long (a grid worker's phone may stay silent for a night shift), and
-#: after the longest at the latest.
-IDLE, IDLE_ON_PATROL, LONGEST = timedelta(minutes=30), timedelta(hours=12), timedelta(hours=12)
-#: How often at most a session's last use is written down.
-_SEEN_EVERY = timedelta(minutes=1)
-LONGEST_TOKEN = timedelta(days=366)
 _USERNAME = re.compile(r"\w[\w.@-]{1,79}")
 _CREDENTIALS = ("password_hash", "uniquifier", "totp_secret", "recovery_codes")
 
@@ -101,30 +93,6 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """One device signed in. id : the hash of the word its cookie holds. Times UTC, aware."""
-
-    id: str
-    account_id: int
-    device: str
-    created_at: datetime
-    seen_at: datetime
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ApiToken:
-    """A token of a machine; its secret was shown once and is kept as a hash. Times UTC, aware."""
-
-    id: int
-    account_id: int
-    name: str
-    created_at: datetime
-    expires_at: datetime
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Partner:
     """An institution referrals can be made to."""
 
@@ -143,7 +111,7 @@ def create_account(store: Store, new: NewAccount, *, by: Account | None, now: da
     """
     values = {field.name: getattr(new, field.name) for field in fields(new)} | {"username": _plain(new.username)}
     _check(values)
-    _may_manage(store, by, new.area_code)
+    require_management(store, by, new.area_code)
     row = {
         **values, "recovery_codes": "", "totp_secret": None, "active": True, "failures": 0, "created_at": stored(now),
     }  # fmt: skip
@@ -151,14 +119,14 @@ def create_account(store: Store, new: NewAccount, *, by: Account | None, now: da
         made = insert_once(connection, ACCOUNT, row, "username")
         if made is None:
             raise FaultsError({"username": ("用户名已被使用", "this username is taken")})
-        _note(connection, now, by, "create_account", made, new.area_code, {"role": new.role})
-        return _account(_row(store, connection, made))
+        note_change(connection, now, by, "create_account", made, new.area_code, {"role": new.role})
+        return account_of(account_row(store, connection, made))
 
 
 def account(store: Store, account_id: int) -> Account:
     """Return an account inside the store's scope; raises UnknownAccountError."""
     with store.transaction() as connection:
-        return _account(_row(store, connection, account_id))
+        return account_of(account_row(store, connection, account_id))
 
 
 def accounts(store: Store, *, role: str | None = None, active: bool | None = None) -> list[Account]:
@@ -167,7 +135,7 @@ def accounts(store: Store, *, role: str | None = None, active: bool | None = Non
     query = query if role is None else query.where(ACCOUNT.c.role == role)
     query = query if active is None else query.where(ACCOUNT.c.active == active)
     with store.transaction() as connection:
-        return [_account(row) for row in connection.execute(query)]
+        return [account_of(row) for row in connection.execute(query)]
 
 
 def partners_for(store: Store, area_code: str) -> list[Partner]:
@@ -198,11 +166,11 @@ def change_account(store: Store, account_id: int, *, by: Account, now: datetime,
         if account_id == by.id and {"role", "area_code"} & set(changed):
             raise NotAllowedError("不能修改自己的角色或辖区", "nobody changes their own role or area")
         _check(values)
-        _may_manage(store, by, values["area_code"])
+        require_management(store, by, values["area_code"])
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(values))
         detail = {"fields": ",".join(changed), "role": values["role"], "area_code": values["area_code"]}
-        _note(connection, now, by, "change_account", account_id, row.area_code, detail)
-        return _account(_row(store, connection, account_id))
+        note_change(connection, now, by, "change_account", account_id, row.area_code, detail)
+        return account_of(account_row(store, connection, account_id))
 
 
 def deactivate(store: Store, account_id: int, *, by: Account | None, now: datetime) -> None:
@@ -217,7 +185,7 @@ def deactivate(store: Store, account_id: int, *, by: Account | None, now: dateti
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(active=False))
         for table in (SESSION, API_TOKEN):
             _end_all(connection, table, account_id, now)
-        _note(connection, now, by, "deactivate_account", account_id, row.area_code)
+        note_change(connection, now, by, "deactivate_account", account_id, row.area_code)
 
 
 def reactivate(store: Store, account_id: int, *, by: Account | None, now: datetime) -> None:
@@ -226,7 +194,7 @@ def reactivate(store: Store, account_id: int, *, by: Account | None, now: dateti
         row = _managed(store, connection, account_id, by)
         values = {"active": True, "failures": 0, "locked_until": None}
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(values))
-        _note(connection, now, by, "reactivate_account", account_id, row.area_code)
+        note_change(connection, now, by, "reactivate_account", account_id, row.area_code)
 
 
 # signing in
@@ -260,15 +228,16 @@ def set_credentials(
     if not changes or not changes.keys() <= set(_CREDENTIALS):
         raise KeyError(", ".join(changes))
     with store.transaction(writes=True) as connection:
-        row = _row(store, connection, account_id, lock=True)
+        row = account_row(store, connection, account_id, lock=True)
         if by is None or by.id != account_id:
-            _may_manage(store, by, row.area_code)
+            require_management(store, by, row.area_code)
         if known is not None and any(getattr(row, name) != getattr(known, name) for name in _CREDENTIALS):
             raise UsedUpError("验证码刚刚已被使用，请重新登录", "this code has just been used: sign in again")
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(dict(changes)))
         if "uniquifier" in changes:
             _end_all(connection, SESSION, account_id, now)
-        _note(connection, now, by, "set_credentials", account_id, row.area_code, {"fields": ",".join(sorted(changes))})
+        detail = {"fields": ",".join(sorted(changes))}
+        note_change(connection, now, by, "set_credentials", account_id, row.area_code, detail)
 
 
 def count_failure(store: Store, account_id: int, *, now: datetime) -> Account:
@@ -277,8 +246,8 @@ def count_failure(store: Store, account_id: int, *, now: datetime) -> Account:
     While it is locked nothing is counted, so that nobody can lock an account for ever at no cost.
     """
     with store.transaction(writes=True) as connection:
-        row = _row(store, connection, account_id, lock=True)
-        found = _account(row)
+        row = account_row(store, connection, account_id, lock=True)
+        found = account_of(row)
         if found.locked(now):
             return found
         failures = min(row.failures + 1, 1_000)
@@ -288,157 +257,43 @@ def count_failure(store: Store, account_id: int, *, now: datetime) -> Account:
         values = {"failures": failures, "locked_until": until}
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(values))
         action = "sign_in_failed" if until is None else "lock_account"
-        _note(connection, now, None, action, account_id, row.area_code, {"failures": failures})
-        return _account(_row(store, connection, account_id))
+        note_change(connection, now, None, action, account_id, row.area_code, {"failures": failures})
+        return account_of(account_row(store, connection, account_id))
 
 
 def clear_failures(store: Store, account_id: int, *, by: Account | None = None, now: datetime) -> None:
     """Forget the failures after a sign-in, or because an administrator ``by`` unlocks the account."""
     with store.transaction(writes=True) as connection:
-        row = _row(store, connection, account_id, lock=True)
+        row = account_row(store, connection, account_id, lock=True)
         if by is not None:
-            _may_manage(store, by, row.area_code)
+            require_management(store, by, row.area_code)
         if row.failures == 0 and row.locked_until is None:
             return
         values = {"failures": 0, "locked_until": None}
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(values))
         action = "forget_failures" if by is None else "unlock_account"
-        _note(connection, now, by, action, account_id, row.area_code)
-
-
-# sessions
-
-
-def open_session(store: Store, account_id: int, *, device: str, now: datetime, secret: str | None = None) -> str:
-    """Open a session and return its secret, kept only as a hash; raises UnknownAccountError on a closed account."""
-    word = secret or secrets.token_urlsafe(32)
-    with store.transaction(writes=True) as connection:
-        row = _row(store, connection, account_id)
-        if not row.active:
-            raise _unknown()
-        values = {
-            "id": session_id(word), "account_id": account_id, "device": device[:200], "created_at": stored(now),
-            "seen_at": stored(now),
-        }  # fmt: skip
-        connection.execute(insert(SESSION).values(values))
-        _note(connection, now, _account(row), "sign_in", account_id, row.area_code)
-    return word
-
-
-def session_id(secret: str) -> str:
-    """Return the id under which a session with ``secret`` is kept."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def touch_session(store: Store, secret: str, *, now: datetime) -> Account | None:
-    """Return whose session ``secret`` is and note that it was seen; None once revoked, idle too long, or 12 h old."""
-    known = SESSION.c.id == session_id(secret)
-    at = stored(now)
-    with store.transaction() as connection:
-        row = connection.execute(select(SESSION).where(known)).one_or_none()
-        if row is None or row.revoked_at is not None or at - row.created_at > LONGEST:
-            return None
-        found = _active(connection, row.account_id)
-    if found is not None and at - row.seen_at > (IDLE_ON_PATROL if found.role == "grid_worker" else IDLE):
-        return None
-    if found is not None and at - row.seen_at >= _SEEN_EVERY:
-        with store.transaction(writes=True) as connection:
-            connection.execute(update(SESSION).where(known, SESSION.c.seen_at < at).values(seen_at=at))
-    return found
-
-
-def sessions(store: Store, account_id: int) -> list[Session]:
-    """Return an account's sessions, newest first."""
-    query = select(SESSION).where(SESSION.c.account_id == account_id).order_by(SESSION.c.created_at.desc())
-    with store.transaction() as connection:
-        _row(store, connection, account_id)
-        return [
-            Session(r.id, r.account_id, r.device, aware(r.created_at), aware(r.seen_at), aware_or_none(r.revoked_at))
-            for r in connection.execute(query)
-        ]
-
-
-def revoke_session(store: Store, session_id: str, *, by: Account, now: datetime) -> None:
-    """End a session of one's own, or of an account one manages."""
-    _revoke(store, SESSION, session_id, "revoke_session", by, now)
-
-
-# tokens
-
-
-def create_token(
-    store: Store,
-    account_id: int,
-    *,
-    name: str,
-    by: Account,
-    now: datetime,
-    lasts: timedelta = timedelta(days=90),
-    secret: str | None = None,
-) -> tuple[ApiToken, str]:
-    """Make a token of one's own and return it with its secret, which nobody can read again.
-
-    Raises FaultsError on its name or on more than 366 days; NotAllowedError for somebody else's account, since a token
-    acts in its account's name.
-    """
-    if account_id != by.id:
-        raise NotAllowedError("只能为自己创建令牌", "tokens are made for one's own account only")
-    faults = {"name": text_fault(name, 80, least=1)}
-    if not timedelta(0) < lasts <= LONGEST_TOKEN:
-        faults["lasts"] = ("有效期应为 1 至 366 天", "a token lasts 1 to 366 days")
-    _raise(faults)
-    word = secret or f"lamplight-{secrets.token_urlsafe(32)}"
-    values = {
-        "account_id": account_id, "name": name.strip(), "sha256": session_id(word), "created_at": stored(now),
-        "expires_at": stored(now + lasts),
-    }  # fmt: skip
-    with store.transaction(writes=True) as connection:
-        row = _row(store, connection, account_id)
-        made = connection.execute(insert(API_TOKEN).values(values).returning(API_TOKEN)).one()
-        _note(connection, now, by, "create_token", account_id, row.area_code, {"token": made.id})
-    return _token(made), word
-
-
-def tokens(store: Store, account_id: int) -> list[ApiToken]:
-    """Return an account's tokens, newest first."""
-    query = select(API_TOKEN).where(API_TOKEN.c.account_id == account_id).order_by(API_TOKEN.c.id.desc())
-    with store.transaction() as connection:
-        _row(store, connection, account_id)
-        return [_token(row) for row in connection.execute(query)]
-
-
-def find_by_token(store: Store, secret: str, *, now: datetime) -> Account | None:
-    """Return whose token ``secret`` is; None once revoked, expired, or its account closed."""
-    with store.transaction() as connection:
-        row = connection.execute(select(API_TOKEN).where(API_TOKEN.c.sha256 == session_id(secret))).one_or_none()
-        if row is None or row.revoked_at is not None or row.expires_at <= stored(now):
-            return None
-        return _active(connection, row.account_id)
-
-
-def revoke_token(store: Store, token_id: int, *, by: Account, now: datetime) -> None:
-    """End a token of one's own, or of an account one manages."""
-    _revoke(store, API_TOKEN, token_id, "revoke_token", by, now)
+        note_change(connection, now, by, action, account_id, row.area_code)
 
 
 # inside a transaction
 
 
-def _row(store: Store, connection: Connection, account_id: int, *, lock: bool = False) -> Any:
+def account_row(store: Store, connection: Connection, account_id: int, *, lock: bool = False) -> Any:
+    """Return the row of an account inside the store's scope; raises UnknownAccountError. lock : until the end."""
     query = seen(select(ACCOUNT).where(ACCOUNT.c.id == account_id), ACCOUNT, store.scope)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        raise _unknown()
+        raise unknown_account()
     return row
 
 
 def _managed(store: Store, connection: Connection, account_id: int, by: Account | None) -> Any:
-    row = _row(store, connection, account_id, lock=True)
-    _may_manage(store, by, row.area_code)
+    row = account_row(store, connection, account_id, lock=True)
+    require_management(store, by, row.area_code)
     return row
 
 
-def _may_manage(store: Store, by: Account | None, area_code: str) -> None:
+def require_management(store: Store, by: Account | None, area_code: str) -> None:
     """Raise NotAllowedError unless ``by`` manages accounts of this area."""
     if by is None:
         if store.scope is not None:
@@ -449,31 +304,12 @@ def _may_manage(store: Store, by: Account | None, area_code: str) -> None:
         raise NotAllowedError(f"辖区 {area_code} 不属于本账号", f"area {area_code} is not this account's")
 
 
-def _active(connection: Connection, account_id: int) -> Account | None:
-    row = connection.execute(select(ACCOUNT).where(ACCOUNT.c.id == account_id, ACCOUNT.c.active)).one_or_none()
-    return None if row is None else _account(row)
-
-
-def _revoke(store: Store, table: Any, key: int | str, action: str, by: Account, now: datetime) -> None:
-    with store.transaction(writes=True) as connection:
-        found = connection.execute(select(table).where(table.c.id == key)).one_or_none()
-        if found is None:
-            raise _unknown()
-        row = _row(store, connection, found.account_id)
-        if found.account_id != by.id:
-            _may_manage(store, by, row.area_code)
-        if found.revoked_at is None:
-            connection.execute(update(table).where(table.c.id == key).values(revoked_at=stored(now)))
-            detail = {"token": int(key)} if table is API_TOKEN else {"session": str(key)[:12]}
-            _note(connection, now, by, action, found.account_id, row.area_code, detail)
-
-
 def _end_all(connection: Connection, table: Any, account_id: int, now: datetime) -> None:
     mine = (table.c.account_id == account_id) & table.c.revoked_at.is_(None)
     connection.execute(update(table).where(mine).values(revoked_at=stored(now)))
 
 
-def _note(
+def note_change(
     connection: Connection,
     now: datetime,
     by: Account | None,
@@ -482,6 +318,7 @@ def _note(
     area_code: str,
     detail: Mapping[str, str | int] | None = None,
 ) -> None:
+    """Append an entry about an account to the audit log; the last thing a transaction does."""
     append(
         connection, at=now, account_id=None if by is None else by.id, action=action, object=f"account:{account_id}",
         area_code=area_code, detail=detail,
@@ -492,7 +329,7 @@ def _credentials(store: Store, column: str, value: str) -> Credentials | None:
     with store.transaction() as connection:
         query = seen(select(ACCOUNT).where(ACCOUNT.c[column] == value), ACCOUNT, store.scope)
         row = connection.execute(query).one_or_none()
-    return None if row is None else Credentials(_account(row), *(getattr(row, name) for name in _CREDENTIALS))
+    return None if row is None else Credentials(account_of(row), *(getattr(row, name) for name in _CREDENTIALS))
 
 
 def _check(values: Mapping[str, str]) -> None:
@@ -514,31 +351,22 @@ def _check(values: Mapping[str, str]) -> None:
         level_of(values["area_code"])
     except RecordError as error:
         faults["area_code"] = (error.zh, error.en)
-    _raise(faults)
-
-
-def _raise(faults: Mapping[str, tuple[str, str] | None]) -> None:
-    found = {name: fault for name, fault in faults.items() if fault is not None}
-    if found:
-        raise FaultsError(found)
+    refuse(faults)
 
 
 def _plain(username: str) -> str:
     return unicodedata.normalize("NFKC", username).strip().lower()
 
 
-def _unknown() -> UnknownAccountError:
+def unknown_account() -> UnknownAccountError:
+    """Return the refusal of an account that is not there, or not for the caller: the two look the same."""
     return UnknownAccountError("没有这个账号，或不在本辖区", "there is no such account here")
 
 
-def _account(row: Any) -> Account:
+def account_of(row: Any) -> Account:
+    """Return the account a row of ACCOUNT holds."""
     return Account(
         id=row.id, username=row.username, name=row.name, role=row.role, area_code=row.area_code, receiver=row.receiver,
         active=bool(row.active), failures=row.failures, locked_until=aware_or_none(row.locked_until),
         has_second_factor=bool(row.totp_secret), created_at=aware(row.created_at),
     )  # fmt: skip
-
-
-def _token(row: Any) -> ApiToken:
-    revoked = aware_or_none(row.revoked_at)
-    return ApiToken(row.id, row.account_id, row.name, aware(row.created_at), aware(row.expires_at), revoked)

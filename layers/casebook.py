@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal, select, tuple_,
 
 from gis.errors import RecordError
 from layers.accounts import Account
-from layers.faults import FaultsError, text_fault
+from layers.faults import refuse, text_fault
 from layers.moments import aware, stored
 from layers.report_log import write_entry, write_step
 from layers.report_states import OPEN_STATES, OUTCOMES, STATES, IllegalStepError, Transition, step
@@ -187,9 +187,7 @@ def move(
     version : as read; raises ChangedMeanwhileError, saying who changed what, where it is no longer the newest.
     Raises IllegalStepError, NotAllowedError, UnknownReportError, FaultsError (note); then nothing has changed.
     """
-    fault = text_fault(note, 2000, lines=True)
-    if fault is not None:
-        raise FaultsError({"note": fault})
+    refuse({"note": text_fault(note, 2000, lines=True)})
     given = {"assignee": assignee, "outcome": outcome, "original": original}
     with store.transaction(writes=True) as connection:
         _lock(connection, report_id, original)

@@ -17,6 +17,13 @@ class FaultsError(RecordError):
         self.faults = dict(faults)
 
 
+def refuse(faults: Mapping[str, tuple[str, str] | None]) -> None:
+    """Raise FaultsError with the faults there are, field name -> (zh, en) or None; do nothing where there are none."""
+    found = {name: fault for name, fault in faults.items() if fault is not None}
+    if found:
+        raise FaultsError(found)
+
+
 def text_fault(value: str, most: int, *, least: int = 0, lines: bool = False) -> tuple[str, str] | None:
     """Return what is wrong with a text of ``least`` to ``most`` characters; None where nothing is.
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 from gis.errors import RecordError
 from layers.accounts import Account, partners_over
 from layers.casebook import in_area, require_own, visible, visible_row
-from layers.faults import FaultsError, text_fault
+from layers.faults import refuse, text_fault
 from layers.moments import aware, aware_or_none, stored
 from layers.report_log import write_entry, write_step
 from layers.report_states import RECEIVERS, STATES, IllegalStepError
@@ -91,9 +91,7 @@ def confirm_referral(store: Store, referral_id: int, *, by: Account, now: dateti
     one confirmed already.
     """
     require(by.role, "confirm_referral")
-    fault = text_fault(received_by, 60, least=1)
-    if fault is not None:
-        raise FaultsError({"received_by": fault})
+    refuse({"received_by": text_fault(received_by, 60, least=1)})
     mine = REFERRAL.c.made_to == by.id if by.role == "partner" else REFERRAL.c.made_to.is_(None)
     query = _referrals().where(REFERRAL.c.id == referral_id, mine, *_visible(store, by))
     with store.transaction(writes=True) as connection:
@@ -154,9 +152,7 @@ def _check(
     serving = [partner.id for partner in partners_over(connection, row.area_code) if partner.receiver == receiver]
     if made_to is not None and made_to not in serving:
         faults["made_to"] = ("这个单位不服务该辖区", "this partner does not serve the area")
-    found = {name: fault for name, fault in faults.items() if fault is not None}
-    if found:
-        raise FaultsError(found)
+    refuse(faults)
 
 
 def _record(

@@ -19,21 +19,12 @@ from layers.accounts import (
     clear_failures,
     count_failure,
     create_account,
-    create_token,
     credentials,
     credentials_by_uniquifier,
     deactivate,
-    find_by_token,
-    open_session,
     partners_for,
     reactivate,
-    revoke_session,
-    revoke_token,
-    session_id,
-    sessions,
     set_credentials,
-    tokens,
-    touch_session,
 )
 from layers.audit import entries
 from layers.audit_check import verify
@@ -42,6 +33,17 @@ from layers.faults import FaultsError
 from layers.roles import NotAllowedError
 from layers.schema import ACCOUNT, API_TOKEN, SESSION
 from layers.scope import NOWHERE, Scope
+from layers.sessions import (
+    create_token,
+    find_by_token,
+    open_session,
+    revoke_session,
+    revoke_token,
+    session_id,
+    sessions,
+    tokens,
+    touch_session,
+)
 from layers.store import Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

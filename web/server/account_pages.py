@@ -5,17 +5,9 @@ from typing import Any
 
 from flask import Blueprint, Flask, redirect, render_template, request, session, url_for
 
-from layers.accounts import (
-    Credentials,
-    count_failure,
-    create_token,
-    credentials,
-    revoke_session,
-    revoke_token,
-    set_credentials,
-    tokens,
-)
-from layers.accounts import sessions as sessions_of
+from layers.accounts import Credentials, count_failure, credentials, set_credentials
+from layers.sessions import create_token, revoke_session, revoke_token, tokens
+from layers.sessions import sessions as sessions_of
 from web.server import sessions, staff_frame
 from web.server.access import account, needs, own_store
 from web.server.accounts import (

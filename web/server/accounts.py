@@ -6,13 +6,9 @@ import json
 import secrets
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-
-from layers.accounts import Account, find_by_token
-from layers.store import Store
 
 #: Source: NIST SP 800-63B-4, 3.1.1.2 (15 where the password stands alone, 8 beside a second factor; 12 is between).
 FEWEST, MOST = 12, 200
@@ -84,11 +80,6 @@ def without_recovery_code(kept: str, code: str, key: str) -> str | None:
 def recovery_codes_left(kept: str) -> int:
     """Return how many codes are not used yet."""
     return len(json.loads(kept or "[]"))
-
-
-def account_of_token(store: Store, secret: str, now: datetime) -> Account | None:
-    """Return whose token ``secret`` is, however it came: as a header or in the path of an address."""
-    return find_by_token(store, secret, now=now) if secret else None
 
 
 def _plain(password: str) -> str:

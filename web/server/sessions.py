@@ -5,10 +5,10 @@ from datetime import datetime
 from flask import Flask, Request, Response, g, request, session
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from layers.accounts import Account, open_session, revoke_session, session_id, touch_session
-from layers.accounts import sessions as sessions_of
+from layers.accounts import Account
+from layers.sessions import find_by_token, open_session, revoke_session, session_id, touch_session
+from layers.sessions import sessions as sessions_of
 from web.server.access import account, current_account, own_store, whole_store
-from web.server.accounts import account_of_token
 from web.server.city import now
 from web.server.errors import MACHINES, refusal
 
@@ -28,7 +28,7 @@ def identify(asked: Request) -> Account | None:
     """
     kind, _, secret = asked.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
-        return account_of_token(whole_store(), secret.strip(), now())
+        return find_by_token(whole_store(), secret.strip(), now=now())
     if SECRET not in session:
         return None
     found = touch_session(whole_store(), session[SECRET], now=now())
