@@ -102,9 +102,8 @@ def _restored(file: Path, db: str, before: set[str], count: int) -> bool:
         kept = set(connection.execute(sa.select(INCOMING_REPORT.c.token_sha256)).scalars())
     whole = before <= kept and len(store.load("reports", fields=["report_id"])) == count
     store.close()
-    print(
-        f"restore into {db.partition(':')[0]}: {seconds:.1f} s; {'nothing is missing' if whole else 'SOMETHING IS MISSING'}"
-    )
+    said = "nothing is missing" if whole else "SOMETHING IS MISSING"
+    print(f"restore into {db.partition(':')[0]}: {seconds:.1f} s; {said}")
     return whole and seconds < MARK_S
 
 
