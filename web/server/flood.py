@@ -1,14 +1,13 @@
 """One address that floods the server is turned away before anything is done for it, so that others do not wait."""
 
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from threading import Lock
 from time import monotonic
 from typing import Any
 
 from web.server.errors import SENTENCES, problem
+from web.server.limits import asker_of
 
 #: What one address may ask: so many at once, then so many a second. An office behind one address stays below.
 BURST, PER_SECOND = 200.0, 50.0
@@ -30,7 +29,7 @@ class FloodGate:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer, or turn away with 429."""
-        if self._admits(_network(environ.get("REMOTE_ADDR", ""))):
+        if self._admits(asker_of(environ.get("REMOTE_ADDR", ""))):
             return self._app(environ, start_response)
         refused = problem(429, *SENTENCES[429])
         refused.headers["Retry-After"] = "1"
@@ -46,15 +45,3 @@ class FloodGate:
             if len(self._buckets) > MOST_ADDRESSES:
                 self._buckets.popitem(last=False)
         return admitted
-
-
-@lru_cache(maxsize=10_000)
-def _network(address: str) -> str:
-    """Return what is counted as one asker: an address, or the /64 an IPv6 user has to himself."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    if parsed.version == 6 and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address

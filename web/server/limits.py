@@ -1,6 +1,7 @@
 """How often one address may ask: counted in memory, so that a flood from one place leaves the others alone."""
 
-from ipaddress import IPv6Address, ip_address
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import Flask, request
 from flask_limiter import Limiter
@@ -9,18 +10,27 @@ from flask_limiter import Limiter
 HOUSEHOLD_BITS = 64
 
 
-def asker() -> str:
-    """Return who asks, as far as limits are concerned: an IPv4 address, or the network of an IPv6 one."""
-    said = request.remote_addr or ""
+@lru_cache(maxsize=10_000)
+def asker_of(address: str) -> str:
+    """Return what counts as one asker: an IPv4 address, or the network of an IPv6 one; "?" for what is neither.
+
+    >>> asker_of("192.0.2.7"), asker_of("::ffff:192.0.2.7"), asker_of("2001:db8::7")
+    ('192.0.2.7', '192.0.2.7', '2001:db8::/64')
+    """
     try:
-        address = ip_address(said)
-    except ValueError:  # a socket of this machine has none
-        return said
-    if not isinstance(address, IPv6Address):
-        return said
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return f"{int(address) >> (128 - HOUSEHOLD_BITS):x}"
+        parsed = ip_address(address)
+    except ValueError:  # a socket of this machine has none; the limiter would pass over an empty word
+        return "?"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), HOUSEHOLD_BITS), strict=False))
+
+
+def asker() -> str:
+    """Return who asks, as far as limits are concerned."""
+    return asker_of(request.remote_addr or "")
 
 
 limiter = Limiter(asker, storage_uri="memory://", headers_enabled=True)

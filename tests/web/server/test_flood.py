@@ -6,6 +6,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from web.server import flood
 from web.server.flood import BURST, PER_SECOND, FloodGate
+from web.server.limits import asker_of
 
 
 class Clock:
@@ -44,6 +45,11 @@ def test_an_ipv6_network_is_one_asker() -> None:
         assert ask(gate, f"2001:db8::{n:x}")[0] == 200
     assert ask(gate, "2001:db8::ffff")[0] == 429
     assert ask(gate, "2001:db8:0:1::1")[0] == 200
+
+
+def test_an_ipv4_address_is_the_same_asker_however_it_is_written() -> None:
+    assert asker_of("::ffff:192.0.2.7") == asker_of("192.0.2.7") != asker_of("192.0.2.8")
+    assert asker_of("not an address") == asker_of("") == "?"
 
 
 def test_only_so_many_addresses_are_remembered(monkeypatch) -> None:
