@@ -20,7 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gis.errors import QuestionError, RecordError
-from layers.hours import MINUTES_A_DAY, OpeningHours
+from layers.dated_hours import MINUTES_A_DAY
+from layers.hours import OpeningHours
 from layers.public_points import STANDING
 from layers.records import FUNCTION_ZH, FUNCTIONS
 from web import workbook

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from layers.hours import MINUTES_A_DAY, MINUTES_A_WEEK, OpeningHours
+from layers.dated_hours import MINUTES_A_DAY
+from layers.hours import MINUTES_A_WEEK, OpeningHours
 from layers.public_holidays import Calendar
 from web.server.language import _
 
