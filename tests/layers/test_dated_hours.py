@@ -14,10 +14,34 @@ from layers.public_holidays import CHINA, Calendar, SpecialDay
 
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 MINUTE = timedelta(minutes=1)
-#: The days about National Day 2026: a Sunday worked before, a week off, a Saturday worked after.
-START, LENGTH = date(2026, 9, 17), 28
-OFF = {date(2026, 9, 25) + timedelta(days=k) for k in range(3)} | {date(2026, 10, 1 + k) for k in range(7)}
-WORKED = {date(2026, 9, 20), date(2026, 10, 10)}
+LENGTH = 28
+
+
+def days(first: date, count: int) -> frozenset[date]:
+    return frozenset(first + timedelta(days=k) for k in range(count))
+
+
+@dataclass(frozen=True)
+class Season:
+    """The days from ``start`` on, with those off and those worked as the notices have them."""
+
+    start: date
+    off: frozenset[date]
+    worked: frozenset[date]
+
+
+NATIONAL_DAY = Season(
+    date(2026, 9, 17), days(date(2026, 9, 25), 3) | days(date(2026, 10, 1), 7),
+    frozenset({date(2026, 9, 20), date(2026, 10, 10)}),
+)  # fmt: skip
+SEASONS = (
+    NATIONAL_DAY,
+    Season(date(2026, 2, 10), days(date(2026, 2, 15), 9), frozenset({date(2026, 2, 14), date(2026, 2, 28)})),
+    Season(date(2025, 1, 20), days(date(2025, 1, 28), 8), frozenset({date(2025, 1, 26), date(2025, 2, 8)})),
+    Season(date(2025, 9, 22), days(date(2025, 10, 1), 8), frozenset({date(2025, 9, 28), date(2025, 10, 11)})),
+    Season(date(2025, 12, 20), days(date(2026, 1, 1), 3), frozenset({date(2026, 1, 4)})),
+)
+OFF, WORKED = NATIONAL_DAY.off, NATIONAL_DAY.worked
 
 
 @dataclass(frozen=True)
@@ -34,13 +58,13 @@ class Week:
         said = {None: "", (): "PH closed"}.get(self.holidays, "") or (self.holidays and f"PH {clocks(self.holidays)}")
         return "; ".join(filter(None, (rules, said or "")))
 
-    def open_minutes(self, off: set[date], worked: set[date]) -> list[bool]:
+    def open_minutes(self, season: Season) -> list[bool]:
         """Every minute of the days, one after the other, each evening walked through to its end."""
         open_ = [False] * (LENGTH + 2) * 1440
         for k in range(-1, LENGTH):
-            day = START + timedelta(days=k)
-            weekday = 4 if day in worked else day.weekday()
-            spans = self.days[weekday] if self.holidays is None or day not in off else self.holidays
+            day = season.start + timedelta(days=k)
+            weekday = 4 if day in season.worked else day.weekday()
+            spans = self.days[weekday] if self.holidays is None or day not in season.off else self.holidays
             for start, length in spans:
                 for minute in range(start, start + length):
                     if k * 1440 + minute >= 0:
@@ -59,22 +83,22 @@ day_spans = st.one_of(st.just(()), st.tuples(span), st.tuples(span, span))
 weeks = st.builds(Week, st.tuples(*[day_spans] * 7), st.one_of(st.none(), day_spans)).filter(lambda w: any(w.days))
 
 
-@settings(max_examples=40, deadline=None)
-@given(weeks)
-def test_every_minute_about_the_holidays_is_as_a_slow_count_has_it(week: Week) -> None:
-    expected = week.open_minutes(OFF, WORKED)
+@settings(max_examples=60, deadline=None)
+@given(weeks, st.sampled_from(SEASONS))
+def test_every_minute_about_the_holidays_is_as_a_slow_count_has_it(week: Week, season: Season) -> None:
+    expected = week.open_minutes(season)
     for k in range(LENGTH):
         found = [False] * 1440
-        for start, end in spans_on(week.text, START + timedelta(days=k), CHINA):
+        for start, end in spans_on(week.text, season.start + timedelta(days=k), CHINA):
             found[start:end] = [True] * (end - start)
-        assert found == expected[k * 1440 : (k + 1) * 1440], START + timedelta(days=k)
+        assert found == expected[k * 1440 : (k + 1) * 1440], season.start + timedelta(days=k)
 
 
-@settings(max_examples=40, deadline=None)
-@given(weeks, st.integers(0, 14 * 1440))
-def test_the_next_change_is_the_first_minute_that_differs(week: Week, minute: int) -> None:
-    expected = week.open_minutes(OFF, WORKED)
-    midnight = datetime.combine(START, datetime.min.time())
+@settings(max_examples=60, deadline=None)
+@given(weeks, st.sampled_from(SEASONS), st.integers(0, 14 * 1440))
+def test_the_next_change_is_the_first_minute_that_differs(week: Week, season: Season, minute: int) -> None:
+    expected = week.open_minutes(season)
+    midnight = datetime.combine(season.start, datetime.min.time())
     state = OpeningHours(week.text).state_at(midnight + minute * MINUTE + timedelta(seconds=59))
     assert state.is_open == expected[minute]
     change = next((m for m in range(minute, len(expected)) if expected[m] != expected[minute]), None)

@@ -1,6 +1,7 @@
 """Which days are holidays and make-up workdays: against the State Council's notices, and against the office's table."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -72,7 +73,7 @@ def test_single_days_of_a_year_are_laid_over_what_is_known() -> None:
     assert not given.is_holiday(date(2026, 10, 7))
 
 
-def test_the_notice_is_imported_as_the_office_writes_it(sqlite_store: Store, tmp_path) -> None:
+def test_the_notice_is_imported_as_the_office_writes_it(sqlite_store: Store, tmp_path: Path) -> None:
     rows = [
         {"日期": "2027-10-01", "类型": "放假", "名称": "国庆节"},
         {"日期": "2027/9/26", "类型": "调休上班日", "名称": ""},
