@@ -28,8 +28,10 @@ check: dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
+# Some eight minutes: reach kernels beside their peers, then 10,000 requests that the interfaces allow or forbid.
 bench: dev
 	$(BIN)/python -m benchmarks.reach
+	$(BIN)/python -m benchmarks.api_fuzz --cases 10000
 
 # A picture of every page of the demo town, at the size of a phone and of a desk; needs Chromium.
 screens: dev

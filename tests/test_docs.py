@@ -13,6 +13,7 @@ import pytest
 import lamplight
 from layers.reasons import REASONS
 from layers.records import LAYERS
+from layers.report_states import diagram
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -103,6 +104,11 @@ def test_every_option_is_explained_to_supervisors(verb: str) -> None:
     for option in lamplight.patrol.commands[verb].params:
         if option.param_type_name == "option" and option.name not in ("db", "as_json"):
             assert option.opts[0] in text, option.opts[0]
+
+
+def test_supervisors_see_the_very_steps_that_a_report_may_take() -> None:
+    text = (ROOT / "docs" / "supervisor.md").read_text("utf-8")
+    assert f"```mermaid\n{diagram()}```" in text
 
 
 def test_docs_name_no_folder_of_a_machine() -> None:
