@@ -197,18 +197,13 @@ def move(
         transition = step(row.state, to)
         _check_given(transition, given)
         _check_permission(transition, row, by, assignee)
-        values: dict[str, Any] = {"state": to, "changed_at": stored(now), "version": version + 1}
         if to == "assigned" and assignee is not None:
             _check_assignee(store, connection, row, assignee)
-            values |= {"assigned_to": assignee, "outcome": ""}
-        elif to == "verified":
-            values |= {"assigned_to": None, "duplicate_of": None}
         elif to == "helped":
             _check_outcome(connection, report_id, outcome)
-            values["outcome"] = outcome
         elif to == "duplicate" and original is not None:
-            values["duplicate_of"] = original
             _merge(store, connection, row, original, by, now)
+        values = {"state": to, "changed_at": stored(now), "version": version + 1, **_set_by(to, given)}
         connection.execute(update(INCOMING_REPORT).where(INCOMING_REPORT.c.id == report_id).values(values))
         write_step(connection, report_id, at=now, account_id=by.id, before=row.state, after=to, note=note.strip())
         detail = {"before": row.state, "after": to, **{name: value for name, value in given.items() if value}}
@@ -241,6 +236,17 @@ def _changed_meanwhile(connection: Connection, row: Any) -> ChangedMeanwhileErro
         f"{name or '其他人'}已更新这份报告（现为“{state.zh}”），请刷新后再操作",
         f"{name or 'somebody else'} has changed this report (it is now “{state.en}”): reload it and try again",
     )
+
+
+def _set_by(to: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what a step to the state ``to`` sets beside it."""
+    if to == "assigned":
+        return {"assigned_to": given["assignee"], "outcome": ""}
+    if to == "verified":
+        return {"assigned_to": None, "duplicate_of": None}
+    if to == "helped":
+        return {"outcome": given["outcome"]}
+    return {"duplicate_of": given["original"]} if to == "duplicate" else {}
 
 
 def _check_given(transition: Transition, given: Mapping[str, object]) -> None:

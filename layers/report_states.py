@@ -96,11 +96,6 @@ def step(before: str, after: str) -> Transition:
     return found
 
 
-def next_states(before: str) -> tuple[str, ...]:
-    """Return the states a report may go to from ``before``, in the table's order."""
-    return tuple(after for start, after in TRANSITIONS if start == before)
-
-
 def diagram() -> str:
     """Return the table as a Mermaid state diagram, labelled in Chinese."""
     lines = ["stateDiagram-v2", *(f"    {word} : {words.zh}" for word, words in STATES.items())]

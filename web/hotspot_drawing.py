@@ -18,7 +18,7 @@ from layers.run import Run
 from layers.store import Store
 from layers.version_rows import LayerVersion
 from web import hotspot_words
-from web.drawing import LEVELS, Drawing
+from web.drawing import Drawing
 from web.hotspot_words import CELL_NAMES, Words, channels_in_words
 from web.run_records import OSM_CREDIT, OSM_ENDINGS, sentence
 
@@ -254,8 +254,3 @@ def _period(asked: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Words]
         return [(f"预测 {since} 至 {until}", f"forecast for {since} to {until}")]
     since, until = (summary.get(name) or asked.get(name) for name in ("first", "last"))
     return [(f"{since} 至 {until}", f"{since} to {until}")] if since or until else []
-
-
-def levels_present(what: Drawing) -> list[str]:
-    """Return the tiers that have rows, from the coarsest."""
-    return [level for level in LEVELS if (what.areas["level"] == level).any()]

@@ -5,8 +5,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import shapely
-
 from gis.turns import SAME_STREET, STRAIGHT, arriving, bend, leaving, turning
 from web import patrol_words
 from web.patrol_drawing import Route
@@ -65,14 +63,6 @@ class _Run:
 
 
 Row = dict[Any, Any]
-
-
-def turn_word(before: shapely.LineString, after: shapely.LineString) -> str:
-    """Return how one turns from the end of one line into the next: "straight", "left", "right" or "back".
-
-    "" where either has no length.
-    """
-    return turning(arriving(before.coords[:]), leaving(after.coords[:]))
 
 
 def items(route: Route) -> list[Item]:

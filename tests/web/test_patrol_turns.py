@@ -11,13 +11,7 @@ from tests.web import patrol_toy
 from web import patrol_turns, patrol_words
 from web.patrol_drawing import Route, patrol_drawing
 
-EAST = LineString([(0, 0), (100, 0)])
-INTO = {
-    "straight": LineString([(100, 0), (200, 0)]),
-    "left": LineString([(100, 0), (100, 100)]),
-    "right": LineString([(100, 0), (100, -100)]),
-    "back": LineString([(100, 0), (0, 0)]),
-}
+EAST, ONWARD, LEFT = (LineString(ends) for ends in ([(0, 0), (100, 0)], [(100, 0), (200, 0)], [(100, 0), (100, 100)]))
 
 
 @pytest.fixture(scope="module")
@@ -28,29 +22,6 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Ro
     drawing = patrol_drawing(store, patrol_toy.toy_run(store))
     store.close()
     return {(route.date, str(route.crew["crew"])): route for route in drawing.routes}
-
-
-@pytest.mark.parametrize("word", INTO)
-def test_turns_are_named_as_one_who_walks_east_would(word: str) -> None:
-    assert patrol_turns.turn_word(EAST, INTO[word]) == word
-
-
-@pytest.mark.parametrize("word", INTO)
-@pytest.mark.parametrize("turned", [37.0, 90.0, 181.0, 299.0])
-def test_turns_do_not_depend_on_where_north_is(word: str, turned: float) -> None:
-    from shapely.affinity import rotate
-
-    lines = [rotate(line, turned, origin=(0, 0)) for line in (EAST, INTO[word])]
-    assert patrol_turns.turn_word(*lines) == word
-
-
-def test_a_kink_right_at_the_junction_does_not_make_a_turn() -> None:
-    kinked = LineString([(100, 0), (100.5, 0.5), (101, 0), (200, 0)])
-    assert patrol_turns.turn_word(EAST, kinked) == "straight"
-
-
-def test_a_street_without_length_has_no_turn() -> None:
-    assert patrol_turns.turn_word(EAST, LineString([(100, 0), (100, 0)])) == ""
 
 
 @pytest.mark.parametrize(
@@ -87,13 +58,13 @@ def test_steps_along_one_street_become_one_line_and_others_do_not(routes: dict[t
     route = routes[patrol_toy.DATES[0], "C01"]
     halves = route.steps[route.steps["kind"] == "patrol"].iloc[[0, 0]].reset_index(drop=True).assign(step=[0, 1])
     legs = route.legs.iloc[[1, 1]].reset_index(drop=True).assign(step=[0, 1])
-    lines = np.array([EAST, INTO["straight"]], object)
+    lines = np.array([EAST, ONWARD], object)
     make = lambda steps, lines: Route(1, route.crew, steps, legs, lines, np.zeros((2, 2)), True)  # noqa: E731
     assert len(patrol_turns.items(make(halves, lines))) == 1
     assert patrol_turns.items(make(halves, lines))[0].metres == halves["metres"].sum()
     assert len(patrol_turns.items(make(halves.assign(name=["A", "B"]), lines))) == 2
     assert len(patrol_turns.items(make(halves.assign(side=["left", "right"]), lines))) == 2
-    assert len(patrol_turns.items(make(halves, np.array([EAST, INTO["left"]], object)))) == 2
+    assert len(patrol_turns.items(make(halves, np.array([EAST, LEFT], object)))) == 2
 
 
 def test_a_street_without_a_name_is_told_by_one_near_it(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, abort, current_app, g, request
-from layers.accounts import Account
 
+from layers.accounts import Account
 from layers.roles import ROLE_PERMISSIONS
 from layers.scope import Scope
 from layers.store import Store

@@ -209,18 +209,13 @@ def _following(asked: dict[str, Any]) -> str:
 
 
 def _position(city: PublicCity, kind: str, code: str) -> int:
-    found = _positions(city).get(f"{kind}/{code}")
+    found = city.position(f"{kind}/{code}")
     if found is None:
         abort(404)
     return found
 
 
 # what requests share, made once for a city, or for a minute of it
-
-
-@lru_cache(maxsize=2)
-def _positions(city: PublicCity) -> dict[str, int]:
-    return {key: i for i, key in enumerate(city.points["key"])}
 
 
 @lru_cache(maxsize=2)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, Flask, current_app, g
 
 from layers.accounts import Account, accounts
 from layers.codes import LEVEL_ZH, LEVELS, level_of
@@ -69,8 +69,6 @@ def who(account_id: int | None) -> str:
 
 
 def _people() -> dict[int, Account]:
-    from flask import g
-
     if "people" not in g:
         g.people = {one.id: one for one in accounts(own_store())}
     people: dict[int, Account] = g.people
