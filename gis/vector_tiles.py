@@ -21,6 +21,9 @@ STREET_ZOOMS = {"motorway": 7, "trunk": 7, "primary": 8, "secondary": 10, "terti
 _OTHER_STREETS = 13
 #: From which zoom areas and their borders are drawn, the highest tier first.
 AREA_ZOOMS = (5, 7, 10, 13)
+#: From which zoom water is drawn.
+WATER_ZOOM = 7
+_WATER = "水域|水面|水体|河流|湖泊|水库|water|river|lake"
 # GDAL thins a tile out where it grows past its own, smaller limits; a city's densest tile stays far below these.
 _NO_THINNING = {"MAX_SIZE": 50_000_000, "MAX_FEATURES": 5_000_000}
 
@@ -91,6 +94,15 @@ def border_lines(tiers: Mapping[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(rows, columns=["level", "min_zoom", "geometry"], geometry="geometry", crs=crs)
 
 
+def water_areas(forbidden: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the water among areas where nothing can stand, by the reason given: name, min_zoom, geometry.
+
+    forbidden : columns name, reason, geometry.
+    """
+    water = forbidden[forbidden["reason"].str.fullmatch(_WATER, case=False, na=False)]
+    return water[["name", "geometry"]].assign(min_zoom=WATER_ZOOM)
+
+
 def area_names(tiers: Mapping[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     """Return a point inside each area to write its name at: code, name, level, min_zoom, geometry.
 
@@ -110,7 +122,8 @@ def _edges(tiers: Mapping[str, gpd.GeoDataFrame]) -> tuple[np.ndarray, np.ndarra
     """Return the sides of all areas (e, 4), either way round alike, and the position of the tier of each (e,)."""
     ends, tier = [], []
     for i, table in enumerate(tiers.values()):
-        rings = shapely.get_rings(table.geometry.to_numpy()[table.geometry.notna()])
+        polygons = shapely.get_parts(table.geometry.to_numpy()[table.geometry.notna()])  # rings of these alone are got
+        rings = shapely.get_rings(polygons)
         corners, ring = shapely.get_coordinates(rings, return_index=True)
         a, b = corners[:-1], corners[1:]
         swap = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from gis.errors import QuestionError, StoreError
 from gis.network import StreetNetwork
-from gis.vector_tiles import area_names, border_lines, street_lines, write_tiles
+from gis.vector_tiles import area_names, border_lines, street_lines, water_areas, write_tiles
 from layers.codes import LEVELS
 from layers.run import Run
 from layers.store import Store
@@ -31,6 +31,8 @@ from planner.watch import News, Watch
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
 #: Layers that coverage does not read.
 NOT_COVERAGE = frozenset({"candidates", "forbidden-areas", "patrol-duties", "patrol-effort", "weather", "calendar"})
+#: Layers that are drawn on the city's live map.
+DRAWN = ("streets", "areas", "forbidden-areas")
 STEPS = ("streets", "areas", "points", "population", "reports", "coverage", "keeping")
 #: Of the last part of an import: placing the records, then drawing the city's map.
 PLACE_STEPS = (*STEPS, "tiles")
@@ -140,14 +142,14 @@ def walks_to(store: Store, points: gpd.GeoDataFrame) -> tuple[StreetNetwork | No
 
 
 def city_tiles(store: Store) -> bytes:
-    """Return the city's streets, borders and names of areas as one PMTiles archive, kept in the store's cache.
+    """Return the city's streets, water, borders and names of areas as one PMTiles archive, kept in the store's cache.
 
-    Layers streets, borders, areas, as a live map draws them; nothing that is not public. Empty where neither streets
-    nor areas have been imported.
+    Layers water, streets, borders, areas, as a live map draws them; nothing that is not public. Empty where neither
+    streets nor areas have been imported.
     """
     current = store.current()
-    used = {key: v for key, v in sorted(current.items()) if key[0] in ("streets", "areas")}
-    if not any(v.accepted for v in used.values()):
+    used = {key: v for key, v in sorted(current.items()) if key[0] in DRAWN}
+    if not any(v.accepted for (layer, _), v in used.items() if layer != "forbidden-areas"):
         return b""
     contents = hashlib.sha256("".join(f"{key}{v.content_sha256}" for key, v in used.items()).encode()).hexdigest()
     key = f"tiles {software()} {contents}"
@@ -155,6 +157,8 @@ def city_tiles(store: Store) -> bytes:
     if kept is not None:
         return kept
     layers = {}
+    if ("forbidden-areas", "") in used:
+        layers["water"] = water_areas(store.load("forbidden-areas", version=used["forbidden-areas", ""].id))
     if ("streets", "") in used:
         layers["streets"] = street_lines(
             store.load("streets", version=used["streets", ""].id, fields=("name", "street_class"))

@@ -12,7 +12,7 @@ from shapely.geometry import LineString, Point, box
 
 from gis.errors import FileRefusedError
 from gis.tile_archive import tile_id, write_archive
-from gis.vector_tiles import MAX_ZOOM, area_names, border_lines, street_lines, write_tiles
+from gis.vector_tiles import MAX_ZOOM, area_names, border_lines, street_lines, water_areas, write_tiles
 from layers.codes import LEVELS
 from layers.demo_city.build import DemoCity, build_demo_city
 
@@ -121,6 +121,15 @@ def test_every_area_of_the_demo_town_is_named_once_inside_its_border(town: DemoC
         assert shape.buffer(1e-5).contains(row.geometry)
 
 
+def test_water_is_what_is_forbidden_for_being_water_and_nothing_else(town: DemoCity) -> None:
+    kept = {"水域", "Water", "湖泊"}
+    reasons = ["水域", "文物保护", "水源保护区", "Water", "", "湖泊"]
+    areas = town.forbidden_areas.iloc[[0] * len(reasons)].assign(reason=reasons, name=reasons)
+    assert set(water_areas(areas)["name"]) == kept
+    assert len(water_areas(areas.iloc[:0])) == 0
+    assert shapely.area(water_areas(town.forbidden_areas).geometry).sum() == shapely.area(town.water.geometry).sum()
+
+
 def test_a_border_is_drawn_once_under_its_highest_tier() -> None:
     borders = border_lines(tiers())
     lengths = borders.assign(length=shapely.length(borders.geometry)).groupby("level")["length"].sum()
@@ -128,6 +137,11 @@ def test_a_border_is_drawn_once_under_its_highest_tier() -> None:
     assert borders.set_index("level")["min_zoom"].groupby("level").first().to_dict() == {
         "city": 5, "district": 7, "community": 10,
     }  # fmt: skip
+
+
+def test_areas_of_several_parts_have_the_same_borders_as_of_one() -> None:
+    several = {k: t.assign(geometry=[shapely.MultiPolygon([g]) for g in t.geometry]) for k, t in tiers().items()}
+    assert border_lines(several).equals(border_lines(tiers()))
 
 
 def test_borders_of_the_demo_town_cover_the_outline_of_every_area(town: DemoCity) -> None:

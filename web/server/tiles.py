@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request, send_
 
 from gis.errors import LamplightError, QuestionError
 from layers.store import Store
-from planner.runs import city_tiles
+from planner.runs import DRAWN, city_tiles
 from web.server.access import anyone, public_city
 from web.server.api_schemas import Answer, Operation, operation
 from web.server.city import PublicCity
@@ -22,10 +22,11 @@ from web.server.parameters import Parameter, read
 
 MEDIA_TYPE = "application/vnd.pmtiles"
 A_YEAR_S, A_WHILE_S, AGAIN_S = 31_536_000, 60, 2
+#: How long the first who asks after a start waits for an archive that an import has left in the store.
+AT_FIRST_S = 1.0
 VERSION = Parameter(
     "v", "text", "版本；与当前版本相符时可长期缓存 the version: where it is the current one, keep it for long"
 )
-DRAWN = ("streets", "areas")
 
 pages = Blueprint("tiles", __name__, url_prefix="/tiles")
 
@@ -52,7 +53,10 @@ class CityTiles:
         """Return the archive of ``city``, or the one before it while it is being made; None where there is none yet."""
         drawn = _drawn(city)
         if drawn != self._drawn and self._lock.acquire(blocking=False):
-            Thread(target=self._renew, args=(drawn,), daemon=True).start()
+            renewing = Thread(target=self._renew, args=(drawn,), daemon=True)
+            renewing.start()
+            if self._archive is None:
+                renewing.join(AT_FIRST_S)
         return self._archive
 
     def _renew(self, drawn: object) -> None:

@@ -5,7 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import pyogrio
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
@@ -83,6 +85,16 @@ def test_tiles_are_made_once_and_kept_in_the_store(app: APIFlask, monkeypatch: p
     made = city_tiles(store_of(app))
     monkeypatch.setattr("planner.runs.write_tiles", None)  # would fail if asked again
     assert city_tiles(store_of(app)) == made
+
+
+def test_water_is_in_the_tiles_and_the_first_who_asks_gets_what_an_import_has_left(
+    app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "city.pmtiles"
+    path.write_bytes(city_tiles(store_of(app)))
+    monkeypatch.setattr("web.server.tiles.AT_FIRST_S", 60)  # tests may run on a busy machine
+    assert app.test_client().get(TILES).data == path.read_bytes()
+    assert set(pyogrio.list_layers(path)[:, 0]) == {"water", "streets", "borders", "areas"}
 
 
 def test_a_city_without_streets_and_areas_has_no_tiles(sqlite_client: FlaskClient) -> None:
