@@ -130,7 +130,7 @@ def test_buttons_are_real_named_and_as_large_as_a_finger(visit: Visit) -> None:
 
 def test_an_item_of_the_list_lights_up_its_point(visit: Visit, site: MapSite) -> None:
     page = visit("/find")
-    lit = "map.queryRenderedFeatures({layers: ['points']}).filter((f) => f.state.chosen).map((f) => f.properties.code)"
+    lit = "map.queryRenderedFeatures({layers: ['chosen']}).filter((f) => f.state.chosen).map((f) => f.properties.code)"
     first, second = site.points["code"][:2]
     page.hover(f"li[data-code={first}]")
     settle(page)
@@ -157,6 +157,31 @@ def test_a_touched_point_leads_to_its_item_in_the_list(visit: Visit, site: MapSi
     page.touchscreen.tap(x + 15, y)  # beside it, but within a finger's width
     page.wait_for_function("code => document.activeElement.dataset.code === code", arg=code)
     assert page.url.endswith(f"centre={at.x},{at.y}"), "no place was sent"
+
+
+def test_many_points_far_out_are_drawn_in_groups_that_say_how_many_and_open_on_a_tap(
+    browser: Any, site: MapSite
+) -> None:
+    at = site.points.geometry.iloc[0]
+    across, up = np.divmod(np.arange(144), 12)
+    places = gpd.points_from_xy(at.x + across / 500, at.y + up / 500, crs=4326)
+    codes = [f"M{n}" for n in range(144)]
+    points = gpd.GeoDataFrame({"code": codes, "name": codes, "key": codes, "state": "open"}, geometry=places)
+    with served(MapSite(points, site.files)) as crowded, visiting(browser, crowded) as open_page:
+        page = open_page(f"/find?centre={at.x + 0.011},{at.y + 0.011}", reduced_motion="reduce")
+        ask(page, "map.jumpTo({zoom: 11})")
+        settle(page)
+        shown = "map.queryRenderedFeatures({layers: ['groups', 'points']}).map((f) => f.properties)"
+        groups = ask(page, shown)
+        assert len(groups) < 40 and sum(group.get("point_count", 1) for group in groups) == 144
+        assert all(group["open"] == group["point_count"] for group in groups if "point_count" in group)
+        middle = page.locator("#map .map-stage").bounding_box()
+        page.mouse.click(middle["x"] + middle["width"] / 2, middle["y"] + middle["height"] / 2)
+        page.wait_for_function(f"async () => {MAP}.getZoom() > 11")
+        assert "lon=" not in page.url
+        ask(page, "map.jumpTo({zoom: 14})")
+        settle(page)
+        assert all("point_count" not in point for point in ask(page, shown))
 
 
 def test_a_tap_beside_all_points_sends_the_place(visit: Visit, site: MapSite) -> None:

@@ -4,6 +4,7 @@
 import { mapStyle } from "./map_style.js";
 
 const TOUCH_PX = 22; // half of the 44 pixels a finger needs
+const AROUND = { top: 48, bottom: 48, left: 40, right: 80 }; // the buttons stand at the right
 const STATES = ["open", "closed", "unknown"];
 const NOTHING = { type: "FeatureCollection", features: [] };
 
@@ -178,7 +179,7 @@ function viewOf(points, line) {
   const bounds = numbers(box.dataset.bounds);
   const here = hereOf();
   const view = bounds ? { maxBounds: widened(bounds) } : {};
-  const around = (places) => ({ ...view, bounds: boundsOf(places), fitBoundsOptions: { padding: 48, maxZoom: 16 } });
+  const around = (places) => ({ ...view, bounds: boundsOf(places), fitBoundsOptions: { padding: AROUND, maxZoom: 16 } });
   if (mode === "route" && line.length) return around(line);
   if (mode === "find" && here && points.features.length) {
     const listed = listItems().slice(0, 3).map(({ dataset }) => [Number(dataset.lon), Number(dataset.lat)]);
@@ -241,7 +242,7 @@ function syncWithList(map) {
   const choose = (code) => {
     for (const [which, on] of [[chosen, false], [code, true]]) {
       if (which === null) continue;
-      map.setFeatureState({ source: "points", id: which }, { chosen: on });
+      map.setFeatureState({ source: "marks", id: which }, { chosen: on });
       itemOf(which)?.classList.toggle("chosen", on);
     }
     chosen = code;
@@ -258,9 +259,14 @@ function syncWithList(map) {
   map.on("mousemove", (event) => {
     map.getCanvas().style.cursor = pointNear(map, event.point) ? "pointer" : "";
   });
-  map.on("click", (event) => {
+  map.on("click", async (event) => {
     const point = pointNear(map, event.point);
     if (!point) return;
+    if (point.properties.cluster) {
+      const zoom = await map.getSource("points").getClusterExpansionZoom(point.properties.cluster_id);
+      map.easeTo({ center: point.geometry.coordinates, zoom, animate: !calm });
+      return;
+    }
     choose(point.properties.code);
     const item = itemOf(point.properties.code);
     if (item) {
@@ -277,10 +283,10 @@ function itemOf(code) {
   return listItems().find(({ dataset }) => dataset.code === code);
 }
 
-/** The point nearest to a place on the screen, no farther than a finger is wide. */
+/** The point, or group of points, nearest to a place on the screen, no farther than a finger is wide. */
 function pointNear(map, { x, y }) {
   const reach = [[x - TOUCH_PX, y - TOUCH_PX], [x + TOUCH_PX, y + TOUCH_PX]];
-  const found = map.queryRenderedFeatures(reach, { layers: ["points"] });
+  const found = map.queryRenderedFeatures(reach, { layers: ["points", "groups"] });
   const away = (feature) => {
     const at = map.project(feature.geometry.coordinates);
     return Math.hypot(at.x - x, at.y - y);

@@ -6,6 +6,7 @@ const INK = "#2f2e2b";
 const BORDER = "#86509a";
 const CHOSEN = "#f5b400";
 export const ROUTE = "#0a56a5";
+const SHUT = "#4d555d";
 
 // How streets of a class are drawn: colours, width in pixels at zooms 9, 13 and 18, and from which zoom with a name.
 const STREETS = [
@@ -26,6 +27,11 @@ const LARGE_AREAS = [
   { level: "city", width: 2.4, dash: [6, 2, 1.5, 2], band: 11, size: 17, from: 4, to: 8 },
 ];
 const AREAS = [...SMALL_AREAS, ...LARGE_AREAS];
+// From how many points on they are drawn in groups far out, and how near, in pixels, a group gathers.
+const MANY = 100;
+const GROUP = { cluster: true, clusterRadius: 36, clusterMaxZoom: 12, clusterProperties: {
+  open: ["+", ["case", ["==", ["get", "state"], "open"], 1, 0]],
+} };
 const POINT_SIZE = ["interpolate", ["linear"], ["zoom"], 8, 0.35, 10, 0.5, 12, 0.8, 14, 1];
 
 /**
@@ -37,7 +43,8 @@ const POINT_SIZE = ["interpolate", ["linear"], ["zoom"], 8, 0.35, 10, 0.5, 12, 0
  */
 export function mapStyle({ tiles, base, points, route, here, scale }) {
   const sources = {
-    points: { type: "geojson", data: points, promoteId: "code" },
+    points: { type: "geojson", data: points, promoteId: "code", ...(points.features.length > MANY ? GROUP : {}) },
+    marks: { type: "geojson", data: points, promoteId: "code" },
     route: { type: "geojson", data: route },
     here: { type: "geojson", data: here },
   };
@@ -153,14 +160,30 @@ function pointLayers(scale) {
   return [
     { id: "here", type: "circle", source: "here", paint: here },
     {
-      id: "chosen", type: "circle", source: "points",
+      id: "chosen", type: "circle", source: "marks",
       paint: {
         "circle-radius": ["case", chosen, 19, 0], "circle-color": CHOSEN,
         "circle-stroke-color": INK, "circle-stroke-width": ["case", chosen, 2, 0],
       },
     },
     {
-      id: "points", type: "symbol", source: "points",
+      id: "groups", type: "circle", source: "points", filter: ["has", "point_count"],
+      paint: {
+        "circle-radius": ["step", ["get", "point_count"], 14, 10, 17, 30, 20],
+        "circle-color": ["case", [">", ["get", "open"], 0], ROUTE, SHUT],
+        "circle-stroke-color": "#ffffff", "circle-stroke-width": 2,
+      },
+    },
+    {
+      id: "group-counts", type: "symbol", source: "points", filter: ["has", "point_count"],
+      layout: {
+        "text-field": ["to-string", ["get", "point_count"]], "text-font": ["sans-serif"], "text-size": 13,
+        "text-allow-overlap": true, "text-ignore-placement": true,
+      },
+      paint: { "text-color": "#ffffff" },
+    },
+    {
+      id: "points", type: "symbol", source: "points", filter: ["!", ["has", "point_count"]],
       layout: {
         "icon-image": ["get", "state"], "icon-size": POINT_SIZE, "icon-allow-overlap": true,
         // far out points lie too close to leave room for names of districts, which then stand over them
@@ -171,7 +194,7 @@ function pointLayers(scale) {
       },
     },
     {
-      id: "point-names", type: "symbol", source: "points", minzoom: 13.5,
+      id: "point-names", type: "symbol", source: "points", minzoom: 13.5, filter: ["!", ["has", "point_count"]],
       layout: {
         ...lettering(12.5, scale), "text-anchor": "top", "text-offset": [0, 1.2], "text-max-width": 9,
         "symbol-sort-key": ["match", ["get", "state"], "open", 0, "unknown", 1, 2],
