@@ -12,6 +12,9 @@ from babel.messages.pofile import read_po
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel
 
+from gis.errors import LamplightError
+from layers.roles import Words
+
 LANGUAGES = {"zh": "中文", "en": "English"}
 DEFAULT = "zh"
 COOKIE = "language"
@@ -32,8 +35,13 @@ def language() -> str:
 
 def _(text: str, **values: Any) -> str:
     """Return ``text``, which is Chinese, in the language of the request, its %(names)s filled in."""
-    said = catalogue(language()).gettext(text)
-    return said % values if values else said
+    found = catalogue(language()).gettext(text)
+    return found % values if values else found
+
+
+def said(words: Words | LamplightError) -> str:
+    """Return a name or an error from the layers in the language of the request."""
+    return words.zh if language() == "zh" else words.en
 
 
 @lru_cache(maxsize=4)

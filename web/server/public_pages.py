@@ -12,6 +12,7 @@ from web.server.access import anyone, public_city, whole_store
 from web.server.asked_place import asked_place
 from web.server.city import PublicCity, now
 from web.server.language import COOKIE, LANGUAGES, _, language
+from web.server.own_address import own_address
 from web.server.point_list import A_PAGE, ALL, ALWAYS, MOST_LISTED, OPEN, point_list, wanted_of
 from web.server.point_words import function_word, named
 from web.server.public_release import newest_release
@@ -110,7 +111,7 @@ def large() -> AnyResponse:
 
 
 def _back_with(name: str, value: str) -> AnyResponse:
-    answer = redirect(safe_next(request.args.get("next", "")), 303)
+    answer = redirect(own_address(request.args.get("next", "")) or url_for("public.find"), 303)
     if not value:
         answer.delete_cookie(name)
         return answer
@@ -119,15 +120,6 @@ def _back_with(name: str, value: str) -> AnyResponse:
         secure=current_app.extensions["lamplight.settings"].secure,
     )  # fmt: skip
     return answer
-
-
-def safe_next(address: str) -> str:
-    """Return where to go on: ``address`` if it surely is a page of ours, else the first page.
-
-    A browser takes "//host" and "/\\\\host" for another host's, and drops tabs and line ends before it looks.
-    """
-    plain = address.isprintable() and "\\" not in address
-    return address if plain and address.startswith("/") and not address.startswith("//") else url_for("public.find")
 
 
 @pages.get("/manifest.webmanifest")

@@ -13,7 +13,7 @@ from gis.errors import FileRefusedError
 from gis.photos import reencode_photo
 from layers.intake import NewReport
 from layers.report_states import NEEDS
-from web.server.language import _, language
+from web.server.language import _, language, said
 from web.server.place_search import LONGEST_QUERY, Place, Places
 
 MOST_PHOTO_BYTES = 10 << 20
@@ -69,8 +69,8 @@ def read_entry(filled: "MultiDict[str, str]", photo: FileStorage | None, places:
 def sentences(faults: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Return the store's faults of the page's fields in the reader's language."""
     which, stop = (0, "。") if language() == "zh" else (1, ".")
-    said = {name: faults[name][which] for name in FIELDS if name in faults}
-    return {name: text[0].upper() + text[1:].rstrip("。.") + stop for name, text in said.items()}
+    told = {name: faults[name][which] for name in FIELDS if name in faults}
+    return {name: text[0].upper() + text[1:].rstrip("。.") + stop for name, text in told.items()}
 
 
 def position_of(filled: "MultiDict[str, str]") -> tuple[float, float] | None:
@@ -138,6 +138,5 @@ def _photo(photo: FileStorage | None, faults: dict[str, str]) -> bytes | None:
         with _DRAWING:
             return reencode_photo(data)
     except FileRefusedError as error:
-        said = error.zh if language() == "zh" else error.en
-        faults["photo"] = _("照片不能用：%(said)s。可以换一张，或不附照片。", said=said)
+        faults["photo"] = _("照片不能用：%(said)s。可以换一张，或不附照片。", said=said(error))
         return None

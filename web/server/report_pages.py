@@ -14,12 +14,11 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from layers.casebook import UnknownReportError
 from layers.intake import FaultyReportError, NearbyReport, NewReport, Receipt, check, nearby_reports, receive, status
 from layers.report_states import NEEDS, STATES, nearby_m
-from layers.roles import Words
 from web.server.access import anyone, public_city, whole_store
 from web.server.app import derived_key
 from web.server.city import now
 from web.server.errors import SENTENCES, refusal
-from web.server.language import LANGUAGES, _, language
+from web.server.language import LANGUAGES, _, said
 from web.server.limits import limiter
 from web.server.place_search import LONGEST_QUERY, Places, places_of
 from web.server.public_pages import map_says
@@ -163,14 +162,14 @@ def _too_large(error: RequestEntityTooLarge) -> Any:
     )  # fmt: skip
 
 
-def _once_more(code: int, said: str) -> Response:
+def _once_more(code: int, why: str) -> Response:
     """Ask to press the button again, with everything typed still there."""
     if _to_script():
         return refusal(code, *SENTENCES[code])
     filled = MultiDict(request.form)
     if not is_submission_key(filled.get("key", "")):
         filled["key"] = str(uuid.uuid4())
-    return Response(_form(filled, faults={"": said}), code)
+    return Response(_form(filled, faults={"": why}), code)
 
 
 def _form(filled: Filled, **more: Any) -> str:
@@ -208,17 +207,17 @@ def _others_near(new: NewReport) -> list[NearbyReport]:
 
 
 def _offer(filled: Filled, near: list[NearbyReport], entry: Entry) -> Any:
-    said = [_near_words(one) for one in near[:3]]
+    told = [_near_words(one) for one in near[:3]]
     if _to_script():
-        return jsonify(state="nearby", said=said), 409
+        return jsonify(state="nearby", said=told), 409
     kept = [(name, value) for name, value in filled.items(multi=True) if name not in ("csrf_token", "do", "sure")]
     had_photo = entry.photo_jpeg is not None
-    return render_template("report/nearby.html", title=_("可能已有人报告"), said=said, kept=kept, had_photo=had_photo)
+    return render_template("report/nearby.html", title=_("可能已有人报告"), said=told, kept=kept, had_photo=had_photo)
 
 
 def _near_words(one: NearbyReport) -> str:
     ages = {"hour": _("一小时内"), "today": _("一天之内"), "earlier": _("三天之内")}
-    needed = _("、").join(_in(NEEDS[need].words) for need in one.needs)
+    needed = _("、").join(said(NEEDS[need].words) for need in one.needs)
     metres = int(nearby_m(one.needs))
     return _("%(age)s，有人在约 %(metres)d 米范围内报告过：%(needs)s", age=ages[one.age], metres=metres, needs=needed)
 
@@ -240,10 +239,10 @@ def _of_token(template: str, token: str, **more: Any) -> Response:
     link = url_for("report.follow", token=token, _external=True)
     code = segno.make(link, micro=False).svg_inline(scale=4, border=2, dark="#000", light="#fff")
     local = public_city().local
-    steps = [(local(at), _in(STATES[state])) for at, state in found.steps]
+    steps = [(local(at), said(STATES[state])) for at, state in found.steps]
     page = render_template(
         template, title=_("已收到报告") if template.endswith("received.html") else _("报告进展"), link=link, code=code,
-        steps=steps, state=_in(STATES[found.state]), explained=_explained(found.state),
+        steps=steps, state=said(STATES[found.state]), explained=_explained(found.state),
         changed=local(found.changed_at), **more,
     )  # fmt: skip
     return _private(Response(page))
@@ -266,11 +265,7 @@ def _explained(state: str) -> str:
 
 
 def _needs() -> list[tuple[str, str, bool]]:
-    return [(name, _in(need.words), need.urgent) for name, need in NEEDS.items()]
-
-
-def _in(words: Words) -> str:
-    return words.zh if language() == "zh" else words.en
+    return [(name, said(need.words), need.urgent) for name, need in NEEDS.items()]
 
 
 def _to_script() -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request, session, url_for
 from werkzeug.exceptions import Unauthorized
@@ -35,6 +34,7 @@ from web.server.city import now
 from web.server.errors import MACHINES, SENTENCES, refusal
 from web.server.language import _, language
 from web.server.limits import limiter
+from web.server.own_address import own_address
 from web.server.second_factor import SecondFactor
 
 Answer = str | tuple[str, int] | AnyResponse
@@ -92,7 +92,7 @@ def sign_in() -> Answer:
         return _page("sign_in", _("登录"), fault=said, username=username, onward=request.form.get("next", ""))
     session.clear()
     session[PENDING] = {"account": found.uniquifier, "since": int(at.timestamp()), "proven": False,
-                        "onward": _local(request.form.get("next", ""))}  # fmt: skip
+                        "onward": own_address(request.form.get("next", ""))}  # fmt: skip
     return _go_on(_pending(at), at)
 
 
@@ -259,13 +259,6 @@ def _enter(pending: Pending, at: datetime) -> None:
     # only now: whoever knows a password alone must not clear the count between guesses at the code
     clear_failures(whole_store(), pending.credentials.account.id, now=at)
     sessions.begin(pending.credentials.account, at)
-
-
-def _local(address: str) -> str:
-    """Return an address of this server as it is; any other as ""."""
-    parts = urlsplit(address)
-    ours = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
-    return address if ours and not parts.scheme and not parts.netloc else ""
 
 
 def _page(template: str, title: str, **values: Any) -> Answer:

@@ -7,10 +7,10 @@ from flask import Blueprint, Flask, current_app, g
 
 from layers.accounts import Account, accounts
 from layers.codes import LEVEL_ZH, LEVELS, level_of
-from layers.roles import PERMISSIONS, ROLES, Words
+from layers.roles import PERMISSIONS, ROLES
 from layers.store import Store
 from web.server.access import ANY_ACCOUNT, account, current_account, need_of, own_store, public_city, whole_store
-from web.server.language import _, language
+from web.server.language import _, language, said
 
 #: Endpoint -> its link's words, in the order of the menu; shown to those whom the endpoint's own declaration lets in.
 MENU = {
@@ -21,11 +21,6 @@ MENU = {
     "audit.log": "操作记录",
     "staff.my_account": "我的账号",
 }
-
-
-def said(words: Words) -> str:
-    """Return a name from the layers in the reader's language."""
-    return words.zh if language() == "zh" else words.en
 
 
 def when(moment: datetime | None) -> str:

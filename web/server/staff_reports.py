@@ -16,7 +16,7 @@ from web.server import staff_frame
 from web.server.access import account, needs, own_store, public_city
 from web.server.city import now
 from web.server.errors import status_of
-from web.server.language import _, language
+from web.server.language import _, said
 from web.server.sign_in import Answer
 
 PAGE = 50
@@ -153,7 +153,7 @@ def _page(report_id: int, *, part: Any = None, error: RecordError | None = None)
     made = referrals(store, by=me, report_id=report_id) if _refers(me) else []
     page = render_template(
         "staff/report.html", title=_("报告 %(number)s", number=found.id), report=found, part=part, at=at,
-        fault="" if error is None else error.zh if language() == "zh" else error.en,
+        fault="" if error is None else said(error),
         steps=offered(found, me), step_words=_step_words, history=history(store, report_id, by=me),
         assignees=_assignees(found, me), referrals=made, overdue={one.id for one in made if one.overdue(at)},
         mine=_is_mine(found, me), may_refer=me.may("refer") and _is_mine(found, me) and found.state in REFERABLE,
@@ -168,7 +168,7 @@ def _referrals(error: RecordError | None = None) -> Answer:
     found = sorted(referrals(own_store(), by=me), key=lambda one: (one.received_at is not None, one.due_at))
     page = render_template(
         "staff/referrals.html", title=_("转介"), referrals=found, at=at, receivers=RECEIVERS, needs_words=NEEDS,
-        fault="" if error is None else error.zh if language() == "zh" else error.en,
+        fault="" if error is None else said(error),
     )  # fmt: skip
     return page if error is None else (page, status_of(error))
 
@@ -204,14 +204,14 @@ def _unknown_original() -> RecordError:
     return RecordError("没有这份原报告，或不在您的辖区内", "there is no such earlier report, or not in your area")
 
 
-def _moment(said: str) -> datetime | None:
+def _moment(text: str) -> datetime | None:
     """Return a time of the city's clocks, as a form sends it, as an aware one; None where it says none."""
-    if not said:
+    if not text:
         return None
     try:
-        return datetime.fromisoformat(said).replace(tzinfo=public_city().zone)
+        return datetime.fromisoformat(text).replace(tzinfo=public_city().zone)
     except ValueError:
-        raise RecordError(f"时间无法识别：{said}", f"not a time: {said!r}") from None
+        raise RecordError(f"时间无法识别：{text}", f"not a time: {text!r}") from None
 
 
 def register(app: Flask) -> None:
