@@ -222,8 +222,9 @@ def set_credentials(
     """Set ``password_hash``, ``uniquifier``, ``totp_secret`` (None: none) or ``recovery_codes``.
 
     One's own, or those of an account one manages; by : None only from the command line. Another uniquifier ends every
-    session of the account. known : what the changes were worked out from; raises UsedUpError where the store has
-    others by now, so that a code that counts once counts once among requests at the same moment too.
+    session of the account, and its tokens too where somebody else sets it: whoever had taken the account may have made
+    them. known : what the changes were worked out from; raises UsedUpError where the store has others by now, so that
+    a code that counts once counts once among requests at the same moment too.
     """
     if not changes or not changes.keys() <= set(_CREDENTIALS):
         raise KeyError(", ".join(changes))
@@ -236,6 +237,8 @@ def set_credentials(
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(dict(changes)))
         if "uniquifier" in changes:
             _end_all(connection, SESSION, account_id, now)
+            if by is None or by.id != account_id:
+                _end_all(connection, API_TOKEN, account_id, now)
         detail = {"fields": ",".join(sorted(changes))}
         note_change(connection, now, by, "set_credentials", account_id, row.area_code, detail)
 

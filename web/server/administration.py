@@ -18,6 +18,7 @@ from layers.accounts import (
 )
 from layers.accounts import account as account_of
 from layers.report_states import RECEIVERS
+from layers.roles import NotAllowedError
 from web.server import staff_frame
 from web.server.access import account, needs, own_store
 from web.server.accounts import hash_password, made_password, new_uniquifier
@@ -76,7 +77,7 @@ def change(account_id: int) -> Answer:
 @needs("manage_accounts")
 def reset_password(account_id: int) -> Answer:
     """Hand out a new password, to be used once; whoever is signed in to the account is signed out."""
-    found, at, password = account_of(own_store(), account_id), now(), made_password()
+    found, at, password = _somebody_else(account_id), now(), made_password()
     changes = {"password_hash": hash_password(password, once=True), "uniquifier": new_uniquifier()}
     set_credentials(own_store(), account_id, by=account(), now=at, changes=changes)
     clear_failures(own_store(), account_id, by=account(), now=at)
@@ -87,6 +88,7 @@ def reset_password(account_id: int) -> Answer:
 @needs("manage_accounts")
 def reset_second_factor(account_id: int) -> Answer:
     """Forget the second factor of somebody who lost it; it is set up anew at the next sign-in."""
+    _somebody_else(account_id)
     changes = {"totp_secret": None, "recovery_codes": "[]", "uniquifier": new_uniquifier()}
     set_credentials(own_store(), account_id, by=account(), now=now(), changes=changes)
     return _back(account_id)
@@ -112,8 +114,18 @@ def reopen(account_id: int) -> Answer:
 @needs("manage_accounts")
 def unlock(account_id: int) -> Answer:
     """Forget the failures that locked an account."""
+    _somebody_else(account_id)
     clear_failures(own_store(), account_id, by=account(), now=now())
     return _back(account_id)
+
+
+def _somebody_else(account_id: int) -> Account:
+    """Return an account that is not one's own: a browser left signed in must not do without the present password."""
+    if account_id == account().id:
+        raise NotAllowedError(
+            "自己的登录凭证请在“我的账号”里修改", "change your own password and second factor on your account's page"
+        )
+    return account_of(own_store(), account_id)
 
 
 def _form(found: Account | None, given: dict[str, str], error: RecordError | None = None) -> Answer:

@@ -11,6 +11,7 @@ from gis.errors import QuestionError
 from layers.accounts import account, accounts, credentials
 from layers.roles import ROLES
 from layers.scope import Scope
+from layers.sessions import create_token
 from layers.store import Store
 from tests.web.server.conftest import SECRET
 from tests.web.server.staff import CHEAP, CITY, DISTRICT, ELSEWHERE, HERE, Browser, add, alert, signed_in, store_of
@@ -88,6 +89,28 @@ def test_nobody_promotes_themselves(demo: APIFlask, boss: Browser) -> None:
     fields = {"name": "boss", "role": "supervisor", "area_code": DISTRICT, "receiver": ""}
     assert boss.post(f"/staff/accounts/{own.account.id}", **fields).status_code == 403
     assert boss.post(f"/staff/accounts/{own.account.id}/deactivate").status_code == 403
+
+
+@pytest.mark.parametrize("what", ["password", "second-factor", "unlock"])
+def test_nobody_does_without_their_own_password_by_resetting_themselves(
+    demo: APIFlask, boss: Browser, what: str
+) -> None:
+    before = credentials(store_of(demo), "boss")
+    assert before is not None
+    boss.get(f"/staff/accounts/{before.account.id}")
+    answer = boss.post(f"/staff/accounts/{before.account.id}/{what}")
+    assert answer.status_code == 403 and handed_out(answer) == ()
+    assert credentials(store_of(demo), "boss") == before
+
+
+def test_a_new_password_from_an_administrator_ends_the_tokens_too(demo: APIFlask, boss: Browser) -> None:
+    sun = add(demo, "sun")
+    _, token = create_token(store_of(demo), sun.id, name="t", by=sun, now=datetime.now(UTC))
+    machine, asks = demo.test_client(), {"Authorization": f"Bearer {token}"}
+    assert machine.get("/api/v1/me", headers=asks).status_code == 200
+    boss.get(f"/staff/accounts/{sun.id}")
+    boss.post(f"/staff/accounts/{sun.id}/password")
+    assert machine.get("/api/v1/me", headers=asks).status_code == 401
 
 
 def test_a_changed_role_counts_from_the_next_request_on(demo: APIFlask, boss: Browser) -> None:
