@@ -220,6 +220,7 @@ def restore_backup(path: str | Path, url: str, *, progress: Tell = lambda step: 
     missing = file is not None and not file.exists()
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
     engine = open_engine(address)
     try:
         with transaction(engine, writes=True) as connection:

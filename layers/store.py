@@ -54,6 +54,7 @@ class Store:
         if self._file is not None:
             try:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
+                self._file.touch(mode=0o600)  # nobody else on the machine reads who was found where
             except OSError as error:
                 raise StoreError(f"无法创建数据库目录：{error}", f"cannot make the store's folder: {error}") from None
         with transaction(self._engine, writes=True) as connection:

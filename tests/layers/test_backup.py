@@ -130,6 +130,11 @@ def test_every_table_comes_back_as_it_was(full: str, tmp_path: Path) -> None:
     assert again == made, "the same rows give the same bytes, whichever database holds them"
 
 
+def test_only_its_owner_reads_a_restored_store(kept: Path, tmp_path: Path) -> None:
+    restore_backup(kept, str(tmp_path / "back.sqlite"))
+    assert stat.S_IMODE((tmp_path / "back.sqlite").stat().st_mode) == 0o600
+
+
 @pytest.mark.postgis
 def test_a_backup_moves_from_sqlite_to_postgis_and_back(
     kept: Path, tmp_path: Path, postgis_server: PostgisServer

@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import textwrap
@@ -39,6 +40,11 @@ EVERY_LAYER = sorted(TABLES)
 def keep(store: Store, layer: str, part: str = "", table: gpd.GeoDataFrame | None = None, **more: object):
     table = TABLES[layer, part]() if table is None else table
     return store.import_layer(layer, part, table, source="file.gpkg", sha256="0" * 64, now=NOON, **more)
+
+
+def test_only_its_owner_reads_a_store_in_a_file(tmp_path: Path) -> None:
+    Store(str(tmp_path / "new" / "city.sqlite")).create()
+    assert stat.S_IMODE((tmp_path / "new" / "city.sqlite").stat().st_mode) == 0o600
 
 
 def assert_same(one: gpd.GeoDataFrame, other: gpd.GeoDataFrame) -> None:
