@@ -18,7 +18,7 @@ from layers.placing import area_codes
 from layers.report_log import write_entry
 from layers.report_states import ENDED_STATES
 from layers.rows import canonical_table, content_sha256
-from layers.schema import INCOMING_REPORT, LAYER_VERSION, PHOTO, REPORT_STEP
+from layers.schema import INCOMING_REPORT, LAYER_VERSION, PHOTO, REFERRAL, REPORT_STEP
 from layers.store import Store
 from layers.surroundings import DEFAULT_TIMEZONE
 from layers.version_rows import LayerVersion, NewVersion, RowWriter, active_versions, load_rows
@@ -83,8 +83,9 @@ def _layer_rows(rows: Sequence[Any], zone: ZoneInfo) -> gpd.GeoDataFrame:
 def purge(store: Store, before: datetime, *, now: datetime, account_id: int | None = None) -> int:
     """Blank contact, note, place and photos of reports ended before ``before``; return how many they were.
 
-    Their number, times, needs, outcome and area stay; where it was stays to about a kilometre, so ``to_layer`` comes
-    first. Some hundred reports a transaction, each in the audit log. Raises StoreError on a scoped store.
+    So are the words of their referrals: where somebody was taken, and by whom received. Their number, times, needs,
+    outcome and area stay; where it was stays to about a kilometre, so ``to_layer`` comes first. Some hundred reports a
+    transaction, each in the audit log. Raises StoreError on a scoped store.
     """
     _whole(store)
     report = INCOMING_REPORT.c
@@ -107,6 +108,7 @@ def _blank(connection: Connection, rows: Any, now: datetime) -> None:
     ids = [row.id for row in rows]
     connection.execute(delete(PHOTO).where(PHOTO.c.report_id.in_(ids)))
     connection.execute(update(REPORT_STEP).where(REPORT_STEP.c.report_id.in_(ids)).values(note=""))
+    connection.execute(update(REFERRAL).where(REFERRAL.c.report_id.in_(ids)).values(place="", received_by=""))
     for row in rows:
         roughly = shapely.Point(*(round(degrees, _PURGED_DECIMALS) for degrees in (row.geometry.x, row.geometry.y)))
         values = {

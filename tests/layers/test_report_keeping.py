@@ -13,6 +13,7 @@ from layers.audit_check import verify
 from layers.casebook import history, private_part, report
 from layers.connection import transaction
 from layers.intake import status
+from layers.referrals import refer, referrals
 from layers.report_keeping import place_again, purge, to_layer
 from layers.schema import INCOMING_REPORT, PHOTO
 from layers.scope import Scope
@@ -116,6 +117,7 @@ def test_an_approximate_layer_stays_marked_as_such(city: ReportCity) -> None:
 def test_what_is_private_about_ended_reports_is_blanked_and_the_rest_stays(city: ReportCity) -> None:
     receipt = received(city.store, photo_jpeg=JPEG)
     city.helped(receipt.id)
+    refer(city.store, receipt.id, receiver="police", place="某派出所", by=city.supervisor, now=NOW)
     city.move(receipt.id, "closed", note="送至某处")
     waiting = city.receive()
     before = report(city.store, receipt.id, by=city.supervisor)
@@ -132,7 +134,8 @@ def test_what_is_private_about_ended_reports_is_blanked_and_the_rest_stays(city:
         before.outcome, before.needs, before.area_code, "closed"
     )  # fmt: skip
     assert private_part(city.store, waiting, by=city.supervisor, now=LATER).contact == NEW.contact
-    assert len(history(city.store, receipt.id, by=city.supervisor)) == 5
+    assert [one.place for one in referrals(city.store, by=city.supervisor, report_id=receipt.id)] == [""]
+    assert len(history(city.store, receipt.id, by=city.supervisor)) == 6
     assert status(city.store, receipt.token).state == "closed"
     with transaction(city.store._engine) as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(PHOTO)) == 0
