@@ -10,9 +10,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 
-from gis.errors import StoreError
+from gis.errors import RecordError, StoreError
 from layers.scope import SCOPED_ROLE, Scope
 
 BUSY_TIMEOUT_MS = 30_000
@@ -76,13 +76,17 @@ def transaction(engine: Engine, *, writes: bool = False, scope: Scope | None = N
     """Open one transaction, committed at the end and rolled back on any failure.
 
     scope : on PostgreSQL the rows outside it do not exist for this transaction, whatever it asks.
-    Raises StoreError, without the password, where the database itself refuses.
+    Raises StoreError, without the password, where the database itself refuses; RecordError on values no row can hold.
     """
     try:
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
             if scope is not None and engine.dialect.name == "postgresql":
                 _enter(connection, scope)
             yield connection
+    except (DataError, OverflowError):  # from whoever asked: 30 digits in an address, say; SQLite's driver tells first
+        raise RecordError(
+            "数字或文字超出数据库能保存的范围", "a number or a text is not one that the store can hold"
+        ) from None
     except DBAPIError as error:
         raise store_error(engine.url, error.orig or error) from None  # the driver's own text may quote a row
     except engine.dialect.loaded_dbapi.Error as error:  # where rows go past SQLAlchemy

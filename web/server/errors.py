@@ -1,5 +1,6 @@
 """What a refusal looks like: one status for each kind of error, a page for people, problem+json for machines."""
 
+import traceback
 from http import HTTPStatus
 from typing import Any
 
@@ -69,7 +70,11 @@ def status_of(error: LamplightError) -> int:
 
 
 def _lamplight(error: LamplightError) -> Any:
-    return refusal(status_of(error), error.zh, error.en)
+    status = status_of(error)
+    if status == 503:  # it names the database and where it stands, which is for those who keep it running
+        current_app.logger.error("%s", error.en)
+        return refusal(status, *SENTENCES[status])
+    return refusal(status, error.zh, error.en)
 
 
 def _http(error: HTTPException) -> Any:
@@ -86,7 +91,9 @@ def _http(error: HTTPException) -> Any:
 def _unforeseen(error: Exception) -> Any:
     if current_app.testing:
         raise error
-    current_app.logger.exception("unforeseen", extra={"route": str(request.url_rule)})
+    # where it happened, without the error's own words: they may quote what somebody wrote
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    current_app.logger.error("%s in %s\n%s", type(error).__name__, request.url_rule, frames)
     return refusal(500, *SENTENCES[500])
 
 
