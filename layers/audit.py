@@ -72,6 +72,15 @@ def append(
     return entries + 1
 
 
+def note_reading(store: Store, layer: str, *, account_id: int, area_code: str, now: datetime) -> None:
+    """Write down that an account reads a layer about people; before it is shown anything, or it is not shown it."""
+    with store.transaction(writes=True) as connection:
+        append(
+            connection, at=now, account_id=account_id, action="read_layer", object=f"layer:{layer}",
+            area_code=area_code,
+        )  # fmt: skip
+
+
 #: What the hash covers, in this order.
 FIELDS = ("at", "account_id", "action", "object", "area_code", "detail")
 

@@ -103,6 +103,11 @@ def require(role: str, permission: str) -> None:
         raise NotAllowedError(f"本账号的角色不能{zh}", f"this account's role may not {en}")
 
 
+def about_people(layer: str) -> bool:
+    """Tell whether a layer says where people are or were, so that every reading of it is written down."""
+    return LAYER_PERMISSIONS[layer] not in (None, "read_layers")
+
+
 def may_read_layer(role: str | None, layer: str) -> bool:
     """Tell whether ``role`` (None: the public) may read ``layer``; KeyError on a layer there is not."""
     wanted = LAYER_PERMISSIONS[layer]

@@ -31,6 +31,7 @@ ACTIONS = {
     "merge": "合并报告",
     "read_private": "查看隐私部分",
     "read_photo": "查看照片",
+    "read_layer": "读取涉及个人的图层",
     "refer": "转介报告",
     "confirm_referral": "确认接收转介",
     "purge": "清除隐私部分",

@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, abort, request
 
 from gis.errors import LamplightError
 from layers.features import Collection, collections, extent
-from layers.roles import may
+from layers.roles import about_people, may
 from layers.store import Store
 from web.server.access import anyone, current_account, own_store, public_city, whole_store
 from web.server.api_schemas import (
@@ -204,7 +204,8 @@ def _told(who: Reader, of: Collection) -> Json:
         ],
         "properties": {parameter.name: parameter.means for parameter in filters_of(of)},
     }  # fmt: skip
-    box = extent(who.store, of)
+    # of a single row it would be the very place, and what is only listed is not written down as read
+    box = None if about_people(of.schema.name) else extent(who.store, of)
     if box is not None:
         told["extent"] = {"spatial": {"bbox": [list(box)], "crs": CRS84}}
     return told

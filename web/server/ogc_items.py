@@ -10,11 +10,13 @@ import numpy as np
 import shapely
 from flask import Blueprint, Flask, Response, abort, request
 
+from layers.audit import note_reading
 from layers.features import Collection, Feature, Wanted, feature, page
-from web.server.access import anyone, public_city
+from layers.roles import about_people
+from web.server.access import account, anyone, public_city
 from web.server.api_schemas import GEOJSON, JSON, TEXT, Answer, Operation, operation, ref
 from web.server.errors import problem
-from web.server.ogc import COLLECTION, AskedWronglyError, base, link, reader
+from web.server.ogc import COLLECTION, AskedWronglyError, Reader, base, link, reader
 from web.server.ogc_parameters import (
     ANY_LIMIT,
     COMMON,
@@ -39,7 +41,7 @@ pages = Blueprint("ogc_items", __name__, url_prefix="/ogc/collections/<name>/ite
 def items(name: str) -> Response:
     """Give a page of features."""
     who, zone = reader(), public_city().zone
-    of = who.collection(name)
+    of = _read_by_name(who, name)
     asked = read((ANY_LIMIT, *COMMON[1:], *filters_of(of)), request.args, AskedWronglyError)
     wanted, start = _wanted(of, asked, zone), 0
     if asked["start"] is not None:
@@ -73,7 +75,7 @@ def item(name: str, fid: str) -> Response:
     """Give one feature."""
     read((), request.args, AskedWronglyError)
     who = reader()
-    of = who.collection(name)
+    of = _read_by_name(who, name)
     found = None if "\0" in fid else feature(who.store, of, fid)
     if found is None:
         abort(404)
@@ -84,6 +86,15 @@ def item(name: str, fid: str) -> Response:
     ]
     (text,) = _geojson(of, [found], public_city().zone)
     return Response(f'{text[:-1]},"links":{json.dumps(links, ensure_ascii=False)}}}', mimetype=GEOJSON)
+
+
+def _read_by_name(who: Reader, name: str) -> Collection:
+    """Return a collection that is about to be read; of one about people, who reads it is written down first."""
+    of = who.collection(name)
+    if about_people(of.schema.name):
+        me = account()
+        note_reading(who.store, of.schema.name, account_id=me.id, area_code=me.area_code, now=datetime.now(UTC))
+    return of
 
 
 def _wanted(of: Collection, asked: dict[str, Any], zone: ZoneInfo) -> Wanted:

@@ -16,6 +16,7 @@ import shapely
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from layers.audit import entries
 from layers.records import LAYERS
 from layers.roles import may_read_layer
 from layers.scope import Scope
@@ -122,6 +123,20 @@ def test_what_is_withheld_or_planned_is_nowhere_for_the_public(client: FlaskClie
         address = links.get("next", "")
         starts += [int(address.rpartition(".")[2])] if address else []
     assert starts == list(range(3, len(shown), 3)), "no gap tells where something is withheld"
+
+
+def test_every_reading_of_a_layer_about_people_is_written_down(client: FlaskClient, app: APIFlask) -> None:
+    headers = bearer(token_of(app, "supervisor", DISTRICT))
+    for path in ("/ogc/collections", "/ogc/collections/reports", "/ogc/collections/streets/items"):
+        assert client.get(path, headers=headers).status_code == 200
+    assert entries(store_of(app), action="read_layer") == []
+    listed = client.get("/ogc/collections", headers=headers).get_json()["collections"]
+    assert {c["id"] for c in listed if "extent" not in c} & {"reports", "streets", "areas-district"} == {"reports"}
+    for path in ("items?limit=1", "items/nobody"):
+        client.get(f"/ogc/collections/reports/{path}", headers=headers)
+    found = entries(store_of(app), action="read_layer")
+    assert [(e.object, e.area_code) for e in found] == [("layer:reports", DISTRICT)] * 2
+    assert client.get("/ogc/collections/reports/items").status_code == 404
 
 
 def test_staff_see_withheld_points_of_their_own_area(client: FlaskClient, app: APIFlask) -> None:
