@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from layers.demo_city.build import build_demo_city, write_demo_city
 from layers.imports import import_file
 from layers.store import Store
+from planner.runs import city_tiles
 from tests.postgis_server import PostgisServer
 from tests.requirements import missing
 from tests.web.server.chromium import AXE, WEBGL, chromium
@@ -31,6 +32,7 @@ def fill(url: str, folder: Path) -> None:
         import_file(store, layer, path, part=part or None)
     for name, value in SETTINGS.items():
         store.set_setting(name, value)
+    city_tiles(store)  # as the import verb does
     served = create_app(Settings(url, SECRET, secure=False)).extensions
     served["lamplight.city"].current()  # derive what is slow once
     served["lamplight.store"].close()  # PostgreSQL copies no database that is in use

@@ -55,7 +55,8 @@ async function start() {
     minZoom: 4,
     locale: { "Map.Title": words.map ?? "" },
   });
-  map.on("error", () => {}); // a tile that does not come leaves a gap; the list says all the map says
+  // a tile that does not come leaves a gap; the list says all the map says. Drawn anew, or the map would never rest
+  map.on("error", () => map.triggerRepaint());
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   await map.once("style.load");

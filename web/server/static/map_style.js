@@ -128,7 +128,7 @@ function borderBand(area) {
 }
 
 function borderLine(area) {
-  return border(area, "border", { "line-width": area.width, "line-dasharray": area.dash, "line-opacity": 0.75 });
+  return border(area, "border", { "line-width": area.width, "line-dasharray": area.dash, "line-opacity": 0.6 });
 }
 
 function areaName(area, scale) {
