@@ -28,7 +28,7 @@ from layers.scope import seen
 from layers.store import Store
 from layers.surroundings import DEFAULT_TIMEZONE
 
-MOST_PEOPLE, MOST_PHOTO_BYTES = 99, 4 << 20
+MOST_PEOPLE, MOST_NOTE, MOST_PHOTO_BYTES = 99, 2000, 4 << 20
 _SECRET_BYTES = 16
 _CHANNELS = LAYERS["reports"].field("channel").words
 #: Reports are compared with a place by cells of this many degrees (about 200 m), so that nobody who asks again and
@@ -255,7 +255,7 @@ def _faults(new: NewReport, photo_jpeg: bytes | None) -> dict[str, tuple[str, st
         "place": text_fault(new.place, 200),
         "needs": None,
         "people": None,
-        "note": text_fault(new.note, 2000, lines=True),
+        "note": text_fault(new.note, MOST_NOTE, lines=True),
         "contact": text_fault(new.contact, 100),
         "channel": None if new.channel in _CHANNELS else ("没有这个渠道", "there is no such channel"),
         "photo": None,

@@ -6,10 +6,8 @@ from importlib import metadata
 from pathlib import Path
 
 from apiflask import APIFlask
-from flask import Request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from layers.accounts import Account
 from layers.store import Store
 from web.server.access import guard
 from web.server.city import PublicCitySource
@@ -50,7 +48,6 @@ def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
     app.extensions["lamplight.settings"] = settings
     app.extensions["lamplight.store"] = store
     app.extensions["lamplight.city"] = PublicCitySource(store)
-    app.extensions["lamplight.identify"] = _nobody
     speak(app)
     answer_errors(app)
     protect(app, secure=settings.secure)
@@ -92,7 +89,3 @@ def _register(app: APIFlask) -> None:
 def derived_key(settings: Settings, purpose: str) -> str:
     """Return the key for one purpose, derived from the server's one secret."""
     return hmac.new(settings.secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
-
-
-def _nobody(request: Request) -> Account | None:
-    return None

@@ -11,7 +11,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from gis.errors import FileRefusedError
 from gis.photos import reencode_photo
-from layers.intake import NewReport
+from layers.intake import MOST_NOTE, NewReport
 from layers.report_states import NEEDS
 from web.server.language import _, language, said
 from web.server.place_search import LONGEST_QUERY, Place, Places
@@ -23,7 +23,6 @@ _DRAWING = BoundedSemaphore(2)
 LATE, LATEST = timedelta(minutes=10), timedelta(days=4)
 #: In the page's order.
 FIELDS = ("position", "place", "needs", "people", "note", "contact", "photo", "website")
-MOST_NOTE = 2000
 
 
 @dataclass(frozen=True, slots=True)
