@@ -1,11 +1,13 @@
 """Every page of the demo town as a picture, at the size of a phone and of a desk, and what axe finds wrong with it.
 
 python -m tests.web.server.screens [--out out/screens]
+python -m tests.web.server.screens --pictures    writes the pictures of README.md instead
 
 Also walked by test_every_page.py, so that no page can be added and not be looked at.
 """
 
 import argparse
+import io
 import sys
 import tempfile
 import threading
@@ -18,6 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from waitress.server import create_server
 
 from layers.accounts import credentials
@@ -33,6 +36,9 @@ from web.server.demo_accounts import demo_accounts
 from web.server.settings import Settings
 
 SIZES = {"phone": PHONE, "desk": DESK}
+PICTURES = Path(__file__).parents[3] / "docs/pictures"
+#: Of the pictures of README.md: pixels between phone and desk, and how many colours.
+GAP, COLOURS = 24, 96
 PUBLIC = {
     "find": "/", "find-near": "/?lon={lon}&lat={lat}", "find-nothing": "/?street=无此路", "point": "/{key}",
     "notice": "/{key}/notice", "way": "/{key}/way?lon={lon}&lat={lat}", "report": "/report",
@@ -150,19 +156,46 @@ def sign_in(page: Any, town: Town, username: str) -> None:
     page.wait_for_url(f"{town.url}/staff*")
 
 
+def write_pictures(browser: Any, town: Town, folder: Path) -> None:
+    """Write the pictures of README.md, a phone beside a desk: where help is near, and reports as staff see them."""
+    awake = browser.new_page().request.get(f"{town.url}/api/v1/points?open=always").json()["points"][1]
+    near = f"/?lon={awake['lon'] + 0.003}&lat={awake['lat'] + 0.002}"
+    for name, username, height, addresses in (
+        ("public-find", "", 844, (near, near)),
+        ("staff-reports", "supervisor", 640, ("/staff/reports/{report}", "/staff/reports")),
+    ):
+        seen = []
+        for address, (width, _) in zip(addresses, SIZES.values(), strict=True):
+            page = browser.new_page(viewport={"width": width, "height": height}, locale="zh-CN")
+            if username:
+                sign_in(page, town, username)
+            _opened(page, town, name, address, "", "zh", [])
+            seen.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+        phone, desk = seen
+        both = Image.new("RGB", (phone.width + GAP + desk.width, height), "white")
+        both.paste(phone, (0, 0))
+        both.paste(desk, (phone.width + GAP, 0))
+        both.quantize(COLOURS, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+
+
 def main() -> int:
     """Write the pictures; 1 where a page is not as it should be."""
     from playwright.sync_api import sync_playwright
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out/screens"))
-    out = parser.parse_args().out
+    parser.add_argument("--pictures", action="store_true", help="write the pictures of README.md to docs/pictures")
+    asked = parser.parse_args()
+    out = asked.out
     out.mkdir(parents=True, exist_ok=True)
     bad = 0
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
         url = f"sqlite:///{folder}/town.sqlite"
         fill(url, Path(folder))
         with served(url) as town, running.chromium.launch(executable_path=chromium(), args=WEBGL) as browser:
+            if asked.pictures:
+                write_pictures(browser, town, PICTURES)
+                return 0
             for shot in shots(browser, town, product(SIZES, ("zh", "en"))):
                 shot.page.screenshot(path=out / shot.file, full_page=True)
                 for fault in [*shot.faults, *violations(shot.page)]:
