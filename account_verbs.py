@@ -36,7 +36,7 @@ def add(username: str, role: str, area: str, name: str, receiver: str | None, db
     from layers.accounts import NewAccount, create_account
     from layers.codes import normalise_code
     from layers.store import Store
-    from web.server.accounts import new_uniquifier
+    from web.server.passwords import new_uniquifier
 
     store = Store(db)
     hashed, made = _password(username)
@@ -67,7 +67,7 @@ def password(username: str, db: str, as_json: bool) -> None:
     """Set the password of USERNAME; where none is typed, one is made, to be used once. Its sessions end."""
     from layers.accounts import clear_failures, set_credentials
     from layers.store import Store
-    from web.server.accounts import new_uniquifier
+    from web.server.passwords import new_uniquifier
 
     store, now = Store(db), datetime.now(UTC)
     found = _account(store, username)
@@ -142,7 +142,7 @@ def _account(store: "Store", username: str) -> "Account":
 
 def _password(username: str) -> tuple[str, str]:
     """Return the word to keep for a password typed at a prompt, and ""; or for one made here, and the password."""
-    from web.server.accounts import hash_password, made_password, password_fault
+    from web.server.passwords import hash_password, made_password, password_fault
 
     typed = ""
     if sys.stdin.isatty():

@@ -13,7 +13,7 @@ from layers.accounts import credentials
 from layers.report_states import RECEIVERS
 from layers.roles import ROLES
 from layers.store import Store
-from web.server.accounts import must_change, password_fits
+from web.server.passwords import must_change, password_fits
 
 CITY = "320100000000"
 

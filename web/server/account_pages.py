@@ -10,15 +10,15 @@ from layers.sessions import create_token, revoke_session, revoke_token, tokens
 from layers.sessions import sessions as sessions_of
 from web.server import sessions, staff_frame
 from web.server.access import account, needs, own_store
-from web.server.accounts import (
+from web.server.city import now
+from web.server.language import _
+from web.server.passwords import (
     hash_password,
     made_recovery_codes,
     new_uniquifier,
     password_fits,
     recovery_codes_left,
 )
-from web.server.city import now
-from web.server.language import _
 from web.server.sign_in import (
     Answer,
     fault_of_new,

@@ -21,10 +21,10 @@ from layers.report_states import RECEIVERS
 from layers.roles import NotAllowedError
 from web.server import staff_frame
 from web.server.access import account, needs, own_store
-from web.server.accounts import hash_password, made_password, new_uniquifier
 from web.server.city import now
 from web.server.errors import status_of
-from web.server.language import _, language
+from web.server.language import _, said
+from web.server.passwords import hash_password, made_password, new_uniquifier
 from web.server.sign_in import Answer
 
 FIELDS = ("name", "role", "area_code", "receiver")
@@ -132,7 +132,7 @@ def _form(found: Account | None, given: dict[str, str], error: RecordError | Non
     """Return the form of a new account, or of one there is, with what was wrong in it."""
     scope = own_store().scope
     areas = {code: name for code, name in staff_frame.area_names().items() if scope is not None and scope.holds(code)}
-    fault = "" if error is None else error.zh if language() == "zh" else error.en
+    fault = "" if error is None else said(error)
     title = _("添加账号") if found is None else found.name
     values: dict[str, Any] = {"account": found, "given": given, "areas": areas, "receivers": RECEIVERS, "at": now()}
     page = render_template("staff/account.html", title=title, fault=fault, **values)

@@ -17,6 +17,7 @@ from layers.hours import HoursState, OpeningHours
 from layers.public_holidays import CHINA, Calendar, calendar_of
 from layers.public_points import public_points
 from layers.store import Store
+from layers.surroundings import DEFAULT_TIMEZONE
 from planner.nearby import Nearby, Reached
 from planner.runs import walks_to
 
@@ -127,7 +128,7 @@ def read_public_city(store: Store) -> PublicCity:
     network, walks = walks_to(store, points)
     if walks is not None and len(points):  # the kernel is compiled now, not while somebody waits
         walks.nearest(float(points.geometry.x.iat[0]), float(points.geometry.y.iat[0]), None, 1)
-    zone = ZoneInfo(settings["timezone"] or "Asia/Shanghai")
+    zone = ZoneInfo(settings["timezone"] or DEFAULT_TIMEZONE)
     calendar = calendar_of(store.load("calendar")) if ("calendar", "") in store.current() else CHINA
     return PublicCity(settings["city_name"], zone, settings, mark, points, network, walks, calendar)
 

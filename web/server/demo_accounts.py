@@ -6,7 +6,7 @@ from gis.errors import QuestionError
 from layers.accounts import NewAccount, create_account, credentials
 from layers.roles import ROLES
 from layers.store import Store
-from web.server.accounts import hash_password, new_uniquifier
+from web.server.passwords import hash_password, new_uniquifier
 
 #: Role -> (username, the tier of its area).
 PEOPLE = {

@@ -20,7 +20,13 @@ from layers.accounts import (
 )
 from web.server import limits, sessions
 from web.server.access import anyone, needs, whole_store
-from web.server.accounts import (
+from web.server.app import derived_key
+from web.server.city import now
+from web.server.errors import MACHINES, SENTENCES, refusal
+from web.server.language import _, language
+from web.server.limits import limiter
+from web.server.own_address import own_address
+from web.server.passwords import (
     hash_password,
     made_recovery_codes,
     must_change,
@@ -29,12 +35,6 @@ from web.server.accounts import (
     password_fits,
     without_recovery_code,
 )
-from web.server.app import derived_key
-from web.server.city import now
-from web.server.errors import MACHINES, SENTENCES, refusal
-from web.server.language import _, language
-from web.server.limits import limiter
-from web.server.own_address import own_address
 from web.server.second_factor import SecondFactor
 
 Answer = str | tuple[str, int] | AnyResponse

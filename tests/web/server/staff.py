@@ -14,7 +14,7 @@ from passlib.totp import TOTP
 from layers.accounts import Account, NewAccount, create_account
 from layers.sessions import open_session
 from layers.store import Store
-from web.server.accounts import new_uniquifier
+from web.server.passwords import new_uniquifier
 
 PASSWORD = "a bridge over the river"
 #: The same word as the product keeps, with less work in it.

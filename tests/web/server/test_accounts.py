@@ -15,7 +15,7 @@ from layers.sessions import create_token
 from layers.store import Store
 from tests.web.server.conftest import SECRET
 from tests.web.server.staff import CHEAP, CITY, DISTRICT, ELSEWHERE, HERE, Browser, add, alert, signed_in, store_of
-from web.server import accounts as words
+from web.server import passwords as words
 from web.server import sign_in as signing
 from web.server.app import create_app
 from web.server.demo_accounts import demo_accounts
@@ -26,7 +26,7 @@ from web.server.settings import Settings
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "REFUSED_AFTER_S", 0.0)
-    monkeypatch.setattr("web.server.accounts._NOBODYS", CHEAP)
+    monkeypatch.setattr("web.server.passwords._NOBODYS", CHEAP)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from web.server.settings import Settings
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "REFUSED_AFTER_S", 0.0)
-    monkeypatch.setattr("web.server.accounts._NOBODYS", CHEAP)
+    monkeypatch.setattr("web.server.passwords._NOBODYS", CHEAP)
 
 
 @pytest.fixture
