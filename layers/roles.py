@@ -39,8 +39,6 @@ PERMISSIONS: Mapping[str, Words] = MappingProxyType(
         "read_layers": Words("查看规划图层", "read the planning layers"),
         "read_roster": Words("查看人员名册", "read the roster"),
         "read_history": Words("查看历次发现报告的位置", "read where people were found"),
-        "read_plans": Words("查看分析结果", "read analyses"),
-        "plan": Words("进行分析", "run analyses"),
         "read_reports": Words("查看报告的清单和状态", "read the list and state of reports"),
         "read_private": Words(
             "查看报告的联系方式、说明、照片和准确位置", "read a report's contact, note, photo and place"
@@ -51,20 +49,19 @@ PERMISSIONS: Mapping[str, Words] = MappingProxyType(
         "confirm_referral": Words("确认接收转介", "confirm the receipt of referrals"),
         "manage_accounts": Words("管理账号", "manage accounts"),
         "read_audit": Words("查看操作记录", "read the audit log"),
-        "export": Words("导出", "export"),
     }
 )
 
 #: The least each role needs. An administrator gives rights but sees no report; a guidance centre counts and follows
 #: states but sees nobody's contact or place; a partner sees only the referrals made to it.
 ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType({
-    "planner": frozenset({"read_layers", "read_plans", "plan", "export"}),
+    "planner": frozenset({"read_layers"}),
     "supervisor": frozenset({
-        "read_layers", "read_roster", "read_history", "read_plans", "plan", "read_reports", "read_private",
-        "work_reports", "direct_reports", "refer", "confirm_referral", "export",
+        "read_layers", "read_roster", "read_history", "read_reports", "read_private",
+        "work_reports", "direct_reports", "refer", "confirm_referral",
     }),
     "grid_worker": frozenset({"read_layers", "read_reports", "read_private", "work_reports", "refer"}),
-    "guidance_centre": frozenset({"read_layers", "read_plans", "read_reports", "read_audit", "export"}),
+    "guidance_centre": frozenset({"read_layers", "read_reports", "read_audit"}),
     "partner": frozenset({"confirm_referral"}),
     "administrator": frozenset({"manage_accounts", "read_audit"}),
 })  # fmt: skip

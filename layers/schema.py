@@ -218,9 +218,8 @@ AUDIT_HEAD = Table(
     Column("entries", _BIG_ID, nullable=False),
     Column("sha256", String(64), nullable=False),
 )
-#: Tables of which a scoped store sees only the rows of its area, with what points at an account or at a report.
+#: Tables of the server of which a scoped store sees only the rows of its area.
 SCOPED = (ACCOUNT, INCOMING_REPORT, AUDIT_ENTRY)
-OF_ACCOUNT, OF_REPORT = (SESSION, API_TOKEN), (REPORT_STEP, REFERRAL, PHOTO)
 
 
 def _column(field: Field) -> Column[Any]:

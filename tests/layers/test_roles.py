@@ -41,7 +41,7 @@ def test_a_partner_only_confirms_referrals() -> None:
 
 
 def test_a_guidance_centre_counts_but_changes_nothing() -> None:
-    changing = {"work_reports", "direct_reports", "refer", "confirm_referral", "manage_accounts", "plan"}
+    changing = {"work_reports", "direct_reports", "refer", "confirm_referral", "manage_accounts"}
     assert not ROLE_PERMISSIONS["guidance_centre"] & changing
 
 
