@@ -49,12 +49,13 @@ def restore(file: Path, db: str, as_json: bool) -> None:
 
 @click.command(short_help="归档 Bring finished reports into the records; blank what is private in old ones.")
 @click.option("--days", type=click.IntRange(1, 3650), default=180, show_default=True,
-              help="How long after its end a report keeps its contact, note, photos and exact place.")  # fmt: skip
+              help="Days without work on it after which a report loses contact, note, photos and exact place.")  # fmt: skip
 @store_options
 def retire(days: int, db: str, as_json: bool) -> None:
-    """Make reports that led to an outcome rows of the layer reports, then blank what is private in those long ended.
+    """Make reports that led to an outcome rows of the layer reports, then blank what is private in old ones.
 
-    To be run every night; doing it twice changes nothing. The public is told that contacts are kept for a limited time.
+    To be run every night; doing it twice changes nothing. The layer keeps when and where somebody was found, as it does
+    for every discovery report, and nothing of what was said.
     """
     from layers.report_keeping import purge, to_layer
     from layers.store import Store

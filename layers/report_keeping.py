@@ -16,7 +16,6 @@ from layers.geometry_type import SRID
 from layers.moments import aware, stored
 from layers.placing import area_codes
 from layers.report_log import write_entry
-from layers.report_states import ENDED_STATES
 from layers.rows import canonical_table, content_sha256
 from layers.schema import INCOMING_REPORT, LAYER_VERSION, PHOTO, REFERRAL, REPORT_STEP
 from layers.store import Store
@@ -81,16 +80,17 @@ def _layer_rows(rows: Sequence[Any], zone: ZoneInfo) -> gpd.GeoDataFrame:
 
 
 def purge(store: Store, before: datetime, *, now: datetime, account_id: int | None = None) -> int:
-    """Blank contact, note, place and photos of reports ended before ``before``; return how many they were.
+    """Blank contact, note, place and photos of reports last touched before ``before``; return how many they were.
 
-    So are the words of their referrals: where somebody was taken, and by whom received. Their number, times, needs,
-    outcome and area stay; where it was stays to about a kilometre, so ``to_layer`` comes first. Some hundred reports a
-    transaction, each in the audit log. Raises StoreError on a scoped store.
+    Ended or not: what nobody has worked on for so long helps nobody any more, and its words must not stay. So are the
+    words of their referrals: where somebody was taken, and by whom received. Their number, times, needs, outcome and
+    area stay; where it was stays to about a kilometre, so ``to_layer`` comes first. Some hundred reports a transaction,
+    each in the audit log. Raises StoreError on a scoped store.
     """
     _whole(store)
     report = INCOMING_REPORT.c
     due = select(report.id, report.area_code, report.geometry).where(
-        report.state.in_(ENDED_STATES), report.changed_at < stored(before), report.purged_at.is_(None)
+        report.changed_at < stored(before), report.purged_at.is_(None)
     )
     count = 0
     while True:

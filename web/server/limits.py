@@ -5,6 +5,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import Flask, request
 from flask_limiter import Limiter
+from limits import parse
 
 #: Of an IPv6 address this much names a household or an office; the rest its owner may choose anew at any moment.
 HOUSEHOLD_BITS = 64
@@ -34,6 +35,11 @@ def asker() -> str:
 
 
 limiter = Limiter(asker, storage_uri="memory://", headers_enabled=True)
+
+
+def within(limit: str, what: str) -> bool:
+    """Count once that somebody was told ``what``, and return whether that was within ``limit`` ("10 per hour")."""
+    return limiter.limiter.hit(parse(limit), what, asker())
 
 
 def register(app: Flask) -> None:

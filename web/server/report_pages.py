@@ -19,13 +19,14 @@ from web.server.app import derived_key
 from web.server.city import now
 from web.server.errors import SENTENCES, refusal
 from web.server.language import LANGUAGES, _, said
-from web.server.limits import limiter
+from web.server.limits import limiter, within
 from web.server.place_search import LONGEST_QUERY, Places, places_of
 from web.server.public_pages import map_says
 from web.server.report_form import FIELDS, Entry, is_submission_key, places_named, read_entry, sentences
 
 #: From one address. Many telephones of a network share one, so this stops machines, not people.
-SENDING, ASKING = "20 per minute; 200 per hour", "90 per minute"
+#: The last: how often it is told that somebody was reported near; who asks on and on learns no more, and is believed.
+SENDING, ASKING, OFFERS = "20 per minute; 200 per hour", "90 per minute", "10 per hour"
 Filled = MultiDict[str, str]
 
 pages = Blueprint("report", __name__)
@@ -60,7 +61,7 @@ def send() -> Any:
         known = check(whole_store(), entry.new, **sent)
         if known is None and entry.faults:
             return _faulty(filled, entry, entry.faults)
-        if known is None and near:
+        if known is None and near and within(OFFERS, "reports near"):
             return _offer(filled, near, entry)
         return _receipt(known or receive(whole_store(), entry.new, **sent))
     except FaultyReportError as error:

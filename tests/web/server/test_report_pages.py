@@ -148,6 +148,17 @@ def test_somebody_reported_already_is_offered_before_a_second_report_is_made(
     assert rows(app)[1].note == NASTY
 
 
+def test_who_asks_on_and_on_whether_somebody_was_reported_near_is_told_no_more(
+    client: FlaskClient, app: APIFlask
+) -> None:
+    client.post("/report", data=filled(client, app))
+    other = app.test_client()
+    home = {"REMOTE_ADDR": "203.0.113.9"}
+    answers = [other.post("/report", data=filled(other, app), environ_base=home).status_code for _ in range(12)]
+    assert answers == [200] * 10 + [303] * 2
+    assert len(rows(app)) == 3
+
+
 def test_the_same_form_sent_again_gives_the_same_receipt(client: FlaskClient, app: APIFlask) -> None:
     form = filled(client, app)
     first, second = client.post("/report", data=form), client.post("/report", data={**form, "note": "另写"})
