@@ -49,7 +49,7 @@ def restore(file: Path, db: str, as_json: bool) -> None:
 
 @click.command(short_help="归档 Bring finished reports into the records; blank what is private in old ones.")
 @click.option("--days", type=click.IntRange(1, 3650), default=180, show_default=True,
-              help="Days without work on it after which a report loses contact, note, photos and exact place.")  # fmt: skip
+              help="Days without work after which a report loses contact, note, photos and exact place.")  # fmt: skip
 @store_options
 def retire(days: int, db: str, as_json: bool) -> None:
     """Make reports that led to an outcome rows of the layer reports, then blank what is private in old ones.
