@@ -21,3 +21,12 @@ def violations(page: Any) -> list[tuple[str, list[str]]]:
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
     return [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]]
+
+
+def until(page: Any, expression: str, *, arg: Any = None, seconds: float = 20.0) -> None:
+    """Wait until an expression is true in the page; asked from here, since the page's policy forbids it to evaluate."""
+    for _ in range(int(seconds * 20)):
+        if page.evaluate(expression, arg):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")

@@ -13,7 +13,7 @@ from gis.vector_tiles import area_names, border_lines, street_lines, write_tiles
 from layers.codes import LEVELS
 from layers.demo_city.build import build_demo_city
 from tests.requirements import missing
-from tests.web.server.chromium import DESK, PHONE, chromium
+from tests.web.server.chromium import DESK, PHONE, chromium, until
 from tests.web.server.map_site import LABELS, ROOT, MapSite, served
 
 NO_WEBGL = ["--no-sandbox", "--disable-gpu", "--disable-3d-apis"]
@@ -155,7 +155,7 @@ def test_a_touched_point_leads_to_its_item_in_the_list(visit: Visit, site: MapSi
     page = visit(f"/find?centre={at.x},{at.y}", PHONE, has_touch=True)
     x, y = spot(page, code, site)
     page.touchscreen.tap(x + 15, y)  # beside it, but within a finger's width
-    page.wait_for_function("code => document.activeElement.dataset.code === code", arg=code)
+    until(page, "code => document.activeElement.dataset.code === code", arg=code)
     assert page.url.endswith(f"centre={at.x},{at.y}"), "no place was sent"
 
 
@@ -177,7 +177,7 @@ def test_many_points_far_out_are_drawn_in_groups_that_say_how_many_and_open_on_a
         assert all(group["open"] == group["point_count"] for group in groups if "point_count" in group)
         middle = page.locator("#map .map-stage").bounding_box()
         page.mouse.click(middle["x"] + middle["width"] / 2, middle["y"] + middle["height"] / 2)
-        page.wait_for_function(f"async () => {MAP}.getZoom() > 11")
+        until(page, f"async () => {MAP}.getZoom() > 11")
         assert "lon=" not in page.url
         ask(page, "map.jumpTo({zoom: 14})")
         settle(page)

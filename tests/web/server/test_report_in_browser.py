@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 from layers.intake import NewReport, receive
 from layers.schema import INCOMING_REPORT, PHOTO
 from layers.store import Store
-from tests.web.server.chromium import DESK, PHONE, violations
+from tests.web.server.chromium import DESK, PHONE, until, violations
 from tests.web.server.conftest import SECRET
 from tests.web.server.test_report_pages import picture
 from web.server.app import create_app
@@ -126,7 +126,7 @@ def fill(page: Any, site: Site, note: str = "穿灰色外套") -> None:
 
 def controlled(page: Any) -> None:
     """Wait until the form is kept for when there is no network."""
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    until(page, "navigator.serviceWorker.controller !== null")
 
 
 def kept(page: Any) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ def test_a_report_is_made_by_the_map_and_followed(visit: Visit, site: Site, tmp_
     page = visit(permissions=["clipboard-read", "clipboard-write", "geolocation"],
                  geolocation={"longitude": site.lon, "latitude": site.lat})  # fmt: skip
     page.click("#here")
-    page.wait_for_function("document.getElementById('lon').value !== ''")
+    until(page, "document.getElementById('lon').value !== ''")
     frame = page.locator("#map .map-stage").bounding_box()
     x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
     page.mouse.move(x, y)
@@ -150,7 +150,7 @@ def test_a_report_is_made_by_the_map_and_followed(visit: Visit, site: Site, tmp_
     page.mouse.move(x - 20, y - 10, steps=4)
     page.mouse.up()
     centre = "(async () => (await (await import('/static/map.js')).drawn).getCenter().toArray())()"
-    page.wait_for_function("document.querySelector('.map-said')?.textContent !== ''")
+    until(page, "document.querySelector('.map-said')?.textContent !== ''")
     page.wait_for_timeout(300)
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(picture(2400).getvalue())

@@ -43,7 +43,7 @@ async function keepForm() {
   const named = [...page.matchAll(/(?:src|href)="(\/(?:static|assets)\/[^"]+)"/g)].map((match) => match[1]);
   const imported = ["/static/report_kept.js", "/static/map_style.js", "/static/symbols/crosshair.svg", "/static/symbols/open.svg",
     "/static/symbols/closed.svg", "/static/symbols/unknown.svg", "/assets/maplibre-gl.mjs",
-    "/assets/maplibre-gl-shared.mjs", "/assets/maplibre-gl-worker.mjs"];
+    "/assets/maplibre-gl-worker.mjs"];
   // one that cannot be had leaves a plainer page, not none
   await Promise.allSettled([...new Set([...named, ...imported])].map((address) => cache.add(address)));
 }
