@@ -1,8 +1,6 @@
 """Every page there is: drawn without any other host, without a fault, and without a violation that axe can find."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +18,9 @@ NO_PAGE = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def town(town_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    copy = shutil.copy(town_file, tmp_path_factory.mktemp("pages") / "town.sqlite")
-    with served(f"sqlite:///{copy}") as made:
+@pytest.fixture
+def town(town_url: str) -> Iterator[Town]:
+    with served(town_url) as made:
         yield made
 
 
