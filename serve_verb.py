@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 THREADS = 4
 #: How long a thread that computes keeps the others waiting, seconds. Python's own 0.005 halves the answers a second.
 TURN_S = 0.001
-STEPS = ("loading", "city")
+STEPS = ("loading", "city", "tiles")
 
 
 @click.command(short_help="服务 Serve the city's pages, maps and interfaces.")
@@ -37,12 +37,15 @@ def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
         progress("loading")
         from waitress.server import create_server
 
+        from planner.runs import city_tiles
         from web.server.app import create_app
         from web.server.request_log import write_to_stderr
 
         app = create_app(settings)
         progress("city")
-        app.extensions["lamplight.tiles"].current(app.extensions["lamplight.city"].current())
+        app.extensions["lamplight.city"].current()
+        progress("tiles")  # drawn beside requests they would make everybody wait for a second or more
+        city_tiles(app.extensions["lamplight.store"])
         write_to_stderr()
     sys.setswitchinterval(TURN_S)
     server = create_server(app, host=host, port=port, threads=THREADS, ident=None)

@@ -16,6 +16,7 @@ from planner.runs import city_tiles
 from tests.postgis_server import PostgisServer
 from tests.requirements import missing
 from tests.web.server.chromium import AXE, WEBGL, chromium
+from tests.web.server.staff import CHEAP
 from web.server.app import create_app
 from web.server.settings import Settings
 
@@ -77,6 +78,21 @@ def app(town_url: str) -> Iterator[APIFlask]:
 def client(app: APIFlask) -> FlaskClient:
     """A browser without a script."""
     return app.test_client()
+
+
+@pytest.fixture
+def demo(town_url: str) -> Iterator[APIFlask]:
+    """The application as a newcomer tries it: no second factor is asked for."""
+    made = create_app(Settings(town_url, SECRET, secure=False, demo=True), testing=True)
+    yield made
+    made.extensions["lamplight.store"].close()
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse wrong passwords without the pause, and without the work, that hides which part was wrong."""
+    monkeypatch.setattr("web.server.sign_in.REFUSED_AFTER_S", 0.0)
+    monkeypatch.setattr("web.server.passwords._NOBODYS", CHEAP)
 
 
 @pytest.fixture(scope="module")

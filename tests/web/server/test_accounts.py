@@ -1,7 +1,6 @@
 """The administrators' pages, the words kept for passwords, and the demo city's accounts."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -13,27 +12,12 @@ from layers.roles import ROLES
 from layers.scope import Scope
 from layers.sessions import create_token
 from layers.store import Store
-from tests.web.server.conftest import SECRET
-from tests.web.server.staff import CHEAP, CITY, DISTRICT, ELSEWHERE, HERE, Browser, add, alert, signed_in, store_of
+from tests.web.server.staff import CITY, DISTRICT, ELSEWHERE, HERE, Browser, add, alert, signed_in, store_of
 from web.server import passwords as words
-from web.server import sign_in as signing
-from web.server.app import create_app
 from web.server.demo_accounts import demo_accounts
 from web.server.second_factor import SecondFactor
-from web.server.settings import Settings
 
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing, "REFUSED_AFTER_S", 0.0)
-    monkeypatch.setattr("web.server.passwords._NOBODYS", CHEAP)
-
-
-@pytest.fixture
-def demo(town_url: str) -> Iterator[APIFlask]:
-    made = create_app(Settings(town_url, SECRET, secure=False, demo=True), testing=True)
-    yield made
-    store_of(made).close()
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 @pytest.fixture

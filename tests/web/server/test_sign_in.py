@@ -1,7 +1,6 @@
 """Signing in and out, and what a session and a token open."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +10,7 @@ from apiflask import APIFlask
 from layers.accounts import account, clear_failures, count_failure, credentials, deactivate
 from layers.audit import entries
 from layers.sessions import create_token, revoke_token, sessions
-from tests.web.server.conftest import SECRET
 from tests.web.server.staff import (
-    CHEAP,
     HERE,
     PASSWORD,
     Browser,
@@ -28,22 +25,8 @@ from tests.web.server.staff import (
 from tests.web.server.staff_world import send, take
 from web.server import sign_in as signing
 from web.server.access import needs
-from web.server.app import create_app
-from web.server.settings import Settings
 
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing, "REFUSED_AFTER_S", 0.0)
-    monkeypatch.setattr("web.server.passwords._NOBODYS", CHEAP)
-
-
-@pytest.fixture
-def demo(town_url: str) -> Iterator[APIFlask]:
-    """The application as a newcomer tries it: no second factor is asked for."""
-    made = create_app(Settings(town_url, SECRET, secure=False, demo=True), testing=True)
-    yield made
-    store_of(made).close()
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def in_cookie(browser: Browser) -> dict[str, Any]:
