@@ -47,6 +47,11 @@ PERMISSIONS: Mapping[str, Words] = MappingProxyType(
         "direct_reports": Words("核实、指派、合并和办结报告", "verify, assign, merge and close reports"),
         "refer": Words("转介", "make referrals"),
         "confirm_referral": Words("确认接收转介", "confirm the receipt of referrals"),
+        "direct_patrol": Words("安排和改动巡查", "arrange and change patrols"),
+        "walk_patrol": Words("执行巡查、上传轨迹", "walk a patrol and send its track"),
+        "read_results": Words("查看分析结果", "read the results of analyses"),
+        "plan_city": Words("编制方案、发起分析", "draw up scenarios and start analyses"),
+        "import_layers": Words("导入图层", "import layers"),
         "manage_accounts": Words("管理账号", "manage accounts"),
         "read_audit": Words("查看操作记录", "read the audit log"),
     }
@@ -55,13 +60,13 @@ PERMISSIONS: Mapping[str, Words] = MappingProxyType(
 #: The least each role needs. An administrator gives rights but sees no report; a guidance centre counts and follows
 #: states but sees nobody's contact or place; a partner sees only the referrals made to it.
 ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType({
-    "planner": frozenset({"read_layers"}),
+    "planner": frozenset({"read_layers", "read_results", "plan_city", "import_layers"}),
     "supervisor": frozenset({
         "read_layers", "read_roster", "read_history", "read_reports", "read_private",
-        "work_reports", "direct_reports", "refer", "confirm_referral",
+        "work_reports", "direct_reports", "refer", "confirm_referral", "direct_patrol", "read_results",
     }),
-    "grid_worker": frozenset({"read_layers", "read_reports", "read_private", "work_reports", "refer"}),
-    "guidance_centre": frozenset({"read_layers", "read_reports", "read_audit"}),
+    "grid_worker": frozenset({"read_layers", "read_reports", "read_private", "work_reports", "refer", "walk_patrol"}),
+    "guidance_centre": frozenset({"read_layers", "read_results", "read_reports", "read_audit"}),
     "partner": frozenset({"confirm_referral"}),
     "administrator": frozenset({"manage_accounts", "read_audit"}),
 })  # fmt: skip

@@ -218,8 +218,134 @@ AUDIT_HEAD = Table(
     Column("entries", _BIG_ID, nullable=False),
     Column("sha256", String(64), nullable=False),
 )
+JOB = Table(
+    "job",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("kind", String(40), nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("state", String(40), nullable=False, index=True),
+    Column("area_code", CODE, nullable=False),
+    Column("account_id", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("created_at", DateTime, nullable=False),
+    Column("started_at", DateTime, nullable=True),
+    Column("ended_at", DateTime, nullable=True),
+    Column("seen_at", DateTime, nullable=True),
+    Column("worker", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("cancel_asked", Boolean, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("run_id", String(ID_DIGITS), nullable=True),
+)
+JOB_LINE = Table(
+    "job_line",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("job_id", _BIG_ID, ForeignKey("job.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", DateTime, nullable=False),
+    Column("zh", Text, nullable=False),
+    Column("en", Text, nullable=False),
+)
+NIGHT = Table(
+    "night",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("date", Date, nullable=False, index=True),
+    Column("area_code", CODE, nullable=False),
+    Column("run_id", String(ID_DIGITS), nullable=False),
+    Column("state", String(40), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("account_id", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("version", Integer, nullable=False),
+)
+NIGHT_ROUTE = Table(
+    "night_route",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("night_id", _BIG_ID, ForeignKey("night.id", ondelete="CASCADE"), nullable=False),
+    Column("crew", String(40), nullable=False),
+    Column("area_code", CODE, nullable=False),
+    Column("persons", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("locked", Boolean, nullable=False),
+    Column("ill_from", DateTime, nullable=True),
+    Column("changed_in", Integer, nullable=False),
+)
+Index("uq_night_route_crew", NIGHT_ROUTE.c.night_id, NIGHT_ROUTE.c.crew, unique=True)
+NIGHT_CHANGE = Table(
+    "night_change",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("night_id", _BIG_ID, ForeignKey("night.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("account_id", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("area_code", CODE, nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("undoes", Integer, nullable=True),
+)
+Index("uq_night_change_number", NIGHT_CHANGE.c.night_id, NIGHT_CHANGE.c.number, unique=True)
+#: What phones sent, each event once: numbered by the phone, whatever way it came.
+PHONE_EVENT = Table(
+    "phone_event",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("account_id", _BIG_ID, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
+    Column("device", String(64), nullable=False),
+    Column("number", _BIG_ID, nullable=False),
+    Column("received_at", DateTime, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("night_id", _BIG_ID, ForeignKey("night.id", ondelete="CASCADE"), nullable=True, index=True),
+    Column("crew", String(40), nullable=False),
+    Column("area_code", CODE, nullable=False),
+    Column("content", Text, nullable=False),
+)
+Index("uq_phone_event_number", PHONE_EVENT.c.account_id, PHONE_EVENT.c.device, PHONE_EVENT.c.number, unique=True)
+SCENARIO = Table(
+    "scenario",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("area_code", CODE, nullable=False),
+    Column("account_id", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("note", Text, nullable=False),
+    Column("state", String(40), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("changed_at", DateTime, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+SCENARIO_CHANGE = Table(
+    "scenario_change",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("scenario_id", _BIG_ID, ForeignKey("scenario.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("account_id", _BIG_ID, ForeignKey("account.id"), nullable=True),
+    Column("action", String(40), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+#: A file on its way into a layer, between its preview and its import.
+UPLOAD = Table(
+    "upload",
+    METADATA,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("account_id", _BIG_ID, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("area_code", CODE, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("layer", String(40), nullable=False),
+    Column("part", String(40), nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
 #: Tables of the server of which a scoped store sees only the rows of its area.
-SCOPED = (ACCOUNT, INCOMING_REPORT, AUDIT_ENTRY)
+SCOPED = (
+    ACCOUNT, INCOMING_REPORT, AUDIT_ENTRY, JOB, NIGHT_ROUTE, NIGHT_CHANGE, PHONE_EVENT, SCENARIO, UPLOAD,
+)  # fmt: skip
 
 
 def _column(field: Field) -> Column[Any]:
