@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 SIZE ?= town
 TESTS ?= tests
+CORES ?= auto
 
 .PHONY: run demo setup dev test check bench screens lock clean
 
@@ -20,7 +21,7 @@ setup: $(VENV)/.installed node_modules/.installed
 dev: setup $(VENV)/.installed-dev
 
 test: dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile $(TESTS)
 
 check: dev
 	$(BIN)/ruff format --check .
