@@ -103,7 +103,7 @@ def test_neither_key_nor_token_is_kept_nor_made_without_the_secret(served: Store
     assert status(served, other.token).state == "received"  # the link given last is the one that opens
 
 
-@pytest.mark.parametrize("key", ["", "x", "1", str(uuid.UUID(int=0)), str(uuid.uuid1()), "a" * 32])
+@pytest.mark.parametrize("key", ["", "x", "1", str(uuid.UUID(int=0)), "6fa459ea-ee8a-11ef-8b5a-0242ac120002", "a" * 32])
 def test_a_key_that_could_be_guessed_is_refused(sqlite_store: Store, key: str) -> None:
     with pytest.raises(FaultyReportError) as refused:
         receive(sqlite_store, NEW, submission_key=key, secret=SECRET, now=NOW)
