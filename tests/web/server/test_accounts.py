@@ -173,7 +173,7 @@ def test_the_demo_has_one_account_a_role_in_areas_there_are(demo: APIFlask) -> N
     made = demo_accounts(store, now)
     assert demo_accounts(store, now) == made and len(accounts(store)) == len(made)
     assert {role for _, _, role, _ in made} == set(ROLES)
-    known = {str(code) for level in ("city", "subdistrict", "community") for code in store.load("areas", level)["code"]}
+    known = {str(code) for level in ("city", "district", "community") for code in store.load("areas", level)["code"]}
     assert {area for *_, area in made} <= known
     areas = {role: area for _, _, role, area in made}
     assert Scope.of(areas["supervisor"]).holds(areas["grid_worker"])
