@@ -34,19 +34,19 @@ def field_sources(
 ) -> dict[str, FieldSource]:
     """Return the column of each field of ``schema`` that ``headings`` offer.
 
-    given : field name -> column, where the user says so; it comes before everything else. Then the field's own name,
-        its Chinese name and its aliases, in that order; a column serves one field.
+    given : field name -> column, where the user says so, "" for none; it comes before everything else. Then the
+        field's own name, its Chinese name and its aliases, in that order; a column serves one field.
     Raises RecordError where ``given`` names a field or column that is not there.
     """
     given = given or {}
     _check_given(schema, headings, given)
     plain = {heading: plain_heading(heading) for heading in headings if heading != "geometry"}
     taken: set[Hashable] = set(given.values())
-    sources = {name: FieldSource(column, plain[column][1]) for name, column in given.items()}
+    sources = {name: FieldSource(column, plain[column][1]) for name, column in given.items() if column}
     # exact names of all fields first: an alias of one field never takes a column that bears another's name
     for names in (lambda f: (f.name, f.zh), lambda f: f.aliases):
         for field in schema.fields:
-            found = None if field.name in sources else _first(plain, names(field), taken)
+            found = None if field.name in sources or field.name in given else _first(plain, names(field), taken)
             if found is not None:
                 sources[field.name] = FieldSource(found, plain[found][1])
                 taken.add(found)
@@ -70,7 +70,7 @@ def _check_given(schema: LayerSchema, headings: Sequence[Hashable], given: Mappi
                 f"图层 {schema.name} 没有字段 {name}（可用：{', '.join(fields)}）",
                 f"layer {schema.name} has no field {name!r}: expected {', '.join(fields)}",
             )
-        if column not in headings:
+        if column and column not in headings:
             listed = ", ".join(str(h) for h in headings if h != "geometry")
             raise RecordError(
                 f"文件中没有列“{column}”（有：{listed}）", f"the file has no column {column!r}, only {listed}"

@@ -21,12 +21,13 @@ from layers.parsing import text_of
 from layers.records import layer_schema
 from layers.report_keeping import place_again
 from layers.rows import canonical_table
-from layers.store import Store
+from layers.store import Also, Store
 from layers.surroundings import Surroundings, surroundings_of
 from layers.validation import Context, Validated, validate
 from layers.version_rows import LayerVersion, NewVersion
 
 Progress = Callable[[str], None]
+Notes = tuple[LamplightNote, ...]
 #: What ``progress`` is told, in order.
 STEPS = ("read", "validate", "store")
 
@@ -57,6 +58,45 @@ class ImportReport:
         return self.versions[0] if self.versions else None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerFile:
+    """A file as read for a layer, before any row is judged.
+
+    table : WGS84. encoding : how its text was decoded, "" where the format fixes that. notes : repairs, assumptions.
+    """
+
+    table: gpd.GeoDataFrame
+    encoding: str
+    notes: Notes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """What would become of a file's rows: given = accepted + rejected.
+
+    tables, verdicts : by tier for areas, else under "". suspicions : as in ``ImportReport``.
+    """
+
+    tables: Mapping[str, gpd.GeoDataFrame]
+    verdicts: Mapping[str, Validated]
+    suspicions: tuple[DatumSuspicion, ...]
+
+    @property
+    def accepted(self) -> int:
+        """How many rows stand."""
+        return sum(len(verdict.accepted) for verdict in self.verdicts.values())
+
+    @property
+    def rejects(self) -> pd.DataFrame:
+        """One line a row left out, in the order of the file."""
+        return _rejects_by_row(self.tables, self.verdicts)
+
+    @property
+    def warnings(self) -> Notes:
+        """What was mended, guessed or looks odd, a wrong datum first."""
+        return (*(s.note for s in self.suspicions), *(w for v in self.verdicts.values() for w in v.warnings))
+
+
 def import_file(
     store: Store,
     layer: str,
@@ -70,6 +110,7 @@ def import_file(
     columns: Mapping[str, str] | None = None,
     now: datetime | None = None,
     progress: Progress | None = None,
+    also: Also | None = None,
 ) -> ImportReport:
     """Import ``path`` as ``layer``; the store changes only if the whole of it succeeds.
 
@@ -78,26 +119,18 @@ def import_file(
     datum : "wgs84", "gcj02" or "bd09", what the file's coordinates are in. approximate : whether its lines are a
     stand-in; None to go by "approx" or 近似 in the names. columns : field -> column, where headings do not tell.
     now : UTC, the clock's by default. progress : called at the start of each step with its name, "read",
-    "validate" or "store".
+    "validate" or "store". also : done last in the transaction that stores the layer, if any row is.
 
     Raises FileRefusedError, NetworkError, RecordError or StoreError; rows that break a rule are counted, not raised.
     """
-    schema = layer_schema(layer)
-    if part is not None and part not in schema.parts:
-        expected = ", ".join(filter(None, schema.parts)) or "-"
-        raise RecordError(f"图层 {layer} 没有层级 {part}", f"layer {layer} has no level {part!r}: expected {expected}")
     path, say, now = Path(path), progress or _silent, now or datetime.now(UTC)
     sha256 = file_sha256(path)
     say("read")
-    around = surroundings_of(store)
-    table, notes = _read(path, layer, file_layer, encoding, datum)
-    table = table.reset_index(drop=True)
+    read = read_layer_file(path, layer, file_layer=file_layer, encoding=encoding, datum=datum)
     say("validate")
-    tables = _by_level(table, part, columns or {}) if layer == "areas" else {"": table}
-    verdicts = {p: _validated(layer, t, p, around.context(layer, p, now, columns or {})) for p, t in tables.items()}
-    suspicions = _suspicions(around, layer, verdicts, datum)
+    examined = examine(store, layer, read.table, part=part, datum=datum, columns=columns, now=now)
+    verdicts, notes, warnings = examined.verdicts, read.notes, examined.warnings
     approx = _looks_approximate(path, file_layer) if approximate is None else approximate
-    warnings = (*(s.note for s in suspicions), *(w for v in verdicts.values() for w in v.warnings))
     if approx:
         notes = (*notes, LamplightNote("边界或位置为近似，所有结果均会注明", "approximate: every result will say so"))
     say("store")
@@ -106,17 +139,41 @@ def import_file(
         for p, v in verdicts.items()
         if len(v.accepted)
     ]
-    versions = tuple(store.import_layers(new, now=now)) if new else ()
+    versions = tuple(store.import_layers(new, now=now, also=also)) if new else ()
     if layer == "areas" and versions:
         place_again(store, now=now)
     if not new:
         warnings = (*warnings, LamplightNote("没有一行可用，数据未变", "no row was accepted: nothing changed"))
-    rejects = _rejects_by_row(tables, verdicts)
-    accepted = sum(len(v.accepted) for v in verdicts.values())
+    rejects, accepted = examined.rejects, examined.accepted
     shown = next(iter(verdicts)) if len(verdicts) == 1 else (part or "")
     return ImportReport(
-        layer, shown, versions, accepted + len(rejects), accepted, len(rejects), rejects, warnings, notes, suspicions
-    )
+        layer, shown, versions, accepted + len(rejects), accepted, len(rejects), rejects, warnings, notes,
+        examined.suspicions,
+    )  # fmt: skip
+
+
+def examine(
+    store: Store,
+    layer: str,
+    table: gpd.GeoDataFrame,
+    *,
+    part: str | None = None,
+    datum: str = "wgs84",
+    columns: Mapping[str, str] | None = None,
+    now: datetime,
+) -> Examined:
+    """Judge the rows of a file that was read as ``datum``, beside what ``store`` holds; nothing is stored.
+
+    Raises RecordError on a tier the layer has not, a column the file has not, or where a required one is absent.
+    """
+    schema = layer_schema(layer)
+    if part is not None and part not in schema.parts:
+        expected = ", ".join(filter(None, schema.parts)) or "-"
+        raise RecordError(f"图层 {layer} 没有层级 {part}", f"layer {layer} has no level {part!r}: expected {expected}")
+    around, given, table = surroundings_of(store), columns or {}, table.reset_index(drop=True)
+    tables = _by_level(table, part, given) if layer == "areas" else {"": table}
+    verdicts = {p: _validated(layer, t, p, around.context(layer, p, now, given)) for p, t in tables.items()}
+    return Examined(tables, verdicts, _suspicions(around, layer, verdicts, datum))
 
 
 def file_sha256(path: Path) -> str:
@@ -142,12 +199,14 @@ def _looks_approximate(path: Path, file_layer: str | None) -> bool:
     return "approx" in names or "近似" in names
 
 
-def _read(
-    path: Path, layer: str, file_layer: str | None, encoding: str | None, datum: str
-) -> tuple[gpd.GeoDataFrame, tuple[LamplightNote, ...]]:
+def read_layer_file(
+    path: Path, layer: str, *, file_layer: str | None = None, encoding: str | None = None, datum: str = "wgs84"
+) -> LayerFile:
+    """Read ``path`` for a layer; streets become a network on the way. Raises FileRefusedError or NetworkError."""
     if layer != "streets":
         read = read_table(path, layer=file_layer, encoding=encoding, datum=datum)
-        return read.table, tuple(read.notes)
+        return LayerFile(read.table, read.encoding, tuple(read.notes))
+    used = ""
     if path.name.lower().endswith(STREET_SUFFIXES):
         if datum != "wgs84":
             raise RecordError("OSM 数据总是 WGS84", "OpenStreetMap data is always WGS84: leave the datum out")
@@ -155,11 +214,12 @@ def _read(
     else:
         read = read_table(path, layer=file_layer, encoding=encoding, datum=datum)
         network, more = build_network(read.table)
+        used = read.encoding
         notes = (*read.notes, *more)
         if network.n_segments != len(read.table):
             n, m = len(read.table), network.n_segments
             notes = (*notes, LamplightNote(f"文件 {n} 行成为 {m} 个路段", f"{n} rows of the file became {m} segments"))
-    return network_to_records(network), notes
+    return LayerFile(network_to_records(network), used, tuple(notes))
 
 
 def _validated(layer: str, table: gpd.GeoDataFrame, part: str, context: Context) -> Validated:

@@ -1,7 +1,7 @@
 """Where a city is kept: layers in versions, runs, settings, and a cache of what can be derived again."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import Connection, Table, delete, insert, select, text
+from sqlalchemy import Connection, Select, Table, delete, insert, select, text
 
 from gis.errors import RecordError, StoreError
 from gis.network import StreetNetwork
@@ -18,12 +18,15 @@ from layers.connection import migrate, newer_schema, newest_revision, open_engin
 from layers.records import layer_schema
 from layers.rows import canonical_table
 from layers.run import Run, parquet_bytes, table_from_parquet
+from layers.run_scope import is_seen, narrowing, seen_run
 from layers.schema import DERIVED, LAYER_TABLES, LAYER_VERSION, RUN, RUN_TABLE, SETTING
 from layers.scope import Scope
 from layers.version_rows import NAMING_SEGMENTS, PLACED, LayerVersion, NewVersion, RowWriter, load_rows
 
 #: The first revision of the schema whose rows know their area.
 FIRST_WITH_SCOPES = "0005"
+#: What is done last in the transaction that makes new versions.
+Also = Callable[[Connection, Sequence[LayerVersion]], None]
 
 
 class Store:
@@ -102,8 +105,10 @@ class Store:
         new = NewVersion(layer, part, table, source, sha256, note, rejected, approximate, datum)
         return self.import_layers([new], now=now)[0]
 
-    def import_layers(self, new: Sequence[NewVersion], *, now: datetime | None = None) -> list[LayerVersion]:
-        """Make several tables active versions in one transaction: all of them, or none."""
+    def import_layers(
+        self, new: Sequence[NewVersion], *, now: datetime | None = None, also: Also | None = None
+    ) -> list[LayerVersion]:
+        """Make several tables active versions in one transaction: all of them and what is ``also`` done, or nothing."""
         created_at = (now or datetime.now(UTC)).replace(tzinfo=None)
         ready = [(_known_part(item), canonical_table(item.layer, item.table)) for item in new]
         with self._writing() as connection:
@@ -114,6 +119,8 @@ class Store:
                 RowWriter(connection).place_again(PLACED)
             elif "streets" in moved:
                 writer.place_again(NAMING_SEGMENTS)
+            if also is not None:
+                also(connection, made)
             return made
 
     def versions(self, layer: str | None = None, part: str | None = None) -> list[LayerVersion]:
@@ -193,16 +200,19 @@ class Store:
     def run(self, run_id: str) -> Run:
         """Return one analysis with its tables, by its id or the id's unmistakable beginning.
 
-        Raises StoreError where none or several begin so.
+        Inside a scope it holds only what ``layers.run_scope`` lets through. Raises StoreError where none or several
+        begin so.
         """
         with self._reading() as connection:
-            found = connection.execute(select(RUN).where(RUN.c.id.startswith(run_id, autoescape=True))).all()
+            scope = narrowing(connection, self._scope)
+            found = _seen(connection, select(RUN).where(RUN.c.id.startswith(run_id, autoescape=True)), scope)
             if len(found) != 1 or not run_id:
                 how_zh, how_en = ("没有", "there is no") if not found else ("有多个", "there are several")
                 raise StoreError(f"{how_zh}编号以 {run_id} 开头的分析", f"{how_en} run beginning with {run_id!r}")
             kept = select(RUN_TABLE).where(RUN_TABLE.c.run_id == found[0].id).order_by(RUN_TABLE.c.name)
             tables = {t.name: table_from_parquet(t.parquet) for t in connection.execute(kept)}
-        return _run_from(found[0], tables)
+            run = _run_from(found[0], tables)
+            return run if scope is None else seen_run(connection, run, scope)
 
     def runs(self, kind: str | None = None) -> list[Run]:
         """Return the analyses kept, newest first, without their tables."""
@@ -210,7 +220,9 @@ class Store:
         if kind is not None:
             query = query.where(RUN.c.kind == kind)
         with self._reading() as connection:
-            return [_run_from(row, {}) for row in connection.execute(query)]
+            scope = narrowing(connection, self._scope)
+            runs = [_run_from(row, {}) for row in _seen(connection, query, scope)]
+            return runs if scope is None else [seen_run(connection, run, scope) for run in runs]
 
     def remove_runs(self, kind: str, before: datetime) -> int:
         """Remove the analyses of a kind kept before ``before`` (UTC), with their tables; return how many they were."""
@@ -321,6 +333,12 @@ def _insert_run(connection: Connection, run: Run, now: datetime | None) -> None:
 def _delete_run(connection: Connection, run_id: str) -> None:
     connection.execute(delete(RUN_TABLE).where(RUN_TABLE.c.run_id == run_id))
     connection.execute(delete(RUN).where(RUN.c.id == run_id))
+
+
+def _seen(connection: Connection, query: Select[Any], scope: Scope | None) -> list[Any]:
+    """Return the rows of runs that exist for ``scope``; None: all."""
+    rows = connection.execute(query).all()
+    return [row for row in rows if scope is None or is_seen(connection, json.loads(row.parameters), scope)]
 
 
 def _json(values: Mapping[str, Any]) -> str:
