@@ -55,6 +55,7 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = MappingProxyType({
         "areas": _AREA, "gaps": _AREA, "roster": Declared("area", "area_code"), "points": Declared("point", "code"),
         "segments": Declared("segment", "segment_id", points=("point", "second_point")),
         **dict.fromkeys(("totals", "levels", "hours", "inequality", "lorenz"), _CITY), "notes": _OPEN,
+        "area_hours": _AREA, "clock": _OPEN,
     },
     "comparison": {"areas": _AREA, "totals": _CITY, "parameters": _OPEN},
     "siting": {
@@ -253,8 +254,10 @@ class _Places:
 
     @cached_property
     def points(self) -> set[Any]:
-        """Codes of the points inside, those of the plan it counts in too."""
+        """Codes of the points inside, those of the plan or scenario it counts in too."""
         found = self._coded("service-points", "code") | self._coded("rescue-stations", "code")
+        added = [e for e in self._run.parameters.get("changes") or [] if e["action"] == "add"]
+        found |= {e["code"] for e in added if self._scope.holds(str(e["area_code"]))}
         sites = self._other("sites")
         if sites is not None:
             found |= set(sites["code"][[self._scope.holds(str(code)) for code in sites["area_code"]]])

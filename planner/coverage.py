@@ -20,7 +20,7 @@ from planner.area_statistics import WeightedTimes, sum_by
 from planner.coverage_access import access_scores, assumed_capacity, dwellings_of, point_table, seconds_matrix
 from planner.coverage_answer import coverage_json
 from planner.coverage_areas import AreaMeasures, area_table, level_table, total_table
-from planner.coverage_hours import hour_table
+from planner.coverage_hours import hour_tables
 from planner.coverage_inputs import CoverageInputs, Placed, select
 from planner.coverage_notes import network_notes, note_table, outside_notes, place_notes, point_notes
 from planner.coverage_question import CoverageQuestion
@@ -51,10 +51,10 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
     """Answer ``question`` for the city ``inputs``.
 
     Returns tables: "areas" (one row per area of every tier and grid cell), "totals" (the whole network, one row),
-    "levels" (inside and outside the areas of each level), "segments", "gaps", "hours", "inequality", "lorenz",
-    "points", "roster" (areas without the person they should have; empty where no date was asked) and "notes".
-    Times are seconds, lengths metres; NaN where a figure does not exist, never an infinity. access is capacity per
-    10,000 people (E2SFCA), averaged over the people of the area.
+    "levels" (inside and outside the areas of each level), "segments", "gaps", "hours", "clock" and "area_hours" (see
+    ``planner.coverage_hours``), "inequality", "lorenz", "points", "roster" (areas without the person they should have;
+    empty where no date was asked) and "notes". Times are seconds, lengths metres; NaN where a figure does not exist,
+    never an infinity. access is capacity per 10,000 people (E2SFCA), averaged over the people of the area.
     """
     choice = choose_points(inputs.points, question)
     spread = _spread(inputs, question)
@@ -83,7 +83,7 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
         "levels": levels,
         "segments": segments,
         "gaps": gaps,
-        "hours": hour_table(inputs, question, reach.graph, spread.per_m),
+        **hour_tables(inputs, question, reach.graph, spread.per_m),
         "inequality": inequality,
         "lorenz": lorenz,
         "points": point_table(inputs.points, choice.position, seconds, dwellings.weight, question.thresholds_s),

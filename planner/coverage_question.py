@@ -9,6 +9,7 @@ from gis.errors import QuestionError
 from gis.modes import MODES, WALK_KMH
 from layers.hours import HourOfWeek
 from layers.records import FUNCTIONS
+from layers.scenario_content import Entry
 from planner.demand import SPREADS
 
 PLACES = ("all", "service-points", "rescue-stations")
@@ -31,6 +32,7 @@ class CoverageQuestion:
     snap_limit_m : a point further from every usable street is not on the network.
     plan : id of a siting run whose points count as if they stood, and whose closed ones as if they did not.
     on : the day whose areas are in force and whose roster is checked; None takes all areas and leaves the roster aside.
+    scenario, changes : id of a scenario and what it comes to (``layers.scenario_content``), laid over the points.
 
     Raises QuestionError on anything else.
     """
@@ -46,6 +48,8 @@ class CoverageQuestion:
     snap_limit_m: float = 200.0
     on: dt.date | None = None
     plan: str | None = None
+    scenario: int | None = None
+    changes: tuple[Entry, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.thresholds_s:
@@ -64,6 +68,8 @@ class CoverageQuestion:
         _one_of("人口分摊方式", "spread", self.spread, SPREADS)
         _positive("步行速度（公里/小时）", "walking speed in km/h", self.walk_kmh, 30.0)
         _positive("捕捉距离（米）", "snapping limit in metres", self.snap_limit_m, 100_000.0)
+        if self.changes and self.scenario is None:
+            raise QuestionError("未指明是哪个情景的改动", "these changes name no scenario")
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -80,6 +86,7 @@ class CoverageQuestion:
             "snap_limit_m": float(self.snap_limit_m),
             "on": None if self.on is None else self.on.isoformat(),
             "plan": self.plan,
+            **({} if self.scenario is None else {"scenario": self.scenario, "changes": [*self.changes]}),
         }
 
 

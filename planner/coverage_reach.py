@@ -47,14 +47,15 @@ def choose_points(points: HelpPoints, question: CoverageQuestion) -> Choice:
 
 
 def points_by_hour(points: HelpPoints, question: CoverageQuestion) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return the distinct sets of points open together, and which set holds at each of the 168 hours.
+    """Return the distinct sets of points open together, first seen first, and which holds at each of the 168 hours.
 
     Returns (open (s, k) bool over all points, set_of_hour (168,)). The hour the question asks about is left aside.
     """
     table = (points.open_week & _serving(points, question)[:, None]).T
     packed = np.packbits(table, axis=1)
     _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    return table[first], inverse.reshape(-1)
+    order = np.argsort(first)
+    return table[first[order]], np.argsort(order)[inverse.reshape(-1)]
 
 
 def _asked(points: HelpPoints, question: CoverageQuestion) -> NDArray[np.bool_]:
@@ -100,19 +101,36 @@ class Totals:
     street_m: NDArray[np.float64]
 
 
-def totals_within(
+@dataclass(frozen=True, slots=True, eq=False)
+class Within:
+    """What one search reaches within each threshold: metres (p, t) of the pieces, home_people (h, t) of the homes.
+
+    people_per_m : (p,) people spread along the pieces.
+    """
+
+    thresholds_s: tuple[int, ...]
+    metres: NDArray[np.float64]
+    home_people: NDArray[np.float64]
+    people_per_m: NDArray[np.float64]
+
+    def totals(self) -> Totals:
+        """Return the sums over the whole city."""
+        return Totals(self.home_people.sum(axis=0) + self.people_per_m @ self.metres, self.metres.sum(axis=0))
+
+
+def within(
     graph: SearchGraph,
     sources: Positions,
     homes: Placed,
     piece: tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]],
     people_per_m: NDArray[np.float64],
     thresholds_s: tuple[int, ...],
-) -> Totals:
-    """Return city totals for one set of ``sources`` without any table: a search no further than the last threshold.
+) -> Within:
+    """Return what one set of ``sources`` reaches without any table: a search no further than the last threshold.
 
     piece : segment, from_m, to_m (p,). people_per_m : (p,) people spread along them.
     """
     near = nearest(graph, sources, limit_s=float(thresholds_s[-1]))
     metres = covered_metres(graph, sources, near, *piece, thresholds_s)
-    people = reached_weight(seconds_to(graph, sources, near, homes), homes.weight, thresholds_s).sum(axis=0)
-    return Totals(people + people_per_m @ metres, metres.sum(axis=0))
+    home_people = reached_weight(seconds_to(graph, sources, near, homes), homes.weight, thresholds_s)
+    return Within(thresholds_s, metres, home_people, people_per_m)

@@ -32,6 +32,7 @@ from planner.hotspots.effort import effort_of
 from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
 from planner.patrol.records import PatrolRecords
+from planner.scenarios.overlay import overlay
 from planner.siting.question import SitingQuestion
 from planner.siting.sites import Sites
 
@@ -160,6 +161,7 @@ class CityLoader:
             [services, stations.assign(functions=ALL_FUNCTIONS, build_state="existing")], ignore_index=True
         )
         both, station, at = self._with_plan(both, station, at, network, usable)
+        both, station, at = self._with_scenario(both, station, at, network, usable)
         hours = both["hours"].fillna("").astype(str).str.strip().to_numpy(object)
         week = [OpeningHours.parse(text).week_table() if text else np.zeros(HOURS_A_WEEK, bool) for text in hours]
         moment = self._question.at
@@ -202,6 +204,26 @@ class CityLoader:
         stations = np.append(station[kept], np.zeros(len(opened), bool))
         return pd.concat([points[kept], columns], ignore_index=True), stations, together
 
+    def _with_scenario(
+        self,
+        points: pd.DataFrame,
+        station: NDArray[np.bool_],
+        at: Positions,
+        network: StreetNetwork,
+        usable: NDArray[np.bool_],
+    ) -> tuple[pd.DataFrame, NDArray[np.bool_], Positions]:
+        """Return the points as the scenario asked about leaves them; those it moves or adds are put on the network."""
+        if not self._question.changes:
+            return points, station, at
+        made = overlay(points, self._question.changes)
+        put = np.flatnonzero(~np.isnan(made.lon))
+        new = snap(network, made.lon[put], made.lat[put], limit_m=self._question.snap_limit_m, usable=usable)
+        laid = select(at, np.maximum(made.source, 0)) if len(at.segment) else _nowhere(len(made.source))
+        for name in ("segment", "offset_m", "gap_m"):
+            getattr(laid, name)[put] = getattr(new, name)
+        stations = np.append(station, False)[made.source]
+        return made.points, stations, laid
+
     def siting(
         self, city: CoverageInputs, question: SitingQuestion
     ) -> tuple[Sites, Sites | None, NDArray[np.object_], float]:
@@ -229,7 +251,7 @@ class CityLoader:
         duties = self._table("patrol-duties")
         here = duties["geometry"].notna().to_numpy(bool)
         placed = self._arrays("patrol-duties", network, usable, {})
-        nowhere = Positions(np.full(len(here), -1, np.int32), np.full(len(here), np.nan), np.full(len(here), np.inf))
+        nowhere = _nowhere(len(here))
         for name in ("segment", "offset_m", "gap_m"):
             getattr(nowhere, name)[here] = placed[name]
         both = [self._table(layer) for layer in ("service-points", "rescue-stations")]
@@ -312,6 +334,10 @@ def _placed(arrays: dict[str, NDArray[Any]]) -> Placed:
     positions = Positions(arrays["segment"], arrays["offset_m"], arrays["gap_m"])
     area = {name.removeprefix("area_"): of for name, of in arrays.items() if name.startswith("area_")}
     return Placed(arrays["weight"], positions, area)
+
+
+def _nowhere(count: int) -> Positions:
+    return Positions(np.full(count, -1, np.int32), np.full(count, np.nan), np.full(count, np.inf))
 
 
 def _functions(listed: pd.Series) -> NDArray[np.object_]:

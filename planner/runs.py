@@ -18,6 +18,7 @@ from gis.network import StreetNetwork
 from gis.vector_tiles import area_names, border_lines, street_lines, water_areas, write_tiles
 from layers.codes import LEVELS
 from layers.run import Run
+from layers.scenario_content import canonical
 from layers.store import Store
 from layers.version_rows import LayerVersion
 from planner.comparison import compare_coverage
@@ -62,7 +63,8 @@ def run_coverage(
         tell("keeping")
         return tables
 
-    return _answer(store, Run("coverage", question.parameters, run_inputs(used), software=software()), measure)
+    inputs = run_inputs(used) | scenario_input(question)
+    return _answer(store, Run("coverage", question.parameters, inputs, software=software()), measure)
 
 
 def run_siting(
@@ -206,6 +208,13 @@ def _answer(store: Store, asked: Run, compute: Callable[[], Tables]) -> Run:
 def run_inputs(used: Mapping[VersionKey, LayerVersion]) -> dict[str, str]:
     """Return what a run read: name -> content hash."""
     return {"/".join(filter(None, key)): used[key].content_sha256 for key in sorted(used)}
+
+
+def scenario_input(question: CoverageQuestion) -> dict[str, str]:
+    """Return what a question reads of a scenario, beside the layers: its name -> its content's hash."""
+    if question.scenario is None:
+        return {}
+    return {f"scenario/{question.scenario}": hashlib.sha256(canonical(question.changes).encode()).hexdigest()}
 
 
 def used_versions(

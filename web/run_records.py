@@ -95,7 +95,8 @@ def _as_planned(store: Store, run: Run, points: gpd.GeoDataFrame) -> gpd.GeoData
 def _versions_read(store: Store, run: Run) -> dict[str, LayerVersion]:
     """Return, by name of the input, the layer version a run read; raises QuestionError if it was pruned."""
     kept = {("/".join(filter(None, (v.layer, v.part))), v.content_sha256): v for v in reversed(store.versions())}
-    found = {name: kept.get((name, content)) for name, content in run.inputs.items()}
+    read = {name: content for name, content in run.inputs.items() if not name.startswith("scenario/")}
+    found = {name: kept.get((name, content)) for name, content in read.items()}
     gone = [name for name, version in found.items() if version is None]
     if gone:
         raise QuestionError(
