@@ -13,7 +13,8 @@ ORDER = [
 ]  # fmt: skip
 HOMES = {
     "flask": "web", "apiflask": "web", "folium": "web", "osmnx": "gis", "osmium": "gis", "sqlalchemy": "layers",
-    "alembic": "layers", "highspy": "planner", "holidays": "layers",
+    "alembic": "layers", "highspy": "planner", "holidays": "layers", "distributed": "planner",
+    "dask": "planner",
 }  # fmt: skip
 COMMAND_LINE = {
     "terminal", "account_verbs", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb", "demo_verb", "lamplight",
