@@ -1,7 +1,7 @@
 """The rest of a night planned again: somebody falls ill, a report comes in; what was walked stays as it was."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -128,11 +128,15 @@ def plan_again(
     ill: Sequence[str],
     watch: Watch,
     seed: int,
+    *,
+    held: Collection[str] = (),
+    around: Numbers | None = None,
 ) -> tuple[Tables, list[Note]]:
     """Return the night's tables with the rest planned again from ``now_s``, and any limit the new routes break.
 
     night : all duties of the night, new reports last. tables : of the plan so far. Crews far from what changed keep
-    their routes to the letter; every crew keeps what it has walked or begun. Raises QuestionError on an unknown crew.
+    their routes to the letter, as do those ``held``; every crew keeps what it has walked or begun. around : services to
+    plan around, by default what the ill leave and new reports. Raises QuestionError on an unknown crew.
     """
     unknown = [name for name in ill if name not in set(night.crews.id)]
     if unknown:
@@ -140,7 +144,9 @@ def plan_again(
     steps = tables["steps"].assign(direction=_directions(night, tables))
     now = standing(night, steps, date, now_s, ill)
     open_ = _open_services(night, steps, now)
-    part = _part(night, now, open_, ill)
+    wanted = _changed(night, now, open_, ill) if around is None else np.intersect1d(around, open_)
+    able = np.flatnonzero(now.out & ~np.isin(night.crews.id.astype(str), list(held)))
+    part = _part(night, now, open_, wanted, able)
     rest = _rest(night, now)
     start = tuple(np.searchsorted(part.services, now.route[c]).astype(np.int32) for c in part.crews)
     job = Job(rest.take(part.services, part.crews), start, MOVES, seed, HEAT)
@@ -185,13 +191,16 @@ def _open_services(night: Night, steps: pd.DataFrame, now: Standing) -> Numbers:
     return np.array(open_, np.int64)
 
 
-def _part(night: Night, now: Standing, open_: Numbers, ill: Sequence[str]) -> Part:
-    """Return the crews soonest at what changed, with their routes and the open services around it."""
+def _changed(night: Night, now: Standing, open_: Numbers, ill: Sequence[str]) -> Numbers:
+    """Return the services that the ill leave and the reports nobody has; all open ones where there are none."""
     lost = [now.route[c] for c in range(len(night.crews)) if str(night.crews.id[c]) in ill]
     reports = np.flatnonzero(np.char.startswith(night.duties.id[night.duty].astype(str), REPORT_ID))
     changed = np.concatenate([*lost, np.intersect1d(reports, open_)]).astype(np.int64)
-    changed = changed if len(changed) else open_
-    able = np.flatnonzero(now.out)
+    return changed if len(changed) else open_
+
+
+def _part(night: Night, now: Standing, open_: Numbers, changed: Numbers, able: Numbers) -> Part:
+    """Return the crews, of those ``able``, soonest at what changed, with their routes and the open services around."""
     if not len(able) or not len(changed):
         return Part(np.empty(0, np.int64), able[:0])
     x, y = night.x[changed], night.y[changed]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from time import monotonic, process_time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from planner.coverage_question import CoverageQuestion
 from planner.hotspots.effort_runs import EFFORT, effort_inputs
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
+from planner.patrol.night import Night
 from planner.patrol.question import PatrolQuestion, parse_hours
 from planner.patrol.records import Calendar, PatrolRecords, calendar_of, crews_on, lay_out, with_reports
 from planner.patrol.replan import plan_again
@@ -165,26 +167,43 @@ def run_replan(
         return store.run(new.id)
     started = process_time()
     tell = progress or (lambda step: None)
-    walked = [run_id for name, run_id in run.inputs.items() if name.startswith(EFFORT)]
-    records = load_records(store, _versions_of(store, run), walked, tell)
-    tell("patrol")
     tables = {name: t[t["date"] == date.isoformat()] for name, t in run.tables.items() if "date" in t}
-    midnight = dt.datetime.combine(date, dt.time())
-    now_s = (now - midnight).total_seconds()
-    told = [(lon, lat, (dt.datetime.fromisoformat(at) - midnight).total_seconds()) for lon, lat, at in all_reports]
-    calendar = calendar_of(records, asked, dt.date.fromisoformat(drawn_on))
-    crews, _ = crews_on(records, date, asked)
-    planned = pd.concat([tables["steps"]["duty"], tables["uncovered"]["duty"]])
-    kept = np.isin(calendar.duties.id.astype(str), planned.to_numpy(str))
-    calendar = with_reports(calendar, records, told)
-    due = np.r_[kept, np.ones(len(told), bool)]
-    night = lay_out(records, calendar, crews, due, np.full(len(due), "", object))
+    now_s = (now - dt.datetime.combine(date, dt.time())).total_seconds()
+    records, night = night_again(store, run, date, all_reports, tell)
     compile_search()
     watch = Watch(monotonic, cancelled=cancelled, hear=hear)
     again, faults = plan_again(records, night, tables, date, now_s, all_ill, watch, seed)
     tell("keeping")
     notes = pd.concat([run.tables["notes"], note_table(faults)], ignore_index=True)
     return store.save_run(replace(new, tables={**again, "notes": notes}, seconds=process_time() - started))
+
+
+def night_again(
+    store: Store, run: Run, date: dt.date, reports: Sequence[Sequence[Any]], tell: Progress
+) -> tuple[PatrolRecords, Night]:
+    """Return the records ``run`` was made of and its night of ``date``, laid out as it was.
+
+    reports : (lon, lat, when as local ISO text) of those that came in during the night, each a check, last.
+    Raises QuestionError where the records were removed.
+    """
+    asked = PatrolQuestion(
+        dt.date.fromisoformat(str(run.parameters["date"])), 1, parse_hours(str(run.parameters["hours"])),
+        tuple(run.parameters["within"]),
+    )  # fmt: skip
+    walked = [run_id for name, run_id in run.inputs.items() if name.startswith(EFFORT)]
+    records = load_records(store, _versions_of(store, run), walked, tell)
+    tell("patrol")
+    midnight = dt.datetime.combine(date, dt.time())
+    told = [(lon, lat, (dt.datetime.fromisoformat(at) - midnight).total_seconds()) for lon, lat, at in reports]
+    drawn_on = str(run.parameters.get("drawn_on", run.parameters["date"]))
+    calendar = calendar_of(records, asked, dt.date.fromisoformat(drawn_on))
+    crews, _ = crews_on(records, date, asked)
+    tables = {name: run.tables[name] for name in ("steps", "uncovered")}
+    planned = pd.concat([table.loc[table["date"] == date.isoformat(), "duty"] for table in tables.values()])
+    kept = np.isin(calendar.duties.id.astype(str), planned.to_numpy(str))
+    calendar = with_reports(calendar, records, told)
+    due = np.r_[kept, np.ones(len(told), bool)]
+    return records, lay_out(records, calendar, crews, due, np.full(len(due), "", object))
 
 
 def _night_at(run: Run, now: dt.datetime) -> dt.date:
