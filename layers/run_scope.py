@@ -184,7 +184,7 @@ def seen_run(connection: Connection, run: Run, scope: Scope) -> Run:
     tables = {name: _seen_table(table, declared.get(name, _CITY), places) for name, table in run.tables.items()}
     parameters = dict(run.parameters)
     if "reports" in parameters:
-        parameters["reports"] = [one for one in parameters["reports"] if places.holding([one[0]], [one[1]])[0]]
+        parameters["reports"] = [one for one in parameters["reports"] if places.area.holding([one[0]], [one[1]])[0]]
     if "ill" in parameters:
         own = {crew for _, crew in places.crews}
         parameters["ill"] = [crew for crew in parameters["ill"] if crew in own]
@@ -201,6 +201,22 @@ def _seen_table(table: pd.DataFrame, declared: Declared, places: "_Places") -> p
         if name in seen and not places.asked_alone:
             seen[name] = np.nan if pd.api.types.is_numeric_dtype(seen[name]) else ""
     return seen
+
+
+class Area:
+    """The ground inside a scope, by the areas that are active now."""
+
+    def __init__(self, connection: Connection, scope: Scope) -> None:
+        tiers = [version for version in active_versions(connection) if version.layer == "areas"]
+        tables = [load_rows(connection, tier, fields=["code"], scope=scope) for tier in tiers]
+        self._shapes = [np.asarray(table["geometry"], object) for table in tables if len(table)]
+
+    def holding(self, lon: Any, lat: Any) -> Flags:
+        """Return (k,) which places (WGS84 degrees) lie inside."""
+        found = np.zeros(len(np.atleast_1d(lon)), bool)
+        for shapes in self._shapes:
+            found |= locate(shapes, lon, lat) >= 0
+        return found
 
 
 class _Places:
@@ -234,18 +250,10 @@ class _Places:
         known: set[Any] = getattr(self, f"{way}s")
         return _are_in(column, known, len(table))
 
-    def holding(self, lon: Any, lat: Any) -> Flags:
-        """Return (k,) which places lie in an area inside the scope."""
-        found = np.zeros(len(np.atleast_1d(lon)), bool)
-        for shapes in self._areas:
-            found |= locate(shapes, lon, lat) >= 0
-        return found
-
     @cached_property
-    def _areas(self) -> list[NDArray[np.object_]]:
-        tiers = [version for version in active_versions(self._connection) if version.layer == "areas"]
-        tables = [load_rows(self._connection, tier, fields=["code"], scope=self._scope) for tier in tiers]
-        return [np.asarray(table["geometry"], object) for table in tables if len(table)]
+    def area(self) -> Area:
+        """The ground inside."""
+        return Area(self._connection, self._scope)
 
     @cached_property
     def segments(self) -> set[Any]:
@@ -319,7 +327,7 @@ class _Places:
         if not len(column) or not {"cells", "cell_m", "crs"} <= set(asked):
             return np.zeros(len(column), bool)
         tiling = Tiling(str(asked["cells"]), float(asked["cell_m"]))
-        return self.holding(*to_lonlat(*tiling.centre(column, row), str(asked["crs"])))
+        return self.area.holding(*to_lonlat(*tiling.centre(column, row), str(asked["crs"])))
 
     def _coded(self, layer: str, field: str) -> set[Any]:
         """Return a field of the rows inside of the layer's version that the run was made of; none where it is gone."""

@@ -29,6 +29,10 @@ FIRST_WITH_SCOPES = "0005"
 Also = Callable[[Connection, Sequence[LayerVersion]], None]
 
 
+class UnknownRunError(StoreError):
+    """There is no such analysis, or none the caller may see."""
+
+
 class Store:
     """A city's records behind one address, on SQLite or on PostgreSQL with PostGIS.
 
@@ -200,15 +204,15 @@ class Store:
     def run(self, run_id: str) -> Run:
         """Return one analysis with its tables, by its id or the id's unmistakable beginning.
 
-        Inside a scope it holds only what ``layers.run_scope`` lets through. Raises StoreError where none or several
-        begin so.
+        Inside a scope it holds only what ``layers.run_scope`` lets through. Raises UnknownRunError where none or
+        several begin so.
         """
         with self._reading() as connection:
             scope = narrowing(connection, self._scope)
             found = _seen(connection, select(RUN).where(RUN.c.id.startswith(run_id, autoescape=True)), scope)
             if len(found) != 1 or not run_id:
                 how_zh, how_en = ("没有", "there is no") if not found else ("有多个", "there are several")
-                raise StoreError(f"{how_zh}编号以 {run_id} 开头的分析", f"{how_en} run beginning with {run_id!r}")
+                raise UnknownRunError(f"{how_zh}编号以 {run_id} 开头的分析", f"{how_en} run beginning with {run_id!r}")
             kept = select(RUN_TABLE).where(RUN_TABLE.c.run_id == found[0].id).order_by(RUN_TABLE.c.name)
             tables = {t.name: table_from_parquet(t.parquet) for t in connection.execute(kept)}
             run = _run_from(found[0], tables)

@@ -10,9 +10,11 @@ from werkzeug.exceptions import HTTPException
 from gis.errors import FileRefusedError, LamplightError, NetworkError, QuestionError, RecordError, StoreError
 from layers.accounts import UnknownAccountError
 from layers.casebook import ChangedMeanwhileError, UnknownReportError
+from layers.jobs import UnknownJobError
 from layers.referrals import UnknownReferralError
 from layers.report_states import IllegalStepError
 from layers.roles import NotAllowedError
+from layers.store import UnknownRunError
 from web.server.language import _, language
 
 #: The most particular kind first.
@@ -20,6 +22,8 @@ STATUS: tuple[tuple[type[LamplightError], int], ...] = (
     (UnknownAccountError, 404),
     (UnknownReportError, 404),
     (UnknownReferralError, 404),
+    (UnknownJobError, 404),
+    (UnknownRunError, 404),
     (NotAllowedError, 403),
     (ChangedMeanwhileError, 409),
     (IllegalStepError, 409),
