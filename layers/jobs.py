@@ -20,7 +20,7 @@ from layers.job_rows import Job, JobLine, job_of
 from layers.moments import aware, stored
 from layers.roles import NotAllowedError, Words
 from layers.run_scope import Area, is_seen, narrowing
-from layers.schema import JOB, JOB_LINE, LAYER_VERSION, RUN, SCENARIO
+from layers.schema import JOB, JOB_LINE, LAYER_VERSION, RUN
 from layers.scope import Scope, seen
 from layers.store import Store
 
@@ -65,8 +65,7 @@ class UnknownJobError(RecordError):
 def ask_job(store: Store, kind: str, parameters: Mapping[str, Any], *, by: Account, now: datetime) -> Job:
     """Queue a question, or return the job that asks the same already: one that waits, runs, or has the answer.
 
-    parameters : the question's, JSON values. An answer counts until records have been imported, tracks matched or a
-    scenario changed since. Raises NotAllowedError on a kind not for the role of ``by``, QuestionError on no kind and
+    parameters : the question's, JSON values. An answer counts until records have been imported or tracks matched since. Raises NotAllowedError on a kind not for the role of ``by``, QuestionError on no kind and
     on a question that reaches beyond the area of ``by``, UnknownRunError on a plan that ``by`` cannot see.
     """
     if kind not in JOB_KINDS:
@@ -201,5 +200,4 @@ def _answers_still(connection: Connection, row: Any) -> bool:
         return False
     imported = select(func.count()).where(LAYER_VERSION.c.created_at >= row.started_at)
     matched = select(func.count()).where(RUN.c.kind == "effort", RUN.c.created_at >= row.started_at)
-    changed = select(func.count()).where(SCENARIO.c.changed_at >= row.started_at)
-    return not any(connection.scalar(query) for query in (imported, matched, changed))
+    return not any(connection.scalar(query) for query in (imported, matched))

@@ -264,8 +264,9 @@ class _Places:
     def points(self) -> set[Any]:
         """Codes of the points inside, those of the plan or scenario it counts in too."""
         found = self._coded("service-points", "code") | self._coded("rescue-stations", "code")
-        added = [e for e in self._run.parameters.get("changes") or [] if e["action"] == "add"]
-        found |= {e["code"] for e in added if self._scope.holds(str(e["area_code"]))}
+        placed = [e for e in self._run.parameters.get("changes") or [] if "area_code" in e]
+        inside_ = {e["code"] for e in placed if self._scope.holds(str(e["area_code"]))}
+        found = (found - {e["code"] for e in placed}) | inside_
         sites = self._other("sites")
         if sites is not None:
             found |= set(sites["code"][[self._scope.holds(str(code)) for code in sites["area_code"]]])
