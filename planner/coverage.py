@@ -21,7 +21,7 @@ from planner.coverage_access import access_scores, assumed_capacity, dwellings_o
 from planner.coverage_answer import coverage_json
 from planner.coverage_areas import AreaMeasures, area_table, level_table, total_table
 from planner.coverage_hours import hour_tables
-from planner.coverage_inputs import CoverageInputs, Placed, select
+from planner.coverage_inputs import CoverageInputs, Placed, chosen, select
 from planner.coverage_notes import network_notes, note_table, outside_notes, place_notes, point_notes
 from planner.coverage_question import CoverageQuestion
 from planner.coverage_reach import Choice, choose_points, graph_of, reached_weight, seconds_to
@@ -67,7 +67,7 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
 
     areas, levels = area_table(measures, inputs.tiers), level_table(measures, inputs.tiers)
     inequality, lorenz = inequality_tables(areas, question.thresholds_s, population_given=inputs.population_given)
-    segments, gaps = _street_tables(inputs, question, choice, reach)
+    segments, gaps = _street_tables(inputs, question, choice, reach, spread.per_m)
     notes = [
         *inputs.notes,
         *place_notes(inputs, question),
@@ -159,7 +159,7 @@ def _timed_streets(inputs: CoverageInputs, reach: _Reach, per_m: Floats) -> Weig
 
 
 def _street_tables(
-    inputs: CoverageInputs, question: CoverageQuestion, choice: Choice, reach: _Reach
+    inputs: CoverageInputs, question: CoverageQuestion, choice: Choice, reach: _Reach, people_per_m: Floats
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     network, pieces, graph = inputs.network, inputs.pieces, reach.graph
     times = segment_times(graph, reach.sources, reach.near)
@@ -170,7 +170,8 @@ def _street_tables(
     segments = segment_table(network, times, backup, codes, covered_m, question.thresholds_s)
     open_ = np.isfinite(graph.seconds_per_m[pieces.segment])
     uncovered_m = np.where(open_, pieces.to_m - pieces.from_m - reach.covered_m[:, -1], 0.0)
-    return segments, gap_table(network, pieces, inputs.tiers, uncovered_m, times.longest_s)
+    lost = chosen(inputs.homes, (reach.home_s > question.thresholds_s[-1]) & (inputs.homes.positions.segment >= 0))
+    return segments, gap_table(network, pieces, inputs.tiers, uncovered_m, times.longest_s, people_per_m, lost)
 
 
 def _roster(areas: pd.DataFrame, inputs: CoverageInputs, question: CoverageQuestion) -> pd.DataFrame:

@@ -82,6 +82,12 @@ def select(positions: Positions, chosen: NDArray[np.bool_] | NDArray[np.int64]) 
     return Positions(positions.segment[chosen], positions.offset_m[chosen], positions.gap_m[chosen])
 
 
+def chosen(places: Placed, those: NDArray[np.bool_]) -> Placed:
+    """Return the places ``those``, in their order."""
+    area = {level: of[those] for level, of in places.area.items()}
+    return Placed(places.weight[those], select(places.positions, those), area)
+
+
 def together(parts: list[Placed]) -> Placed:
     """Return the places of all ``parts``, one after the other; their areas are of the same levels."""
     at = (np.concatenate([getattr(p.positions, f) for p in parts]) for f in ("segment", "offset_m", "gap_m"))

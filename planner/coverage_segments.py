@@ -8,6 +8,8 @@ from gis.network import Positions, StreetNetwork
 from gis.reach import SegmentTimes
 from gis.search_graph import SearchGraph, start_seconds
 from gis.street_pieces import StreetPieces
+from planner.area_statistics import sum_by
+from planner.coverage_inputs import Placed
 from planner.demand import AreaTier
 
 #: Gaps listed per area of a tier, and per grid cell.
@@ -96,10 +98,13 @@ def gap_table(
     tiers: tuple[AreaTier, ...],
     uncovered_m: NDArray[np.float64],
     longest_s: NDArray[np.float64],
+    people_per_m: NDArray[np.float64],
+    lost: Placed,
 ) -> pd.DataFrame:
     """List each area's longest stretches of one segment beyond the largest threshold, longest first.
 
     uncovered_m : (p,) metres of each piece out of reach, 0 on closed segments. longest_s : (m,) of each segment.
+    people_per_m : (p,) people spread along each piece; lost : the homes out of reach. Both count as ``people``.
     Ties go to the greater time, then the lower segment id. Stretches under ``SHORTEST_GAP_M`` are not listed.
     """
     m = max(network.n_segments, 1)
@@ -109,10 +114,13 @@ def gap_table(
         kept = np.flatnonzero((area >= 0) & (uncovered_m > 0))
         key, inverse = np.unique(area[kept].astype(np.int64) * m + pieces.segment[kept], return_inverse=True)
         gap_m = np.bincount(inverse, uncovered_m[kept], minlength=len(key))
-        key, gap_m = key[gap_m >= SHORTEST_GAP_M], gap_m[gap_m >= SHORTEST_GAP_M]
+        people = sum_by(inverse.astype(np.int32), len(key), (uncovered_m * people_per_m)[kept])
+        people += _at_keys(key, lost.area[tier.level].astype(np.int64) * m + lost.positions.segment, lost.weight)
+        long = gap_m >= SHORTEST_GAP_M
+        key, gap_m, people = key[long], gap_m[long], people[long]
         of_area, segment = key // m, key % m
         order = np.lexsort((network.segment_id[segment], -longest_s[segment], -gap_m, of_area))
-        of_area, segment, gap_m = of_area[order], segment[order], gap_m[order]
+        of_area, segment, gap_m, people = of_area[order], segment[order], gap_m[order], people[order]
         rank = np.arange(len(order)) - np.searchsorted(of_area, of_area)
         top = rank < (GAPS_LISTED_CELL if tier.level == "grid_cell" else GAPS_LISTED)
         of_area, segment = of_area[top], segment[top]
@@ -127,10 +135,20 @@ def gap_table(
                     "street": network.name[segment],
                     "gap_m": gap_m[top],
                     "longest_s": _finite(longest_s[segment]),
+                    "people": people[top],
                 }
             )
         )
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _at_keys(keys: NDArray[np.int64], of: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (k,) the weight at each of ``keys`` (ascending); what lies at none of them is left out."""
+    if not len(keys):
+        return np.zeros(0)
+    at = np.minimum(np.searchsorted(keys, of), len(keys) - 1)
+    found = keys[at] == of
+    return sum_by(at[found].astype(np.int32), len(keys), weight[found])
 
 
 def _finite(seconds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -111,6 +111,7 @@ def test_the_longest_gaps_name_their_streets(run) -> None:
     city = gaps[gaps["code"] == toy.CITY]
     assert city["street"].tolist() == ["Far Lane", "Main Street East"]
     assert city["gap_m"].tolist() == pytest.approx([300, 200], **CLOSE)
+    assert city["people"].tolist() == pytest.approx([5, 30], **CLOSE)  # the home without a way, the one at 1,000 s
     assert gaps[gaps["code"] == toy.EAST]["gap_m"].tolist() == pytest.approx([200], **CLOSE)
     assert toy.WEST not in set(gaps["code"])
 
