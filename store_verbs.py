@@ -55,17 +55,22 @@ def retire(days: int, db: str, as_json: bool) -> None:
     """Make reports that led to an outcome rows of the layer reports, then blank what is private in old ones.
 
     To be run every night; doing it twice changes nothing. The layer keeps when and where somebody was found, as it does
-    for every discovery report, and nothing of what was said.
+    for every discovery report, and nothing of what was said. Tracks of grid workers' phones older than they may be kept
+    (90 days, unless the setting track_keep_days says otherwise) are removed.
     """
+    from layers.phone import forget_tracks
     from layers.report_keeping import purge, to_layer
     from layers.store import Store
 
     store, now = Store(db), datetime.now(UTC)
     version = to_layer(store, now=now)
     blanked = purge(store, now - timedelta(days=days), now=now)
+    forgotten = forget_tracks(store, now=now)
     kept = version.accepted if version else 0
     text = f"发现报告图层现有 {kept:,} 行 / the layer reports now holds {kept:,} rows" if version else (
         "没有新的办结报告 / no report has ended since"
     )  # fmt: skip
-    values = {"rows": kept, "version": version.id if version else None, "blanked": blanked}
-    say(values, as_json, f"{text}\n已清除 {blanked:,} 份旧报告的隐私部分 / {blanked:,} old reports blanked")
+    values = {"rows": kept, "version": version.id if version else None, "blanked": blanked,
+              "forgotten": forgotten}  # fmt: skip
+    text += f"\n已清除 {blanked:,} 份旧报告的隐私部分 / {blanked:,} old reports blanked"
+    say(values, as_json, f"{text}\n已删除 {forgotten:,} 段到期轨迹 / {forgotten:,} old stretches of tracks removed")

@@ -30,6 +30,7 @@ TRACKS = LayerSchema("tracks", "轨迹", (
         "定位时间", "采集时间", "上报时间", "gps时间", "日期时间", "timestamp", "datetime", "date_time", "recorded_at",
     ), required=True),
 ), "point")  # fmt: skip
+REJECT_COLUMNS = ("file", "row", "code", "zh", "en")
 #: Numbers from here on count seconds since 1970, from there on milliseconds: both mean years from 2001 to 2286.
 _EPOCH_S, _EPOCH_MS = 1e9, 1e12
 
@@ -164,4 +165,4 @@ def _rejects(
         words = {**words, "value": text_of(given.iloc[row])[:60]}
         zh, en = (sentence.format(**words) for sentence in REASONS[code])
         rows.append((file, row + 1, code, zh, en))
-    return pd.DataFrame(rows, columns=["file", "row", "code", "zh", "en"]).astype({"row": np.int64})
+    return pd.DataFrame(rows, columns=list(REJECT_COLUMNS)).astype({"row": np.int64})

@@ -1,8 +1,9 @@
 """What matched tracks add to the record of effort: kept without names, by month and hour, merged as it ages."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -17,14 +18,16 @@ _FILE, _STREETS = "file/", "streets"
 
 
 def keep_effort(
-    store: Store, effort: pd.DataFrame, duty: str, files: Sequence[str], streets: str, now: datetime
-) -> None:
+    store: Store, effort: pd.DataFrame, duty: str, files: Sequence[str], streets: str, now: datetime, *,
+    also: Mapping[str, str] = MappingProxyType({}),
+) -> None:  # fmt: skip
     """Keep what one matching of tracks found walked.
 
     effort : segment_id, date, hour, metres. duty : the hours looked at. files : hashes of the files, no names.
-    streets : content hash of the streets the segments are of.
+    streets : content hash of the streets the segments are of. also : what else tells this matching from another of the
+    same files.
     """
-    inputs = {_STREETS: streets, **{f"{_FILE}{sha[:12]}": sha for sha in files}}
+    inputs = {_STREETS: streets, **also, **{f"{_FILE}{sha[:12]}": sha for sha in files}}
     store.save_run(Run(KIND, {"duty": duty}, inputs, {"effort": monthly(effort)}, software()), now=now)
 
 

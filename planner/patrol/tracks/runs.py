@@ -1,8 +1,9 @@
 """Where tracks meet the store: read the points, judge and match them, keep what they tell as a ``Run``."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 
@@ -10,14 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gis.errors import FileRefusedError, QuestionError
+from gis.errors import FileRefusedError, LamplightError, QuestionError
 from layers.imports import file_sha256
+from layers.nights import night, routes
+from layers.phone import keep_days, night_points
 from layers.run import Run
 from layers.store import Store
 from layers.surroundings import surroundings_of
-from layers.tracks import TrackPoints, read_tracks
+from layers.tracks import REJECT_COLUMNS, TrackPoints, read_tracks
 from planner.hotspots.effort_runs import keep_effort, merge_effort
 from planner.patrol.tracks.answer import MATCH_STEPS, Tables, TrackCase, match_answer
+from planner.patrol.tracks.night_plan import plan_as_changed
 from planner.patrol.tracks.points import Tracks
 from planner.patrol.tracks.question import AUTO, MatchQuestion
 from planner.runs import run_inputs, software, used_versions
@@ -26,6 +30,24 @@ TRACK_STEPS = ("reading", "streets", *MATCH_STEPS, "keeping")
 #: A silence of this length ends a track: what follows is another duty.
 PARTED_S = 4 * 3600.0
 _FILE = "file/"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """Tracks about to be matched, wherever they come from.
+
+    parameters, inputs : what names them in the run, beside the question and the layers. plan : tables to compare with.
+    read : called with the city's time, its zone, and the datum asked for. none : told where no point can be used.
+    files, also : what effort is known by, so that the same walk never counts twice.
+    """
+
+    parameters: Mapping[str, object]
+    inputs: Mapping[str, str]
+    plan: Tables | None
+    read: Callable[[dt.datetime, str, str], TrackPoints]
+    none: LamplightError
+    files: Sequence[str]
+    also: Mapping[str, str]
 
 
 def run_match(
@@ -46,7 +68,49 @@ def run_match(
     Raises StoreError without streets or plan, FileRefusedError or RecordError on files that cannot be read,
     QuestionError where the plan is no patrol.
     """
-    tell, now = progress or (lambda step: None), now or dt.datetime.now(dt.UTC)
+
+    def read(local: dt.datetime, timezone: str, datum: str) -> TrackPoints:
+        return read_tracks(path, datum=datum, now=local, timezone=timezone, columns=columns)
+
+    plan = None if question.plan is None else _plan(store, question.plan)
+    hashes = _hashes(path)
+    nothing = FileRefusedError(f"{path.name}：没有可用的轨迹点", f"{path.name}: no point of a track can be used")
+    given = _Given({}, hashes, plan, read, nothing, list(hashes.values()), {})
+    return _matched(store, question, given, now or dt.datetime.now(dt.UTC), progress or (lambda step: None))
+
+
+def run_night_tracks(
+    store: Store,
+    night_id: int,
+    *,
+    now: dt.datetime | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Run:
+    """Match what phones sent of a night to the streets and hold it against the night's plan as supervisors left it.
+
+    The run is of the same kind, with the same tables, as that of tracks from files; its parameters name the night.
+    Where more has come in since, or a route has changed, it is another run, and effort counts the newest alone.
+    Raises UnknownNightError, StoreError without streets or plan, QuestionError where no track has come in.
+    """
+    on, crews = night(store, night_id), routes(store, night_id)
+    question = MatchQuestion(plan=on.run_id, keep_days=keep_days(store))
+    points = night_points(store, night_id)
+    told = hashlib.sha256(repr([(one.crew, one.persons, one.route) for one in crews]).encode()).hexdigest()
+    seen = hashlib.sha256(points.to_csv(index=False).encode()).hexdigest()
+    nothing = QuestionError(f"{on.date} 还没有收到轨迹", f"no track of {on.date} has come in yet")
+    given = _Given(
+        {"night": night_id, "date": on.date.isoformat()}, {"night": told, "points": seen},
+        plan_as_changed(_plan(store, on.run_id), on.date, crews),
+        lambda local, timezone, datum: TrackPoints(points, pd.DataFrame(columns=list(REJECT_COLUMNS)), ()), nothing,
+        [hashlib.sha256(f"night {night_id}".encode()).hexdigest()], {"points": seen},
+    )  # fmt: skip
+    return _matched(store, question, given, now or dt.datetime.now(dt.UTC), progress or (lambda step: None))
+
+
+def _matched(
+    store: Store, question: MatchQuestion, given: _Given, now: dt.datetime, tell: Callable[[str], None]
+) -> Run:
+    """Return the run of ``given``, the one already kept where there is one."""
     old = now - dt.timedelta(days=question.keep_days)
     store.remove_runs("tracks", old)
     merge_effort(store, old)
@@ -56,29 +120,28 @@ def run_match(
         for key, version in used_versions(store, unread=()).items()
         if key in (("streets", ""), ("areas", "city"), ("areas", "district"))
     }
-    plan = None if question.plan is None else _plan(store, question.plan)
     forget_before = around.now.date() - dt.timedelta(days=question.keep_days)
-    inputs = {**run_inputs(used), **_hashes(path)}
-    asked = Run("tracks", question.parameters(forget_before), inputs, software=software())
+    parameters = {**question.parameters(forget_before), **given.parameters}
+    asked = Run("tracks", parameters, {**run_inputs(used), **given.inputs}, software=software())
     if any(run.id == asked.id for run in store.runs(asked.kind)):
         return store.run(asked.id)
     started = process_time()
     tell("reading")
     datum = "wgs84" if question.datum == AUTO else question.datum
-    read = read_tracks(path, datum=datum, now=around.now, timezone=around.timezone, columns=columns)
+    read = given.read(around.now, around.timezone, datum)
     if not len(read.accepted):
-        raise FileRefusedError(f"{path.name}：没有可用的轨迹点", f"{path.name}: no point of a track can be used")
+        raise given.none
     tracks, file = tracks_of(read.accepted)
     tell("streets")
     network = store.load_network(version=used["streets", ""].id)
     before_s = (forget_before - dt.date(1970, 1, 1)).total_seconds()
-    case = TrackCase(network, tracks, file, before_s, plan, around.boundary)
+    case = TrackCase(network, tracks, file, before_s, given.plan, around.boundary)
     tables = {**match_answer(case, question, tell=tell), "rejected": read.rejected}
     tables["notes"] = _with_reading(tables["notes"], read)
     tell("keeping")
     if len(tables["effort"]):  # first, so that no run of tracks is ever kept without what it adds
-        hashes = [sha for name, sha in inputs.items() if name.startswith(_FILE)]
-        keep_effort(store, tables["effort"], question.duty, hashes, used["streets", ""].content_sha256, now)
+        streets = used["streets", ""].content_sha256
+        keep_effort(store, tables["effort"], question.duty, given.files, streets, now, also=given.also)
     return store.save_run(replace(asked, tables=tables, seconds=process_time() - started), now=now)
 
 
