@@ -57,7 +57,7 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
     never an infinity. access is capacity per 10,000 people (E2SFCA), averaged over the people of the area.
     """
     choice = choose_points(inputs.points, question)
-    spread = _spread(inputs, question)
+    spread = spread_people(inputs, question)
     reach = _reach(inputs, question, choice)
     dwellings = dwellings_of(inputs, spread.per_m)
     seconds = seconds_matrix(reach.graph, reach.sources, dwellings, float(question.thresholds_s[-1]))
@@ -92,7 +92,8 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
     }
 
 
-def _spread(inputs: CoverageInputs, question: CoverageQuestion) -> SpreadPeople:
+def spread_people(inputs: CoverageInputs, question: CoverageQuestion) -> SpreadPeople:
+    """Spread people known by totals along the streets of their areas."""
     # people live along streets one can walk on, however they travel
     walkable = np.isfinite(travel_by(inputs.network, "walk").seconds_per_m)
     return spread_totals(

@@ -64,9 +64,7 @@ class CityLoader:
         """Return everything the question of coverage needs, on the network."""
         self._tell("streets")
         network = self._store.load_network(version=self._used["streets", ""].id)
-        usable = np.isfinite(travel_by(network, "walk").seconds_per_m)
-        if self._question.mode == "drive":
-            usable &= np.isfinite(travel_by(network, "drive").seconds_per_m)
+        usable = self._usable(network)
         self._tell("areas")
         tiers, polygons = self._areas()
         pieces = self._pieces(network, polygons)
@@ -81,6 +79,16 @@ class CityLoader:
             network, tiers, pieces, points, _placed(people), people["total_code"].astype(object),
             people["total_people"], ("population", "") in self._used, found, roster, tuple(self._notes()),
         )  # fmt: skip
+
+    def points(self, network: StreetNetwork) -> HelpPoints:
+        """Return the points alone, on the streets already loaded."""
+        return self._points(network, self._usable(network))
+
+    def _usable(self, network: StreetNetwork) -> NDArray[np.bool_]:
+        usable = np.isfinite(travel_by(network, "walk").seconds_per_m)
+        if self._question.mode == "drive":
+            usable &= np.isfinite(travel_by(network, "drive").seconds_per_m)
+        return usable
 
     def _table(self, layer: str, part: str = "", *, fields: tuple[str, ...] | None = None) -> gpd.GeoDataFrame:
         """Return the records of a layer's part, or an empty table if it was never imported."""

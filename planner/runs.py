@@ -1,6 +1,7 @@
 """The one place where planning meets the store: load what a question needs, answer it, keep the answer as a ``Run``."""
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -53,7 +54,7 @@ def run_coverage(
     The same question of the same records by the same software is answered by the run already kept. Raises StoreError
     if no streets have been imported or a version does not exist.
     """
-    used = used_versions(store, versions, unread=_unread(question))
+    used = used_versions(store, versions, unread=unread_layers(question))
     tell = progress or (lambda step: None)
 
     def measure() -> Tables:
@@ -63,8 +64,21 @@ def run_coverage(
         tell("keeping")
         return tables
 
-    inputs = run_inputs(used) | scenario_input(question)
-    return _answer(store, Run("coverage", question.parameters, inputs, software=software()), measure)
+    return _answer(store, _asked(question, used), measure)
+
+
+def kept_coverage(store: Store, question: CoverageQuestion) -> tuple[Run | None, bool]:
+    """Return the answer to ``question`` that is kept, and whether it is of the records as they are now.
+
+    Where it is not, the newest there is; None where the question was never asked. Raises StoreError if no streets
+    have been imported.
+    """
+    asked = _asked(question, used_versions(store, unread=unread_layers(question)))
+    alike = [run.id for run in store.runs("coverage") if _same(run.parameters, asked.parameters)]
+    if not alike:
+        return None, False
+    fresh = asked.id in alike
+    return store.run(asked.id if fresh else alike[0]), fresh
 
 
 def run_siting(
@@ -85,8 +99,12 @@ def run_siting(
     from planner.siting.answer import answer  # the solver takes a while to load, and coverage needs none
     from planner.siting.case import case_of
 
+    if question.coverage.scenario is not None:
+        raise QuestionError(
+            "选址从现有点位出发，不能以情景为起点", "siting starts from the live points, not a scenario"
+        )
     layers = {"candidates"} if question.candidates == "layer" else set()
-    used = used_versions(store, unread=_unread(question.coverage, also=layers | {"forbidden-areas"}))
+    used = used_versions(store, unread=unread_layers(question.coverage, also=layers | {"forbidden-areas"}))
     if question.candidates == "layer" and ("candidates", "") not in used:
         raise QuestionError("尚未导入候选点", "no candidates have been imported (lamplight import candidates FILE)")
     tell = progress or (lambda step: None)
@@ -119,7 +137,7 @@ def place_records(store: Store, *, progress: Progress | None = None) -> None:
     Raises StoreError if no streets have been imported.
     """
     question = CoverageQuestion()
-    used = used_versions(store, unread=_unread(question))
+    used = used_versions(store, unread=unread_layers(question))
     CityLoader(store, used, question, software(), progress or (lambda step: None)).load()
 
 
@@ -210,11 +228,13 @@ def run_inputs(used: Mapping[VersionKey, LayerVersion]) -> dict[str, str]:
     return {"/".join(filter(None, key)): used[key].content_sha256 for key in sorted(used)}
 
 
-def scenario_input(question: CoverageQuestion) -> dict[str, str]:
-    """Return what a question reads of a scenario, beside the layers: its name -> its content's hash."""
-    if question.scenario is None:
-        return {}
-    return {f"scenario/{question.scenario}": hashlib.sha256(canonical(question.changes).encode()).hexdigest()}
+def _asked(question: CoverageQuestion, used: Mapping[VersionKey, LayerVersion]) -> Run:
+    """Return the run that answers ``question``, without its answer."""
+    inputs = run_inputs(used)
+    if question.scenario is not None:
+        content = canonical(question.changes)
+        inputs[f"scenario/{question.scenario}"] = hashlib.sha256(content.encode()).hexdigest()
+    return Run("coverage", question.parameters, inputs, software=software())
 
 
 def used_versions(
@@ -238,7 +258,11 @@ def used_versions(
     return {key: version for key, version in used.items() if key[0] not in unread}
 
 
-def _unread(question: CoverageQuestion, *, also: Collection[str] = ()) -> set[str]:
+def _same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    return json.dumps(dict(one), sort_keys=True) == json.dumps(dict(other), sort_keys=True)
+
+
+def unread_layers(question: CoverageQuestion, *, also: Collection[str] = ()) -> set[str]:
     """Return the layers a question of coverage does not read; ``also`` : those read by siting beside."""
     unread = {"all": set(), "service-points": {"rescue-stations"}, "rescue-stations": {"service-points"}}
     return unread[question.places] | (set() if question.on else {"roster"}) | (NOT_COVERAGE - set(also))

@@ -11,8 +11,10 @@ from gis.errors import QuestionError
 from layers.hours import HourOfWeek
 from planner.coverage import CoverageQuestion
 from planner.coverage_inputs import HOURS_A_WEEK
-from planner.runs import run_coverage
+from planner.runs import kept_coverage, run_coverage, run_siting
 from planner.scenarios.overlay import overlay
+from planner.scenarios.runs import WhatIf, gains_and_losses
+from planner.siting.question import SitingQuestion
 from tests.planner import toy_town as toy
 
 
@@ -117,3 +119,60 @@ def test_every_hour_of_every_area_is_what_measuring_at_that_hour_finds(town, que
         here = by_set.loc[clock["open_set"][hour]]
         assert set(here.index) == set(at.index)
         np.testing.assert_allclose(here.loc[at.index, covered], at[covered], rtol=1e-12, atol=1e-9)
+
+
+def test_what_if_says_at_once_what_the_run_says_later(new_store, question) -> None:
+    town = toy.keep(new_store("live"), toy.layers_of_town())
+    what_if = WhatIf(town)
+    for asked in (
+        question,
+        replace(question, function="guidance", at=HourOfWeek(1, 600)),
+        replace(question, scenario=1, changes=(ADDED, CLOSED, MOVED)),
+        replace(question, mode="drive", scenario=1, changes=(BUILT,)),
+    ):
+        tables = run_coverage(town, asked).tables
+        areas = tables["areas"].set_index("code")
+        for code in (toy.DISTRICT, toy.WEST, toy.EAST_COMMUNITY):
+            found, row = what_if.reached(asked, code), areas.loc[code]
+            assert (found.people, found.street_m) == pytest.approx((row["people"], row["street_m"]))
+            for i, t in enumerate(asked.thresholds_s):
+                assert found.covered_people[i] == pytest.approx(row[f"covered_people_{t}"])
+                assert found.covered_street_m[i] == pytest.approx(row[f"covered_street_m_{t}"])
+        city, totals = what_if.reached(asked, toy.CITY), tables["totals"].iloc[0]
+        assert (city.people, city.street_m) == pytest.approx((totals["people"], totals["street_m"]))
+    assert what_if.reached(question, "320103000000").street_m == 0
+    assert len(town.runs("coverage")) == 4
+
+
+def test_gains_and_losses_name_areas_and_streets(new_store, question) -> None:
+    town = toy.keep(new_store("live"), toy.layers_of_town())
+    before = run_coverage(town, question)
+    after = run_coverage(town, replace(question, scenario=1, changes=(CLOSED, BUILT)))  # P2 closed, P3 built
+    tables = gains_and_losses(before, after)
+    areas = tables["areas"].set_index("code")
+    assert areas.loc[toy.EAST, "change_covered_people_300"] == pytest.approx(30, abs=0.01)
+    assert areas.loc[toy.NORTH, "change_covered_people_300"] < -100
+    streets = tables["segments"].set_index("segment_id")["change_covered_street_m_300"]
+    assert streets[2] == pytest.approx(300, abs=0.01) and streets[3] < 0
+    assert 4 not in streets.index
+    back = gains_and_losses(after, before)["segments"].set_index("segment_id")["change_covered_street_m_300"]
+    pd.testing.assert_series_equal(streets, -back)
+
+
+def test_the_kept_answer_is_found_and_told_old_once_records_change(new_store, question) -> None:
+    town = toy.keep(new_store("live"), toy.layers_of_town())
+    assert kept_coverage(town, question) == (None, False)
+    made = run_coverage(town, question)
+    run_coverage(town, replace(question, scenario=1, changes=(CLOSED,)))
+    run, fresh = kept_coverage(town, question)
+    assert run is not None and (run.id, fresh) == (made.id, True)
+    town.import_layer("service-points", "", truly_changed(CLOSED), source="by hand", sha256="1")
+    run, fresh = kept_coverage(town, question)
+    assert run is not None and (run.id, fresh) == (made.id, False)
+
+
+def test_siting_does_not_start_from_a_scenario(new_store, question) -> None:
+    town = toy.keep(new_store("live"), toy.layers_of_town())
+    coverage = replace(question, thresholds_s=(600,), scenario=1, changes=(CLOSED,))
+    with pytest.raises(QuestionError, match="not a scenario"):
+        run_siting(town, SitingQuestion("mclp", coverage, count=1))
