@@ -41,6 +41,14 @@ def parse_url(address: str) -> URL:
     return url
 
 
+def absolute_address(address: str) -> str:
+    """Return a store's address, password and all, that means the same in every folder of this machine."""
+    url = parse_url(address)
+    if url.get_backend_name() == "sqlite" and url.database:
+        url = url.set(database=str(Path(url.database).absolute()))
+    return url.render_as_string(hide_password=False)
+
+
 def open_engine(url: URL) -> Engine:
     """Return an engine for ``url``; nothing is connected to yet."""
     try:

@@ -118,6 +118,19 @@ def requeue(store: Store, *, now: datetime, is_dead: Callable[[str], bool]) -> N
             _give_up(store, row, now)
 
 
+def give_back(store: Store, job_id: int, *, now: datetime, is_dead: Callable[[str], bool]) -> None:
+    """Let a job wait again whose worker was stopped on purpose, as if it had not been begun; see ``requeue``."""
+    with store.transaction() as connection:
+        row = connection.execute(select(JOB).where(JOB.c.id == job_id, JOB.c.state == "running")).one_or_none()
+    if row is None or not is_dead(row.worker):
+        return
+    with store.transaction(writes=True) as connection:
+        values = {"state": "queued", "attempts": JOB.c.attempts - 1}
+        change = update(JOB).where(*_held(job_id, row.worker)).values(values).returning(JOB.c.id)
+        if connection.scalar(change) is not None:
+            _write_line(connection, job_id, now, "服务停止，重新排队", "the service stopped: waiting again")
+
+
 def _give_up(store: Store, row: Any, now: datetime) -> None:
     values: dict[str, Any]
     if row.cancel_asked:

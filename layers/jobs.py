@@ -65,8 +65,9 @@ class UnknownJobError(RecordError):
 def ask_job(store: Store, kind: str, parameters: Mapping[str, Any], *, by: Account, now: datetime) -> Job:
     """Queue a question, or return the job that asks the same already: one that waits, runs, or has the answer.
 
-    parameters : the question's, JSON values. An answer counts until records have been imported or tracks matched since. Raises NotAllowedError on a kind not for the role of ``by``, QuestionError on no kind and
-    on a question that reaches beyond the area of ``by``, UnknownRunError on a plan that ``by`` cannot see.
+    parameters : the question's, JSON values. An answer counts until records are imported or tracks matched.
+    Raises NotAllowedError on a kind not for the role of ``by``, QuestionError on no kind and on a question that reaches
+    beyond the area of ``by``, UnknownRunError on a plan that ``by`` cannot see.
     """
     if kind not in JOB_KINDS:
         raise QuestionError(f"没有这种任务：{kind}", f"there is no job of kind {kind!r}")

@@ -1,0 +1,1 @@
+"""Long work: questions asked by pages, answered beside them, with their progress in the store."""
