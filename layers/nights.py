@@ -24,6 +24,7 @@ from layers.night_records import (
     NightRefusedError,
     NightRoute,
     PatrolNight,
+    Stop,
     UnknownNightError,
     night_of,
     route_json,
@@ -118,6 +119,14 @@ def changes_since(store: Store, night_id: int, version: int) -> list[NightChange
     with store.transaction() as connection:
         night_row(store, connection, night_id)
         return change_rows(store, connection, night_id, since=version)
+
+
+def twice_in_routes(store: Store, night_id: int, number: int) -> list[Stop]:
+    """Return the stops that change ``number`` put into a route while another route has them, given out before it."""
+    with store.transaction() as connection:
+        found = [route_of(row) for row in connection.execute(routes_query(store, night_id))]
+    new = {stop for route in found if route.changed_in == number for stop in route.route}
+    return sorted(stop for route in found if route.changed_in < number for stop in set(route.route) & new)
 
 
 def change(

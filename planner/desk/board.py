@@ -48,7 +48,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Board:
-    """One night as it stands at ``now_s`` (seconds since the evening's midnight; None before anybody has left).
+    """One night as it stands at ``now_s`` (seconds since the evening's midnight; None while nobody is out).
 
     lines : crew -> its line, for all crews of the night. What by plan is done or begun by ``now_s`` stays where it is.
     """

@@ -16,15 +16,16 @@ def replan(board: Board, stops: Collection[Stop], held: Collection[str], watch: 
     """Return what would become of the routes if ``stops``, which nobody has, were shared out again from now on.
 
     held : crews that keep their routes; locked ones do anyway, and those who are ill walk no more. What is walked or
-    begun by plan stays; a crew may lose a street of less worth for one of more. board.now_s must be known.
+    begun by plan stays; a crew may lose a street of less worth for one of more. While nobody is out the whole night is
+    shared out again.
     """
-    assert board.now_s is not None
     ground, lines = board.ground, board.lines
+    now_s = float(ground.night.crews.from_s.min()) if board.now_s is None else board.now_s
     ill = [line.crew for line in lines.values() if line.ill_s is not None]
     locked = [line.crew for line in lines.values() if line.locked]
     tables = ground.walks({line.crew: line.route for line in lines.values()})
     tables, _ = plan_again(
-        ground.records, ground.night, tables, ground.date, board.now_s, ill, watch, seed,
+        ground.records, ground.night, tables, ground.date, now_s, ill, watch, seed,
         held=[*held, *locked], around=np.sort(ground.numbers(tuple(stops))),
     )  # fmt: skip
     found = _once(planned_routes(tables, ground.date), board)

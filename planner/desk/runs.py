@@ -41,16 +41,26 @@ def warm(ground: Ground, lines: Iterable[Line]) -> None:
     compile_search()
 
 
-def board_of(ground: Ground, routes: Iterable[NightRoute], *, zone: ZoneInfo, now: dt.datetime | None = None) -> Board:
-    """Return the board as the store's routes stand at ``now`` (aware; None before anybody has left)."""
-    lines = {
-        route.crew: Line(
+def lines_of(date: dt.date, routes: Iterable[NightRoute], zone: ZoneInfo) -> list[Line]:
+    """Return the lines of a board from the store's routes of the night of ``date``."""
+    return [
+        Line(
             route.crew, route.route, route.locked,
-            None if route.ill_from is None else seconds_of(ground.date, route.ill_from, zone),
+            None if route.ill_from is None else seconds_of(date, route.ill_from, zone),
         )
         for route in routes
-    }  # fmt: skip
-    return Board(ground, lines, None if now is None else seconds_of(ground.date, now, zone))
+    ]  # fmt: skip
+
+
+def board_of(ground: Ground, routes: Iterable[NightRoute], *, zone: ZoneInfo, now: dt.datetime) -> Board:
+    """Return the board as the store's routes stand at ``now`` (aware).
+
+    Before the first shift begins and after the last has ended, nothing counts as begun: what stands is only a plan.
+    """
+    lines = {line.crew: line for line in lines_of(ground.date, routes, zone)}
+    now_s, crews = seconds_of(ground.date, now, zone), ground.night.crews
+    on = len(crews) > 0 and float(crews.from_s.min()) < now_s < float(crews.until_s.max())
+    return Board(ground, lines, now_s if on else None)
 
 
 def seconds_of(date: dt.date, moment: dt.datetime, zone: ZoneInfo) -> float:

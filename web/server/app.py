@@ -65,23 +65,31 @@ def _register(app: APIFlask) -> None:
         assets_served,
         audit_pages,
         basemap,
+        desk_api,
         exports,
         health,
+        hotspot_pages,
+        import_pages,
         ogc,
         ogc_items,
+        phone_pages,
+        phone_sync,
         point_pages,
         public_pages,
         report_pages,
         request_log,
+        run_pages,
         sign_in,
         staff_frame,
         staff_reports,
         tiles,
     )
 
-    pages = (assets_served, public_pages, point_pages, report_pages)
-    staff = (sign_in, account_pages, administration, staff_reports, audit_pages, staff_frame)
-    machines = (api, exports, tiles, basemap, health, ogc, ogc_items)
+    pages = (assets_served, public_pages, point_pages, report_pages, phone_pages, phone_sync)
+    staff = (
+        sign_in, account_pages, administration, staff_reports, audit_pages, run_pages, hotspot_pages, import_pages, staff_frame,
+    )  # fmt: skip
+    machines = (desk_api, api, exports, tiles, basemap, health, ogc, ogc_items)
     for group in (request_log, *pages, *staff, *machines):
         group.register(app)
 

@@ -11,10 +11,12 @@ from gis.errors import FileRefusedError, LamplightError, NetworkError, QuestionE
 from layers.accounts import UnknownAccountError
 from layers.casebook import ChangedMeanwhileError, UnknownReportError
 from layers.jobs import UnknownJobError
+from layers.night_records import UnknownNightError
 from layers.referrals import UnknownReferralError
 from layers.report_states import IllegalStepError
 from layers.roles import NotAllowedError
 from layers.store import UnknownRunError
+from layers.uploads import UnknownUploadError
 from web.server.language import _, language
 
 #: The most particular kind first.
@@ -22,8 +24,10 @@ STATUS: tuple[tuple[type[LamplightError], int], ...] = (
     (UnknownAccountError, 404),
     (UnknownReportError, 404),
     (UnknownReferralError, 404),
+    (UnknownNightError, 404),
     (UnknownJobError, 404),
     (UnknownRunError, 404),
+    (UnknownUploadError, 404),
     (NotAllowedError, 403),
     (ChangedMeanwhileError, 409),
     (IllegalStepError, 409),

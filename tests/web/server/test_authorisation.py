@@ -12,9 +12,11 @@ from werkzeug.routing import Rule
 
 from layers.accounts import Account
 from layers.casebook import private_part
+from layers.nights import open_night
 from layers.referrals import refer
 from layers.roles import ROLES, may
 from layers.sessions import create_token, open_session, session_id
+from tests.layers.night_plan import EVENING, plan_run
 from tests.web.server.staff import CITY, ELSEWHERE, HERE, Browser, add, signed_in, store_of
 from tests.web.server.staff_world import put, send, take
 from web.server.access import ANY_ACCOUNT, ANYONE, need_of
@@ -30,7 +32,7 @@ RELATIONS = {
 #: What no page may say to an account it does not belong to.
 SECRETS = re.compile(r'异地|13911110000|far-away|>\s*97\s*<|"people": ?97\b')
 #: Parameters that name a thing with an owner or an area; their values come from ``Things``.
-OWNED = ("account_id", "report_id", "photo_id", "referral_id", "session_id", "token_id")
+OWNED = ("account_id", "report_id", "photo_id", "referral_id", "session_id", "token_id", "night_id")
 #: Values of all other parameters, by "endpoint.parameter" where the parameter's name alone does not tell.
 PLAIN: dict[str, str] = {
     "filename": "site.css", "assets.asset.name": "pmtiles.js", "name": "service-points", "kind": "points",
@@ -57,6 +59,7 @@ class Things:
     referral_id: int
     session_id: str
     token_id: int
+    night_id: int
 
 
 def routes(app: APIFlask) -> Iterator[tuple[Rule, str]]:
@@ -103,7 +106,9 @@ def things(app: APIFlask, area: str, actor: Account, relation: str) -> Things:
     owner = actor if mine else target
     token, _ = create_token(store, owner.id, name="令牌", by=owner, now=now)
     session = session_id(open_session(store, owner.id, device="别处", now=now))
-    return Things(target.id, number, photo, referral.id, session, token.id)
+    plan = store.save_run(plan_run({f"C-{name}": (area, ["D1", "D2"])}))
+    night = open_night(store, plan.id, EVENING, by=chief, now=now)
+    return Things(target.id, number, photo, referral.id, session, token.id, night.id)
 
 
 def ask(app: APIFlask, browser: Browser, rule: Rule, method: str, named: Things) -> Any:
