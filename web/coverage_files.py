@@ -34,11 +34,12 @@ def coverage_drawing(store: Store, run: Run, *, level: str | None = None) -> Cov
     return CoverageDrawing(
         **drawing_of(store, run, level),
         thresholds_s=tuple(run.parameters["thresholds_s"]),
-        question=_question_in_words(run),
+        question=question_in_words(run),
     )
 
 
-def _question_in_words(run: Run) -> tuple[str, str]:
+def question_in_words(run: Run) -> tuple[str, str]:
+    """Say what was asked: within what time, how people move, which service, when, after which plan."""
     asked = run.parameters
     limits = "、".join(minutes(t) for t in asked["thresholds_s"])
     zh, en = MODE_NAMES[asked["mode"]]

@@ -116,7 +116,7 @@ def hotspot_drawing(store: Store, run: Run) -> HotspotDrawing:
         points=gpd.GeoDataFrame({"code": [], "name": [], "kind": []}, geometry=[], crs=4326),
         tables=run.tables,
         notes=tuple(zip(run.tables["notes"]["zh"], run.tables["notes"]["en"], strict=True)),
-        question=_question_in_words(run),
+        question=question_in_words(run),
         data_date=store.setting("data_date") or "",
         fictional=store.setting("fictional") == "yes",
         approximate=any(version.approximate for name, version in versions.items() if name != "streets"),
@@ -225,12 +225,14 @@ def metric(shapes: NDArray[np.object_], crs: str) -> NDArray[np.object_]:
     return shapely.transform(shapes, lambda xy: np.column_stack(to_metric(xy[:, 0], xy[:, 1], crs)))
 
 
-def _question_in_words(run: Run) -> Words:
+def question_in_words(run: Run) -> Words:
     """Say what was asked: the period, by which channels, where, in which cells."""
     asked = run.parameters
-    summary = run.tables["summary"].iloc[0].to_dict() if len(run.tables["summary"]) else {}
-    if run.kind == "hotspot-backtest" and len(run.tables["months"]):
-        origins = run.tables["months"]["origin"].astype(str)
+    # a run as it is listed has no tables
+    facts, months = run.tables.get("summary", pd.DataFrame()), run.tables.get("months", pd.DataFrame())
+    summary = facts.iloc[0].to_dict() if len(facts) else {}
+    if run.kind == "hotspot-backtest" and len(months):
+        origins = months["origin"].astype(str)
         words = [(f"检验 {origins.min()} 至 {origins.max()}", f"judged from {origins.min()} to {origins.max()}")]
     else:
         words = _period(asked, summary)

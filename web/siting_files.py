@@ -33,10 +33,10 @@ def write_siting(
 def siting_drawing(store: Store, run: Run, *, level: str | None = None) -> SitingDrawing:
     """Join ``run`` with the geometry of the records it was computed from."""
     level = level if level in set(run.tables["areas"]["level"]) else None
-    return SitingDrawing(**drawing_of(store, run, level), parameters=run.parameters, question=_question_in_words(run))
+    return SitingDrawing(**drawing_of(store, run, level), parameters=run.parameters, question=question_in_words(run))
 
 
-def _question_in_words(run: Run) -> tuple[str, str]:
+def question_in_words(run: Run) -> tuple[str, str]:
     """Say what was asked: the problem, the time, how people move, whom to serve unless people, which service, when."""
     asked = run.parameters
     limit, (zh, en) = minutes(asked["limit_s"]), MODE_NAMES[asked["mode"]]

@@ -65,6 +65,9 @@ def _register(app: APIFlask) -> None:
         assets_served,
         audit_pages,
         basemap,
+        comparison_pages,
+        coverage_pages,
+        desk,
         desk_api,
         exports,
         health,
@@ -79,6 +82,7 @@ def _register(app: APIFlask) -> None:
         report_pages,
         request_log,
         run_pages,
+        scenario_pages,
         sign_in,
         staff_frame,
         staff_reports,
@@ -86,9 +90,8 @@ def _register(app: APIFlask) -> None:
     )
 
     pages = (assets_served, public_pages, point_pages, report_pages, phone_pages, phone_sync)
-    staff = (
-        sign_in, account_pages, administration, staff_reports, audit_pages, run_pages, hotspot_pages, import_pages, staff_frame,
-    )  # fmt: skip
+    planning = (coverage_pages, comparison_pages, scenario_pages, run_pages, hotspot_pages, import_pages)
+    staff = (sign_in, account_pages, administration, staff_reports, audit_pages, desk, *planning, staff_frame)
     machines = (desk_api, api, exports, tiles, basemap, health, ogc, ogc_items)
     for group in (request_log, *pages, *staff, *machines):
         group.register(app)

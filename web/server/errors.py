@@ -15,6 +15,7 @@ from layers.night_records import UnknownNightError
 from layers.referrals import UnknownReferralError
 from layers.report_states import IllegalStepError
 from layers.roles import NotAllowedError
+from layers.scenarios import UnknownScenarioError
 from layers.store import UnknownRunError
 from layers.uploads import UnknownUploadError
 from web.server.language import _, language
@@ -28,6 +29,7 @@ STATUS: tuple[tuple[type[LamplightError], int], ...] = (
     (UnknownJobError, 404),
     (UnknownRunError, 404),
     (UnknownUploadError, 404),
+    (UnknownScenarioError, 404),
     (NotAllowedError, 403),
     (ChangedMeanwhileError, 409),
     (IllegalStepError, 409),

@@ -15,8 +15,16 @@ from web.server.language import _, language, said
 #: Endpoint -> its link's words, in the order of the menu; shown to those whom the endpoint's own declaration lets in.
 MENU = {
     "staff.home": "工作台",
+    "tonight.find": "今晚巡查",
+    "desk_week.week": "一周巡查",
+    "phone.page": "今晚巡查",
     "reports.queue": "报告清单",
     "reports.referrals_list": "转介",
+    "coverage.view": "覆盖",
+    "scenarios.listing": "情景",
+    "hotspots.look": "热点",
+    "runs.listing": "分析结果",
+    "imports.choose": "导入图层",
     "administration.listing": "账号",
     "audit.log": "操作记录",
     "staff.my_account": "我的账号",
