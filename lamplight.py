@@ -9,19 +9,18 @@ from zoneinfo import ZoneInfo
 import click
 
 from account_verbs import account, audit
+from batch_verb import batch
 from demo_verb import demo
 from gis.errors import QuestionError, RecordError
 from hotspot_verbs import hotspots, show_hotspots
 from patrol_verbs import patrol, show_patrol, show_tracks
+from question_options import DATUMS, LEVELS, coverage_options, coverage_question, siting_options, siting_question
 from serve_verb import serve
 from store_verbs import backup, restore, retire
 from terminal import (
     Interrupt,
-    Minutes,
-    Numbers,
     OneLineGroup,
     Progress,
-    Shares,
     day,
     list_files,
     pairs,
@@ -29,12 +28,12 @@ from terminal import (
     say,
     store_options,
 )  # fmt: skip
+from worker_verb import worker
 
 if TYPE_CHECKING:
     from layers.imports import ImportReport
     from layers.run import Run
     from layers.store import Store
-    from planner.siting.question import SitingQuestion
 
 # Libraries for geometry take a second to load, so each verb imports what it needs; these words are held here, and a
 # test keeps them equal to the modules that own them.
@@ -42,19 +41,6 @@ LAYERS = (
     "streets", "areas", "grid-cells", "service-points", "rescue-stations", "candidates", "forbidden-areas",
     "population", "reports", "roster", "patrol-duties", "patrol-effort", "weather", "calendar",
 )  # fmt: skip
-LEVELS = ("city", "district", "subdistrict", "community")
-FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
-DATUMS = ("wgs84", "gcj02", "bd09")
-MODES = ("walk", "ebike", "drive")
-PLACES = ("all", "service-points", "rescue-stations")
-SPREADS = ("streets", "communities")
-PROBLEMS = (
-    "mclp", "lscp", "pmedian", "pcenter", "backup", "capacitated", "cpmedian", "mix", "periods", "robust", "equity",
-    "frontier",
-)  # fmt: skip
-SCENARIOS = ("day", "night", "winter", "loss")
-FRONTIERS = ("cost", "equity")
-WALK_KMH = 4.5
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -131,35 +117,7 @@ def import_(
 
 
 @main.command(short_help="覆盖分析 Measure whom the service points reach.")
-@click.option("--minutes", type=Minutes(), default="5,10,15", show_default=True, help="Thresholds in minutes.")
-@click.option(
-    "--function",
-    type=click.Choice(FUNCTIONS),
-    help="Only points that offer this (接待咨询, 发现报告, 救助引导, 临时服务).",
-)
-@click.option(
-    "--at", metavar="HOUR", help='Only points open at this hour of the week, such as "Sun 02:00" or 周日02:00.'
-)
-@click.option(
-    "--mode",
-    type=click.Choice(MODES),
-    default="walk",
-    show_default=True,
-    help="How people move; driving is measured from the point to the place.",
-)
-@click.option("--walk-kmh", type=float, default=WALK_KMH, show_default=True, help="Walking speed in km/h.")
-@click.option("--places", type=click.Choice(PLACES), default="all", show_default=True, help="Which places count.")
-@click.option("--planned", is_flag=True, help="Count points still to be built or converted, too.")
-@click.option("--spread", type=click.Choice(SPREADS), default="streets", show_default=True,
-              help="How population totals of areas are spread: along streets, or over communities first.")  # fmt: skip
-@click.option(
-    "--snap-m", type=float, default=200.0, show_default=True, help="Metres a point may lie from a street at most."
-)
-@click.option(
-    "--on",
-    metavar="DATE",
-    help="Only areas in force on this day (2026-01-31); lists those without a named person then.",
-)
+@coverage_options
 @click.option("--plan", metavar="RUN", help="As if this plan of sites (a run of lamplight site) were carried out.")
 @click.option("--version", "versions", multiple=True, type=int, metavar="ID",
               help="Use this version of a layer instead of the current one; may be repeated.")  # fmt: skip
@@ -167,71 +125,28 @@ def import_(
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and maps.")
 @store_options
 def coverage(
-    minutes: tuple[int, ...], function: str | None, at: str | None, mode: str, walk_kmh: float, places: str,
-    planned: bool, spread: str, snap_m: float, on: str | None, plan: str | None, versions: tuple[int, ...],
-    level: str | None, out: Path | None, db: str, as_json: bool,
+    plan: str | None, versions: tuple[int, ...], level: str | None, out: Path | None, db: str, as_json: bool,
+    **asked: Any,
 ) -> None:  # fmt: skip
     """Measure which people, streets and hours are within reach of a service point."""
-    from layers.hours import parse_hour_of_week
     from layers.store import Store
-    from planner.coverage_question import CoverageQuestion
     from planner.runs import STEPS, run_coverage
 
     store = Store(db)
-    question = CoverageQuestion(
-        thresholds_s=minutes, function=function, at=None if at is None else parse_hour_of_week(at), mode=mode,
-        walk_kmh=walk_kmh, places=places, planned=planned, spread=spread, snap_limit_m=snap_m,
-        on=day(on), plan=None if plan is None else store.run(plan).id,
-    )  # fmt: skip
+    question = coverage_question(**asked, plan=None if plan is None else store.run(plan).id)
     with Progress(STEPS) as progress:
         run = run_coverage(store, question, versions=_chosen(store, versions), progress=progress)
     _show(store, run, out, level, as_json)
 
 
 @main.command(short_help="选址 Choose where the next service points should stand.")
-@click.argument("problem", type=click.Choice(PROBLEMS))
-@click.option("--count", type=int, help="How many new points.")
-@click.option("--budget", type=float, help="How much may be spent, in the unit of the candidates' costs (mclp, mix).")
-@click.option("--counts", type=Numbers(), default="", help="New points of each period: 3,3,4 (periods).")
-@click.option("--minutes", type=float, help="Within how many minutes a point serves; 60 for pmedian and pcenter, where "
-              "longer ways count as that long, else 15.")  # fmt: skip
-@click.option("--function", "functions", type=click.Choice(FUNCTIONS), multiple=True,
-              help="What a point must offer; may be repeated, then each counts by itself.")  # fmt: skip
-@click.option("--at", metavar="HOUR", help='Only what is open at this hour of the week: "Sun 02:00" or 周日02:00.')
-@click.option("--demand", type=Shares(), default="people", show_default=True,
-              help="Whom to serve: people, reports (a week), streets, or a mix: people=0.6,reports=0.4.")  # fmt: skip
+@siting_options
 @click.option("--candidates", default="junctions", show_default=True, metavar="FILE|junctions|midpoints|layer",
               help="Where new points may stand; FILE is imported first, layer is what was imported last.")  # fmt: skip
 @click.option("--within", multiple=True, metavar="AREA", help="Only in this area (code or name); may be repeated.")
-@click.option("--close-allowed", is_flag=True, help="Existing points may be moved: as many in all, and --count more.")
-@click.option("--from-scratch", is_flag=True, help="Existing points are candidates like any other.")
-@click.option("--share", type=float, default=1.0, show_default=True, help="Of all demand to be reached (lscp).")
-@click.option("--level", type=click.Choice(LEVELS[1:]), default="subdistrict", show_default=True,
-              help="Areas compared (equity, frontier), and the tier maps colour by.")  # fmt: skip
-@click.option("--district-least", type=int, help="Points changed in every district at least (mix).")
-@click.option("--district-most", type=int, help="Points changed in any district at most (mix).")
-@click.option("--scenario", "scenarios", type=click.Choice(SCENARIOS), multiple=True,
-              default=("day", "night", "winter"), show_default=True,
-              help="What to be prepared for; loss, of any one point, stands alone (robust).")  # fmt: skip
-@click.option("--against", type=click.Choice(FRONTIERS), default="cost", show_default=True,
-              help="What coverage is traded for (frontier).")  # fmt: skip
-@click.option("--capacity", type=float, default=1000.0, show_default=True,
-              help="Of points that record none, in units of demand (capacitated, cpmedian).")  # fmt: skip
-@click.option("--second-share", type=float, default=0.3, show_default=True,
-              help="Weight of being reached by a second point (backup).")  # fmt: skip
-@click.option("--mode", type=click.Choice(MODES), default="walk", show_default=True, help="How people move.")
-@click.option("--walk-kmh", type=float, default=WALK_KMH, show_default=True, help="Walking speed in km/h.")
-@click.option("--spread", type=click.Choice(SPREADS), default="streets", show_default=True,
-              help="How population totals of areas are spread.")  # fmt: skip
-@click.option("--snap-m", type=float, default=200.0, show_default=True, help="Metres from a street at most.")
-@click.option("--seconds", type=float, default=60.0, show_default=True, help="Time limit of the search.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the search's random choices.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and maps.")
 @store_options
-def site(
-    problem: str, candidates: str, minutes: float | None, at: str | None, mode: str, walk_kmh: float, spread: str,
-    snap_m: float, close_allowed: bool, from_scratch: bool, out: Path | None, db: str, as_json: bool, **asked: Any,
-) -> None:  # fmt: skip
+def site(candidates: str, out: Path | None, db: str, as_json: bool, **asked: Any) -> None:
     """Choose where the next service points should stand, with a proof of how good the choice is.
 
     \b
@@ -248,17 +163,11 @@ def site(
     from layers.store import Store
     from planner.runs import SITING_STEPS, run_siting
 
-    if close_allowed and from_scratch:
-        raise QuestionError("--close-allowed 与 --from-scratch 只能选一", "choose --close-allowed or --from-scratch")
     store = Store(db)
     if candidates not in ("junctions", "midpoints", "layer"):
         _import_candidates(store, Path(candidates), as_json)
         candidates = "layer"
-    existing = "closable" if close_allowed else "optional" if from_scratch else "fixed"
-    question = _siting_question(
-        problem, minutes, at, {"mode": mode, "walk_kmh": walk_kmh, "spread": spread, "snap_limit_m": snap_m},
-        {**asked, "candidates": candidates, "existing": existing},
-    )  # fmt: skip
+    question = siting_question(candidates=candidates, **asked)
     with Progress(SITING_STEPS) as progress, Interrupt() as stop:
         run = run_siting(store, question, progress=progress, cancelled=stop.is_set, hear=progress.hear)
     _show(store, run, out, question.level if question.problem in ("equity", "frontier") else None, as_json)
@@ -348,20 +257,6 @@ def export(layer: str, file: Path, level: str | None, version_id: int | None, db
     table = Store(db).load(layer, level or "", version=version_id)
     write_table(table, file, layer=layer)
     say({"file": str(file), "rows": len(table)}, as_json, f"{len(table)} 行 / rows -> {file}")
-
-
-def _siting_question(
-    problem: str, minutes: float | None, at: str | None, moving: dict[str, Any], asked: dict[str, Any]
-) -> "SitingQuestion":
-    """Return the question; where a way or a time was left out, the usual one."""
-    from layers.hours import parse_hour_of_week
-    from planner.coverage_question import CoverageQuestion
-    from planner.siting.question import SitingQuestion
-
-    minutes = minutes if minutes is not None else 60.0 if problem in ("pmedian", "pcenter", "cpmedian") else 15.0
-    limit = Minutes().convert(str(minutes), None, None)
-    hour = None if at is None else parse_hour_of_week(at)
-    return SitingQuestion(problem, CoverageQuestion(thresholds_s=limit, at=hour, **moving), **asked)
 
 
 def _import_candidates(store: "Store", file: Path, as_json: bool) -> None:
@@ -461,6 +356,7 @@ def _known_timezone(name: str) -> None:
 
 
 main.add_command(demo)
+main.add_command(batch)
 main.add_command(patrol)
 main.add_command(hotspots)
 main.add_command(backup)
@@ -469,6 +365,7 @@ main.add_command(retire)
 main.add_command(account)
 main.add_command(audit)
 main.add_command(serve)
+main.add_command(worker)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = [
-    "gis", "layers", "planner", "web", "terminal", "patrol_verbs", "hotspot_verbs", "account_verbs", "store_verbs",
-    "serve_verb", "demo_verb", "lamplight",
+    "gis", "layers", "planner", "web", "terminal", "question_options", "patrol_verbs", "hotspot_verbs", "account_verbs",
+    "store_verbs", "serve_verb", "worker_verb", "demo_verb", "batch_verb", "lamplight",
 ]  # fmt: skip
 HOMES = {
     "flask": "web", "apiflask": "web", "folium": "web", "osmnx": "gis", "osmium": "gis", "sqlalchemy": "layers",
@@ -17,7 +17,8 @@ HOMES = {
     "dask": "planner",
 }  # fmt: skip
 COMMAND_LINE = {
-    "terminal", "account_verbs", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb", "demo_verb", "lamplight",
+    "terminal", "question_options", "account_verbs", "patrol_verbs", "hotspot_verbs", "store_verbs", "serve_verb",
+    "demo_verb", "batch_verb", "worker_verb", "lamplight",
 }  # fmt: skip
 FILES = [
     *sorted(p for top in ORDER if top not in COMMAND_LINE for p in (ROOT / top).rglob("*.py")),

@@ -19,6 +19,7 @@ from shapely import LineString, Point, box
 import demo_verb
 import hotspot_verbs
 import lamplight
+import question_options
 import serve_verb
 import terminal
 from gis import datum, modes, tiling
@@ -89,16 +90,16 @@ def crossroads(built: Path, tmp_path: Path) -> tuple[str, Path]:
 
 def test_the_words_held_here_are_those_of_the_modules_that_own_them() -> None:
     assert set(lamplight.LAYERS) == set(records.LAYERS)
-    assert list(lamplight.LEVELS) == [str(getattr(level, "value", level)) for level in LEVELS]
-    assert set(lamplight.FUNCTIONS) == set(records.FUNCTIONS)
-    assert set(lamplight.DATUMS) == set(datum.DATUMS)
-    assert lamplight.MODES == modes.MODES
-    assert lamplight.WALK_KMH == modes.WALK_KMH
-    assert lamplight.PLACES == coverage_question.PLACES
-    assert tuple(lamplight.SPREADS) == tuple(demand.SPREADS)
-    assert lamplight.PROBLEMS == question.PROBLEMS
-    assert lamplight.SCENARIOS == question.SCENARIOS
-    assert lamplight.FRONTIERS == question.FRONTIERS
+    assert list(question_options.LEVELS) == [str(getattr(level, "value", level)) for level in LEVELS]
+    assert set(question_options.FUNCTIONS) == set(records.FUNCTIONS)
+    assert set(question_options.DATUMS) == set(datum.DATUMS)
+    assert question_options.MODES == modes.MODES
+    assert question_options.WALK_KMH == modes.WALK_KMH
+    assert question_options.PLACES == coverage_question.PLACES
+    assert tuple(question_options.SPREADS) == tuple(demand.SPREADS)
+    assert question_options.PROBLEMS == question.PROBLEMS
+    assert question_options.SCENARIOS == question.SCENARIOS
+    assert question_options.FRONTIERS == question.FRONTIERS
     words = hotspot_verbs
     asked = hotspot_question
     assert (words.CHANNELS, words.SPLITS, words.STEPS) == (frame.CHANNELS, asked.SPLITS, asked.STEPS)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import lamplight
+import question_options
 from layers.reasons import REASONS
 from layers.records import LAYERS
 from layers.report_states import diagram
@@ -94,7 +95,7 @@ def test_every_option_is_explained_to_planners(verb: str) -> None:
     text = (ROOT / "docs" / "planner.md").read_text("utf-8")
     for option in lamplight.main.commands[verb].params:
         assert option.opts[0] in text, option.opts[0]
-    for problem in lamplight.PROBLEMS:
+    for problem in question_options.PROBLEMS:
         assert f"| `{problem}` |" in text, problem
 
 

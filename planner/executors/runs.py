@@ -15,6 +15,8 @@ from gis.errors import LamplightError
 DASK = "LAMPLIGHT_DASK"
 #: How long a scheduler may take to answer, and its first worker to come.
 _PATIENCE_S = 5
+#: More than the cores of any cluster we know; its scheduler keeps what has to wait.
+_DASK_WIDTH = 1000
 
 
 class ExecutorError(LamplightError):
@@ -36,6 +38,11 @@ def open_executor(workers: int | None = None) -> Iterator[Executor]:
     address = os.environ.get(DASK, "").strip()
     with _dask(address) if address else _processes(workers or os.cpu_count() or 1) as executor:
         yield executor
+
+
+def at_once(workers: int | None = None) -> int:
+    """Return how many pieces of work ``open_executor(workers)`` can take at a time without one having to wait."""
+    return _DASK_WIDTH if os.environ.get(DASK, "").strip() else workers or os.cpu_count() or 1
 
 
 @contextmanager

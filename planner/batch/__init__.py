@@ -1,0 +1,1 @@
+"""A whole province at once: the same question asked of every county, and one table of the answers."""
