@@ -1,0 +1,28 @@
+"""Whether anything a supervisor's desk shows has changed: one short word, cheap to ask every few seconds."""
+
+from sqlalchemy import func, select
+
+from layers.accounts import Account
+from layers.casebook import visible
+from layers.report_states import OPEN_STATES
+from layers.schema import INCOMING_REPORT, NIGHT, PHONE_EVENT
+from layers.scope import seen
+from layers.store import Store
+
+
+def desk_mark(store: Store, night_id: int, *, by: Account) -> str:
+    """Return a word that changes with the night's routes, with the open reports ``by`` sees and with what phones send.
+
+    The night itself must have been found inside the scope before.
+    """
+    reports = select(func.count(), func.max(INCOMING_REPORT.c.changed_at)).where(
+        INCOMING_REPORT.c.state.in_(OPEN_STATES), *visible(store, by)
+    )
+    events = seen(
+        select(func.max(PHONE_EVENT.c.id)).where(PHONE_EVENT.c.night_id == night_id), PHONE_EVENT, store.scope
+    )
+    with store.transaction() as connection:
+        version = connection.scalar(select(NIGHT.c.version).where(NIGHT.c.id == night_id))
+        count, changed = connection.execute(reports).one()
+        last = connection.scalar(events)
+    return f"{version}.{count}.{'' if changed is None else changed.timestamp()}.{last or 0}"

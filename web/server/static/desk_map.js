@@ -1,0 +1,225 @@
+// The desk's map: routes in the colours of their crews, streets left out, reports by urgency, points. All of it lies in
+// a few vector sources, so that ten thousand streets and five hundred reports cost no element of the page. The lines of
+// the streets come once; what changes is who walks them.
+
+import { mapStyle } from "./map_style.js";
+
+const NOTHING = { type: "FeatureCollection", features: [] };
+const INK = "#2f2e2b";
+const MUST = "#b3001b";
+const LEFT = "#8a8a8a";
+const TOUCH_PX = 12;
+const COLOURS = 10;
+const WAIT_MS = 1000;
+const SOURCES = ["routes", "left", "ways", "crews", "reports", "help"];
+const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** Draw the map in `box`; null where the browser cannot. drawn: by source; palette: the colours of crews. */
+export async function drawDesk(box, drawn, words, palette) {
+  if (!document.createElement("canvas").getContext("webgl2")) return null;
+  const maplibre = await import("/assets/maplibre-gl.mjs");
+  if (globalThis.pmtiles) maplibre.addProtocol("pmtiles", new globalThis.pmtiles.Protocol().tile);
+  const stage = document.createElement("div");
+  stage.className = "map-stage";
+  box.replaceChildren(stage);
+  const map = new maplibre.Map({
+    container: stage,
+    style: styleOf(box, drawn, palette),
+    bounds: boundsOf(drawn) ?? box.dataset.bounds.split(",").map(Number),
+    fitBoundsOptions: { padding: 24, maxZoom: 16 },
+    attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
+    fadeDuration: calm ? 0 : 150, maxZoom: 18, minZoom: 4, locale: { "Map.Title": words.map },
+  });
+  map.on("error", () => map.triggerRepaint());
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  await map.once("style.load");
+  addFurniture(box, map, words);
+  map.once("idle", () => {
+    box.dataset.ready = "true";
+  });
+  return map;
+}
+
+/** What the page's server says in JSON; asked again while it is still reading the night, {} where it cannot be had. */
+export async function fetchJson(address) {
+  try {
+    for (;;) {
+      const answer = await fetch(address);
+      if (answer.status !== 202) return answer.ok && !answer.redirected ? await answer.json() : {};
+      await new Promise((done) => setTimeout(done, WAIT_MS));
+    }
+  } catch {
+    return {};
+  }
+}
+
+/** Duty -> its line, [lon, lat] each, and whether it must be walked: from the columns of streets.json. */
+export function linesOf({ scale, streets, duties }) {
+  const lines = [];
+  let at = 0;
+  const place = [0, 0];
+  for (const count of streets?.points ?? []) {
+    const line = [];
+    for (let i = 0; i < count; i += 1, at += 2) {
+      place[0] += streets.steps[at];
+      place[1] += streets.steps[at + 1];
+      line.push([place[0] / scale, place[1] / scale]);
+    }
+    lines.push(line);
+  }
+  return new Map((duties?.id ?? []).map((id, i) => [id, { line: lines[duties.street[i]], must: duties.must[i] }]));
+}
+
+/** What the board draws: routes of crews, and the streets that are in none. */
+export function boardLines(lines, board) {
+  const drawnOf = (route, more) => route.flatMap(([duty, side]) => {
+    const street = lines.get(duty);
+    if (!street) return [];
+    const properties = { ...more, must: street.must, stop: side ? `${duty}|${side}` : duty };
+    return [{ type: "Feature", geometry: { type: "LineString", coordinates: street.line }, properties }];
+  });
+  const routes = (board.crews ?? []).flatMap(({ crew, route }) => drawnOf(route, { crew, colour: colourOf(crew) }));
+  return { routes: collection(routes), left: collection(drawnOf(board.open ?? [], {})) };
+}
+
+function colourOf(crew) {
+  const number = Number.parseInt(crew.replace(/\D/g, ""), 10) || 1;
+  return (number - 1) % COLOURS;
+}
+
+function collection(features) {
+  return { type: "FeatureCollection", features };
+}
+
+/** Draw anew what has changed. */
+export function redraw(map, drawn) {
+  for (const name of SOURCES) map.getSource(name)?.setData(drawn[name] ?? NOTHING);
+}
+
+/** Show one crew's route alone, the others faint; "" shows all alike. */
+export function showCrew(map, crew) {
+  const faint = crew ? ["case", ["==", ["get", "crew"], crew], 1, 0.15] : 1;
+  map.setPaintProperty("route", "line-opacity", faint);
+  map.setPaintProperty("route-must", "line-opacity", faint);
+}
+
+/** Bring places, [lon, lat] each, into view. */
+export function look(map, places) {
+  const bounds = around(places);
+  if (bounds) map.fitBounds(bounds, { padding: 48, maxZoom: 16, animate: !calm });
+}
+
+/** Call `act(kind, properties)` for what is tapped: a report, a crew, or a street. */
+export function onTap(map, act) {
+  const layers = ["reports", "crews", "route", "route-must", "left", "left-must"];
+  const reach = ({ x, y }) => [[x - TOUCH_PX, y - TOUCH_PX], [x + TOUCH_PX, y + TOUCH_PX]];
+  map.on("click", (event) => {
+    const found = map.queryRenderedFeatures(reach(event.point), { layers });
+    found.sort((a, b) => layers.indexOf(a.layer.id) - layers.indexOf(b.layer.id));
+    if (found.length) act(found[0].source, found[0].properties);
+  });
+  for (const layer of layers) {
+    map.on("mouseenter", layer, () => {
+      map.getCanvas().style.cursor = "pointer";
+    });
+    map.on("mouseleave", layer, () => {
+      map.getCanvas().style.cursor = "";
+    });
+  }
+}
+
+/** The places of all lines of one crew. */
+export function placesOf(drawn, crew) {
+  const own = (drawn.routes?.features ?? []).filter(({ properties }) => properties.crew === crew);
+  return own.flatMap(({ geometry }) => geometry.coordinates);
+}
+
+function boundsOf(drawn) {
+  return around((drawn.routes?.features ?? []).flatMap(({ geometry }) => geometry.coordinates));
+}
+
+function around(places) {
+  if (!places.length) return null;
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [lon, lat] of places) {
+    box[0] = Math.min(box[0], lon);
+    box[1] = Math.min(box[1], lat);
+    box[2] = Math.max(box[2], lon);
+    box[3] = Math.max(box[3], lat);
+  }
+  return box;
+}
+
+function styleOf(box, drawn, palette) {
+  const style = mapStyle({
+    tiles: globalThis.pmtiles && box.dataset.tiles ? location.origin + box.dataset.tiles : "",
+    base: box.dataset.base ? location.origin + box.dataset.base : "",
+    points: NOTHING, route: NOTHING, here: NOTHING, scale: 1,
+  });
+  const own = new Set(["route-edge", "route", "here", "chosen", "groups", "group-counts", "points", "point-names"]);
+  for (const name of ["points", "marks", "route", "here"]) delete style.sources[name];
+  for (const name of SOURCES) style.sources[name] = { type: "geojson", data: drawn[name] ?? NOTHING };
+  style.layers = [...style.layers.filter(({ id }) => !own.has(id)), ...layersOf(palette)];
+  return style;
+}
+
+function lines(id, source, filter, paint, more = {}) {
+  return { id, type: "line", source, filter, layout: { "line-cap": "round", "line-join": "round" }, paint, ...more };
+}
+
+function letters(id, source, layout, paint, more = {}) {
+  return { id, type: "symbol", source, layout: { "text-font": ["sans-serif"], ...layout },
+    paint: { "text-halo-color": "#ffffff", "text-halo-width": 2, ...paint }, ...more };
+}
+
+function layersOf(palette) {
+  const colour = ["match", ["get", "colour"], ...palette.flatMap((one, i) => [i, one]), INK];
+  const must = ["==", ["get", "must"], 1];
+  const thick = (far, near) => ["interpolate", ["linear"], ["zoom"], 11, far, 16, near];
+  return [
+    lines("left", "left", ["!", must], { "line-color": LEFT, "line-width": thick(0.6, 2.5), "line-dasharray": [2, 2] },
+      { minzoom: 12.5 }),
+    lines("left-must", "left", must, { "line-color": MUST, "line-width": thick(2, 5), "line-dasharray": [2, 1] }),
+    lines("way", "ways", true, { "line-color": colour, "line-width": 2, "line-dasharray": [1, 2] }),
+    lines("route", "routes", ["!", must], { "line-color": colour, "line-width": thick(1.6, 5.5) }),
+    lines("route-must", "routes", must, { "line-color": colour, "line-width": thick(2.6, 8) }),
+    letters("route-names", "routes", { "text-field": ["get", "crew"], "text-size": 12, "symbol-placement": "line",
+      "symbol-spacing": 220, "text-padding": 4 }, { "text-color": colour }, { minzoom: 13 }),
+    { id: "help", type: "circle", source: "help", minzoom: 12, paint: { "circle-radius": 5, "circle-color": "#ffffff",
+      "circle-stroke-color": "#0a56a5", "circle-stroke-width": 2.5 } },
+    letters("help-names", "help", { "text-field": ["get", "name"], "text-size": 12, "text-anchor": "top",
+      "text-offset": [0, 0.7], "text-max-width": 9 }, { "text-color": "#0b3a6b" }, { minzoom: 14.5 }),
+    { id: "crews-ground", type: "circle", source: "crews", paint: { "circle-radius": 15, "circle-color": colour,
+      "circle-stroke-color": "#ffffff", "circle-stroke-width": 2.5 } },
+    letters("crews", "crews", { "text-field": ["get", "crew"], "text-size": 12, "text-allow-overlap": true },
+      { "text-color": "#ffffff", "text-halo-width": 0 }),
+    { id: "reports", type: "circle", source: "reports", paint: {
+      "circle-radius": ["case", ["==", ["get", "urgent"], 1], 9, 7],
+      "circle-color": ["case", ["==", ["get", "urgent"], 1], MUST, "#e69f00"],
+      "circle-stroke-color": ["case", ["==", ["get", "urgent"], 1], "#ffffff", INK], "circle-stroke-width": 2 } },
+    letters("report-marks", "reports", { "text-field": "!", "text-size": 14, "text-allow-overlap": true },
+      { "text-color": "#ffffff", "text-halo-width": 0 }, { filter: ["==", ["get", "urgent"], 1] }),
+    letters("report-names", "reports", { "text-field": ["get", "name"], "text-size": 12, "text-anchor": "left",
+      "text-offset": [0.9, 0] }, { "text-color": INK }, { minzoom: 13.5 }),
+  ];
+}
+
+function addFurniture(box, map, words) {
+  const zoom = document.createElement("div");
+  zoom.className = "map-buttons";
+  for (const [sign, label, act] of [["+", words.zoomin, () => map.zoomIn()], ["−", words.zoomout, () => map.zoomOut()]]) {
+    const made = document.createElement("button");
+    Object.assign(made, { type: "button", textContent: sign, title: label });
+    made.setAttribute("aria-label", label);
+    made.addEventListener("click", act);
+    zoom.append(made);
+  }
+  box.append(zoom);
+  const credits = [box.dataset.attribution, box.dataset.approval].filter(Boolean);
+  if (!credits.length) return;
+  const line = document.createElement("p");
+  line.className = "map-credits";
+  line.textContent = credits.join("　");
+  box.append(line);
+}
