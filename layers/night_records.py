@@ -115,6 +115,34 @@ class NightChange:
         of = f"（{'、'.join(self.crews)}）" if self.crews else ""
         return Words(zh + of, en + (f" ({', '.join(self.crews)})" if self.crews else ""))
 
+    @property
+    def touches(self) -> frozenset[str]:
+        """What it changed: routes by their crew, the state of the night, the reason of a street."""
+        of = {f"reason {self.said['crew']} {self.said['duty']}"} if "reason" in self.said else set()
+        return frozenset({*self.crews, *of, *({"state"} if "state" in self.said else ())})
+
+
+def in_the_way(changes: Sequence[NightChange], one: NightChange) -> list[NightChange]:
+    """Return what stands in the way of undoing ``one``: later changes of the same things that have not been undone.
+
+    changes : of the night, oldest first. One that undoes ``one`` itself is in the way too.
+    """
+    undone: set[int] = set()
+    found = []
+    for later in reversed(changes):
+        if later.number <= one.number or not later.touches & one.touches or later.number in undone:
+            continue
+        if later.undoes is not None and later.undoes > one.number:
+            undone.add(later.undoes)
+        else:
+            found.append(later)
+    return found[::-1]
+
+
+def undoable(changes: Sequence[NightChange]) -> list[int]:
+    """Return the numbers of the changes that could be undone as things are, oldest first."""
+    return [one.number for one in changes if one.whole and not in_the_way(changes, one)]
+
 
 #: Fields of a route that a change may set.
 FIELDS = ("route", "persons", "locked", "ill_from")

@@ -1,6 +1,6 @@
 """What a night takes and what it does not: nobody's change lost, locked routes kept, no street in two routes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from layers.night_records import (
     NightRefusedError,
     NightRoute,
     PatrolNight,
+    in_the_way,
     route_of,
     stops,
 )
@@ -58,16 +59,15 @@ def require_unchanged(
     raise NightChangedError(later, row.version, f"{zh}，请看过后再操作", f"{en}: look at it and try again")
 
 
-def require_latest(
-    store: Store, connection: Connection, row: PatrolNight, now_is: Mapping[str, NightRoute], number: int
-) -> None:
-    """Raise NightChangedError where routes have changed after the change that is to be undone."""
-    crews = {crew for crew, route in now_is.items() if route.changed_in > number}
-    if not crews:
-        return
-    later = [one for one in change_rows(store, connection, row.id, since=number) if crews & set(one.crews)]
-    zh, en = _who_changed(later, crews)
-    raise NightChangedError(later, row.version, f"{zh}，请先撤销后来的改动", f"{en}: undo the later change first")
+def require_latest(changes: Sequence[NightChange], one: NightChange, version: int) -> None:
+    """Raise NightChangedError where later changes of the same routes stand in the way of undoing ``one``.
+
+    changes : of the night; version : of it now.
+    """
+    later = in_the_way(changes, one)
+    if later:
+        zh, en = _who_changed(later, set(one.crews))
+        raise NightChangedError(later, version, f"{zh}，请先撤销后来的改动", f"{en}: undo the later change first")
 
 
 def _who_changed(since: list[NightChange], crews: set[str]) -> tuple[str, str]:

@@ -165,31 +165,32 @@ def change(
 def undo(store: Store, night_id: int, number: int, *, by: Account, now: datetime) -> PatrolNight:
     """Take a change back, which is itself a change; to undo that one does it again.
 
-    Raises NightChangedError, saying which, where a later change touched the same crews; NightRefusedError where it
+    Raises NightChangedError, saying which, where a later change of the same routes stands; NightRefusedError where it
     reached beyond the area of ``by``; UnknownNightError, NotAllowedError.
     """
     require(by.role, "direct_patrol")
     with store.transaction(writes=True) as connection:
         row = locked_night(store, connection, night_id)
-        found = [one for one in change_rows(store, connection, night_id) if one.number == number]
-        if not found:
+        changes = change_rows(store, connection, night_id)
+        done = next((one for one in changes if one.number == number), None)
+        if done is None:
             raise UnknownNightError("没有这项改动", "there is no such change")
-        done = found[0]
         if not done.whole:
             raise NightRefusedError(
                 "这项改动还涉及辖区外的编组，只能由上级撤销",
                 "this change reached beyond your area: it can be undone by those above",
             )
+        require_latest(changes, done, row.version)
         if "state" in done.said:
             return _turn(store, connection, row, str(done.said["before"]), by, now, undoes=number)
+        if "reason" in done.said:
+            of = touched_routes(store, connection, night_id, [str(done.said["crew"])], by)
+            said = {**done.said, "before": done.said["reason"], "reason": done.said["before"]}
+            return write_change(store, connection, row, "undo", of, {}, by, now, said, undoes=number)
         require_open(row)
         now_is = touched_routes(store, connection, night_id, done.before, by)
-        require_latest(store, connection, row, now_is, number)
         require_once(store, connection, row, now_is, done.before, number)
-        said: dict[str, Any] = {"undoes": done.action}
-        if "reason" in done.said:
-            said |= _reason_back(store, connection, night_id, done)
-        return write_change(store, connection, row, "undo", now_is, done.before, by, now, said, undoes=number)
+        return write_change(store, connection, row, "undo", now_is, done.before, by, now, {}, undoes=number)
 
 
 def close(store: Store, night_id: int, *, by: Account, now: datetime) -> PatrolNight:
@@ -255,16 +256,6 @@ def _reasons(changes: Iterable[NightChange]) -> dict[tuple[str, str], str]:
     """Return (crew, duty) -> the last reason given, "" where it was taken back."""
     said = [one.said for one in changes if "reason" in one.said]
     return {(str(one["crew"]), str(one["duty"])): str(one["reason"]) for one in said}
-
-
-def _reason_back(store: Store, connection: Connection, night_id: int, done: NightChange) -> dict[str, Any]:
-    """Return what is said to take a reason back; raises NightRefusedError where another was given since."""
-    latest = _reasons(change_rows(store, connection, night_id)).get((done.said["crew"], done.said["duty"]))
-    if latest != done.said["reason"]:
-        raise NightRefusedError(
-            "此后又改写了原因，请先撤销后来的", "another reason was given since: undo that one first"
-        )
-    return {**done.said, "before": done.said["reason"], "reason": done.said["before"]}
 
 
 def _sees(store: Store, by: Account, area_code: str) -> bool:

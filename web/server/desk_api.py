@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, request
 
 from gis.errors import LamplightError, QuestionError
-from layers.night_records import NightChange, NightChangedError, NightRoute
+from layers.night_records import NightChange, NightChangedError, NightRoute, undoable
 from layers.nights import changes_since, night
 from layers.scope import Scope
 from planner.desk.reckoning import clock
@@ -146,7 +146,7 @@ def _board(desk: Desk) -> dict[str, Any]:
         "faults": [fault_json(fault) for fault in board.faults() if fault.crew in desk.own],
         "open": route_json(open_),
         "changes": [change_json(one) for one in found],
-        "undoable": [one.number for one in found if _undoable(one, desk.own)],
+        "undoable": undoable(found),
     }  # fmt: skip
 
 
@@ -163,11 +163,6 @@ def _crew(desk: Desk, route: NightRoute) -> dict[str, Any]:
         "locked": route.locked, "ill_from": _local(route.ill_from), "changed_in": route.changed_in,
         "begun": desk.board.begun(route.crew), "route": route_json(route.route),
     }  # fmt: skip
-
-
-def _undoable(one: NightChange, own: dict[str, NightRoute] | Any) -> bool:
-    """Tell whether a change is the last of all crews it touched."""
-    return one.whole and all(crew in own and own[crew].changed_in == one.number for crew in one.crews)
 
 
 def _local(moment: datetime | None) -> str | None:
