@@ -100,6 +100,12 @@ def points_before(store: Store, scenario_id: int) -> pd.DataFrame:
         return _points(connection, _row(store, connection, scenario_id).area_code)
 
 
+def points_inside(store: Store, area_code: str) -> pd.DataFrame:
+    """Return the live points inside an area of the store's scope; columns as ``_points`` says."""
+    with store.transaction() as connection:
+        return _points(connection, area_code)
+
+
 def create_scenario(store: Store, name: str, *, by: Account, now: datetime, note: str = "") -> Scenario:
     """Make an empty scenario in the area of ``by``; raises FaultsError on a name or note that cannot stand."""
     with store.transaction(writes=True) as connection:

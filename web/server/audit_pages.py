@@ -36,6 +36,8 @@ ACTIONS = {
     "confirm_referral": "确认接收转介",
     "purge": "清除隐私部分",
     "place_again": "重新归入辖区",
+    "create_scenario": "新建情景",
+    "change_scenario": "修改情景",
 }
 
 pages = Blueprint("audit", __name__, url_prefix="/staff/audit")
