@@ -1,3 +1,4 @@
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from benchmarks.carp import problem_of, ways_of
 from benchmarks.carp_check import judge
 from benchmarks.carp_files import Instance, read_instance
+from benchmarks.carp_proof import least_cost, number_of_sets
 from planner.patrol.search import search
 from planner.watch import FOREVER
 from tests.requirements import missing
@@ -131,6 +133,20 @@ def test_the_cost_is_that_of_the_best_directions(tmp_path: Path) -> None:
     # arcs are served their own way round only: 1-2-3 back across, 3-4-1 over the diagonal; 4 by 3 rather than straight
     assert judge(mixed, [[0, 1], [2, 3]]).cost == (30 + 12) + (12 + 30)
     assert judge(mixed, [[3, 2]]).cost == (12 + 10 + 15) + (12 + 15 + 10)
+
+
+@pytest.mark.parametrize("text", [SQUARE, MIXED])
+@pytest.mark.parametrize("vehicles", [2, 3])
+def test_the_least_cost_proven_is_that_of_the_best_of_all_plans(tmp_path: Path, text: str, vehicles: int) -> None:
+    square = read(tmp_path, text)
+    least = min(
+        judge(square, [order[a:b] for a, b in itertools.pairwise([0, *cuts, 4])]).cost
+        for order in itertools.permutations(range(4))
+        for cuts in itertools.combinations_with_replacement(range(5), vehicles - 1)
+        if max(b - a for a, b in itertools.pairwise([0, *cuts, 4])) <= square.capacity
+    )
+    assert number_of_sets(square, vehicles) == 4 + 6 + 4  # of four tasks up to three
+    assert least_cost(square, vehicles, np.inf) == least_cost(square, vehicles, least) == least
 
 
 #: Broken plans for the square, and what is said.
