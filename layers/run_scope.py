@@ -22,7 +22,7 @@ from gis.street_pieces import locate
 from gis.tiling import Tiling
 from layers.codes import PREFIX_DIGITS, Level, normalise_code
 from layers.run import Run, table_from_parquet
-from layers.schema import LAYER_TABLES, LAYER_VERSION, RUN, RUN_TABLE, SCENARIO, SETTING
+from layers.schema import LAYER_TABLES, LAYER_VERSION, NIGHT_ROUTE, RUN, RUN_TABLE, SCENARIO, SETTING
 from layers.scope import Scope, inside
 from layers.version_rows import active_versions, load_rows
 
@@ -303,12 +303,21 @@ class _Places:
     @cached_property
     def _crews(self) -> list[tuple[str, str, str, bool]]:
         """(date, crew, persons, whether at home inside) of the run's crews, or of those of the plan it names."""
+        if "night" in self._run.parameters:
+            return self._night_crews(int(self._run.parameters["night"]), str(self._run.parameters["date"]))
         table = self._run.tables.get("crews")
         table = self._other("crews") if table is None else table
         if table is None:
             return []
         rows = table[["date", "crew", "persons", "home"]].astype(str).itertuples(index=False)
         return [(date, crew, persons, self._scope.holds(home)) for date, crew, persons, home in rows]
+
+    def _night_crews(self, night_id: int, date: str) -> list[tuple[str, str, str, bool]]:
+        """Return the crews inside of a night as supervisors left it."""
+        query = select(NIGHT_ROUTE.c.crew, NIGHT_ROUTE.c.persons).where(
+            NIGHT_ROUTE.c.night_id == night_id, inside(NIGHT_ROUTE, self._scope)
+        )
+        return [(date, row.crew, row.persons, True) for row in self._connection.execute(query)]
 
     def _cells(self, table: pd.DataFrame) -> Flags:
         """Return (n,) which cells have their centre inside."""

@@ -51,7 +51,21 @@ class ReplanQuestion:
         }  # fmt: skip
 
 
-Question: TypeAlias = CoverageQuestion | SitingQuestion | PatrolQuestion | ReplanQuestion | HotspotQuestion
+@dataclass(frozen=True, slots=True)
+class NightTracksQuestion:
+    """What was walked on a night, by the tracks that came in. night : its id."""
+
+    night: int
+
+    @property
+    def parameters(self) -> Parameters:
+        """The question as JSON values."""
+        return {"night": self.night}
+
+
+Question: TypeAlias = (
+    CoverageQuestion | SitingQuestion | PatrolQuestion | ReplanQuestion | NightTracksQuestion | HotspotQuestion
+)
 
 
 def question_of(kind: str, parameters: Parameters) -> Question:
@@ -146,6 +160,7 @@ KINDS: Mapping[str, Callable[[Parameters], Question]] = MappingProxyType({
     "siting": _siting,
     "patrol": _patrol,
     "replan": _replan,
+    "night-tracks": lambda given: NightTracksQuestion(int(given["night"])),
     "hotspot-map": _hotspots(MapQuestion, "split", "bandwidth_m", "detectability", "permutations", "seed"),
     "hotspot-scan": _hotspots(
         ClusterQuestion, "model", "analysis", "window", "most_m", "most_days", "replications", "seed"

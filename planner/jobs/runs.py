@@ -25,9 +25,10 @@ from layers.run import Run
 from layers.store import Store
 from planner.executors.runs import open_executor
 from planner.hotspots.runs import HOTSPOT_STEPS, run_hotspots
-from planner.jobs.kinds import ReplanQuestion, question_of
+from planner.jobs.kinds import NightTracksQuestion, ReplanQuestion, question_of
 from planner.jobs.words import step_words
 from planner.patrol.runs import PATROL_STEPS, run_patrol, run_replan
+from planner.patrol.tracks.runs import TRACK_STEPS, run_night_tracks
 from planner.runs import SITING_STEPS, STEPS, run_coverage, run_siting
 from planner.watch import News
 
@@ -65,7 +66,7 @@ class Telling:
         if self._asked and step != self._steps[-1]:
             raise _EndedError
         done = self._steps.index(step) if step in self._steps else self.now.steps_done
-        self.now = JobProgress(step, done, len(self._steps))
+        self.now = replace(self.now, step=step, steps_done=done, doing="")
         self._said.append(step)
 
     def hear(self, news: News) -> None:
@@ -131,6 +132,10 @@ def _replan(store: Store, question: ReplanQuestion, telling: Telling) -> Run:
     )  # fmt: skip
 
 
+def _night_tracks(store: Store, question: NightTracksQuestion, telling: Telling) -> Run:
+    return run_night_tracks(store, question.night, progress=telling.progress)
+
+
 def _heard(run: Callable[..., Run]) -> Answer:
     """Return how a question is answered by a function that takes all that a Telling gives."""
 
@@ -146,6 +151,7 @@ ANSWERS: Mapping[str, tuple[tuple[str, ...], Answer]] = MappingProxyType({
     "siting": (SITING_STEPS, _heard(run_siting)),
     "patrol": (PATROL_STEPS, _heard(run_patrol)),
     "replan": (PATROL_STEPS, _replan),
+    "night-tracks": (TRACK_STEPS, _night_tracks),
     **{f"hotspot-{name}": (HOTSPOT_STEPS, _heard(run_hotspots))
        for name in ("map", "scan", "emerging", "forecast", "backtest")},
 })  # fmt: skip

@@ -15,6 +15,13 @@ STEPS: Mapping[str, Words] = MappingProxyType({
     "siting": Words("求最优选址", "looking for the best sites"),
     "patrol": Words("排巡查路线", "planning the patrol routes"),
     "hotspots": Words("分析热点", "analysing hotspots"),
+    "reading": Words("读取轨迹", "reading the tracks"),
+    "duty": Words("剔除值班时间以外的点", "leaving out points off duty"),
+    "datum": Words("判别坐标系", "telling the datum"),
+    "noise": Words("估计定位误差", "measuring the noise"),
+    "screening": Words("核查疑点", "screening"),
+    "matching": Words("匹配到街面", "matching to the streets"),
+    "comparing": Words("与计划比较", "comparing with the plan"),
     "keeping": Words("保存结果", "keeping the result"),
 })  # fmt: skip
 #: What searches say they do; what is not here are dates, counts and names of methods, which say themselves.

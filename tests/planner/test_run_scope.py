@@ -13,6 +13,8 @@ import shapely
 from gis.crs import to_lonlat
 from gis.errors import StoreError
 from gis.tiling import Tiling
+from layers.accounts import NewAccount, create_account
+from layers.nights import change, open_night, routes
 from layers.run import Run
 from layers.run_scope import DECLARED
 from layers.scope import NOWHERE, Scope
@@ -196,13 +198,28 @@ def test_reports_and_sick_crews_of_others_are_not_in_the_parameters(planned: Sto
 
 
 def test_tracks_are_seen_by_whom_the_walker_belongs_to(planned: Store) -> None:
-    (run,) = planned.runs("tracks")
+    run = next(run for run in planned.runs("tracks") if "night" not in run.parameters)
     assert set(planned.run(run.id).tables["tracks"]["person"]) == {"W1", "E1"}
     for scope, person in ((WEST, "W1"), (EAST, "E1")):
         seen = planned.within(scope).run(run.id)
         assert seen.tables["tracks"]["person"].tolist() == [person]
         assert seen.tables["done"]["persons"].tolist() == [person]
         assert not any(name.startswith("file/") for name in seen.inputs)
+
+
+def test_tracks_of_a_night_belong_to_the_crews_as_supervisors_left_them(planned: Store) -> None:
+    now = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
+    new = NewAccount("desk", "desk", "supervisor", toy_town.CITY, "hash", "desk")
+    by = create_account(planned, new, by=None, now=now)
+    plan = next(run for run in planned.runs("patrol") if "replans" not in run.parameters)
+    opened = open_night(planned, plan.id, MONDAY, by=by, now=now)
+    west = next(one.crew for one in routes(planned, opened.id) if WEST.holds(one.area_code))
+    change(planned, opened.id, opened.version, "persons", {west: {"persons": "Stand-in"}}, by=by, now=now)
+    tracks = pd.DataFrame({"track": ["a", "b", "c"], "person": ["Stand-in", "E1", "W1"]})
+    asked = {"night": opened.id, "date": str(MONDAY), "plan": plan.id}
+    run = planned.save_run(Run("tracks", asked, {}, {"tracks": tracks}))
+    seen = {scope: planned.within(scope).run(run.id).tables["tracks"]["track"].tolist() for scope in (WEST, EAST)}
+    assert seen == {WEST: ["a"], EAST: ["b"]}
 
 
 def test_cells_and_clusters_are_those_inside(mapped: Store) -> None:

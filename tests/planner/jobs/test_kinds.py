@@ -30,7 +30,7 @@ from planner.hotspots.question import (
     ForecastQuestion,
     MapQuestion,
 )
-from planner.jobs.kinds import KINDS, ReplanQuestion, question_of
+from planner.jobs.kinds import KINDS, NightTracksQuestion, ReplanQuestion, question_of
 from planner.jobs.runs import ANSWERS
 from planner.patrol.question import PatrolQuestion
 from planner.siting.question import (
@@ -130,6 +130,7 @@ QUESTIONS: dict[str, st.SearchStrategy[Any]] = {
     "siting": siting,
     "patrol": patrol,
     "replan": replan,
+    "night-tracks": st.builds(NightTracksQuestion, st.integers(1, 2**31)),
     "hotspot-map": st.builds(MapQuestion, frames, st.sampled_from(SPLITS), positive, positive, repeats, seeds),
     "hotspot-scan": st.builds(
         ClusterQuestion, frames, st.sampled_from(MODELS[1:]), st.sampled_from(ANALYSES), st.sampled_from(WINDOWS),
@@ -144,8 +145,8 @@ QUESTIONS: dict[str, st.SearchStrategy[Any]] = {
 
 
 def test_every_kind_of_job_has_a_question_and_an_answer() -> None:
-    assert set(KINDS) == set(ANSWERS) <= set(JOB_KINDS)
-    assert set(QUESTIONS) <= set(KINDS)
+    assert set(KINDS) == set(ANSWERS) == set(JOB_KINDS)
+    assert set(QUESTIONS) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
