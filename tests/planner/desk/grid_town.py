@@ -1,7 +1,6 @@
 """A town of streets in a grid, with every kind of duty and crew, planned for one night and put on the desk."""
 
 import datetime as dt
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,14 +20,15 @@ SIDE, BLOCK_M = 8, 120.0
 #: Crews: two on foot with a break, one on a bicycle, one in a car, one whose shift is short, one with a certificate.
 WORKERS: list[dict[str, object]] = [
     {"break_min": 15.0}, {"break_min": 10.0, "station": "P2"}, {"mode": "ebike", "station": "P3"},
-    {"mode": "drive", "station": "P2"}, {"shift": "20:00-21:10"}, {"certificates": "急救", "station": "P3"},
+    {"mode": "drive", "station": "P2"}, {"shift": "20:00-21:10", "area_code": toy_town.EAST_COMMUNITY},
+    {"certificates": "急救", "station": "P3", "area_code": toy_town.EAST_COMMUNITY},
 ]  # fmt: skip
 
 
-def grid_town(folder: Path) -> tuple[Store, Run]:
-    """Return the town's store and the plan of Monday night."""
+def grid_town(url: str) -> tuple[Store, Run]:
+    """Return the town's store, made at the address ``url``, and the plan of Monday night."""
     rng = np.random.default_rng(11)
-    store = Store(f"sqlite:///{folder / 'grid.sqlite'}")
+    store = Store(url)
     store.create()
     streets = _streets(rng)
     points = toy_town.frame(

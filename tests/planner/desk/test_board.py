@@ -29,7 +29,7 @@ Town = tuple[Store, Run, Board]
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    store, run = grid_town(tmp_path_factory.mktemp("grid"))
+    store, run = grid_town(str(tmp_path_factory.mktemp("grid") / "grid.sqlite"))
     yield store, run, board_of_town(store, run)
     store.close()
 
