@@ -105,7 +105,7 @@ def _shown(view_: Asked, runs: list[Run]) -> dict[str, Any]:
 def _differences(view_: Asked, runs: list[Run], part: str) -> pd.DataFrame:
     """Return the areas of a tier with what is covered before and after, the greatest difference first."""
     old, new = (area_rows(run, view_).set_index("code") for run in runs)
-    rows = new.join(old[[part, "share"]], rsuffix="_before", how="left")
+    rows = new.join(old[[part, "share"]].add_suffix("_before"), how="left")
     rows["before"], rows["after"] = rows[f"{part}_before"].fillna(0.0), rows[part].fillna(0.0)
     rows["difference"] = rows["after"] - rows["before"]
     rows = rows.reset_index()

@@ -30,6 +30,7 @@ from layers.scope import Scope
 from layers.store import Store
 from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations
 from tests.web.server.conftest import SECRET, fill
+from tests.web.server.scenario_world import measured_scenario
 from web.server.app import create_app, derived_key
 from web.server.city import now
 from web.server.demo_accounts import demo_accounts
@@ -52,6 +53,10 @@ STAFF = {
               "second-factor": "/staff/account/second-factor"},
     "supervisor": {"reports": "/staff/reports", "report-staff": "/staff/reports/{report}"},
     "station": {"referrals": "/staff/referrals"},
+    "planner": {"coverage": "/staff/coverage?hour=50&area={area}",
+                "coverage-unasked": "/staff/coverage?function=reporting",
+                "scenarios": "/staff/scenarios", "scenario": "/staff/scenarios/{scenario}",
+                "comparison": "/staff/scenarios/compare?a=live&b={scenario}"},
 }  # fmt: skip
 
 
@@ -94,11 +99,12 @@ def served(url: str) -> Iterator[Town]:
     lon, lat = float(point.geometry.x), float(point.geometry.y)
     receipts = [_report(store, app, lon, lat, n) for n in range(4)]
     move(store, receipts[1].id, "verified", by=supervisor.account, version=1, now=now())
+    scenario, area = measured_scenario(store)
     server = create_server(app, host="127.0.0.1", port=0, threads=8)
     running = threading.Thread(target=server.run, daemon=True)
     running.start()
     parts = {"lon": round(lon + 0.004, 5), "lat": round(lat + 0.003, 5), "key": point["key"],
-             "token": receipts[1].token, "report": receipts[1].id}  # fmt: skip
+             "token": receipts[1].token, "report": receipts[1].id, "scenario": scenario, "area": area}  # fmt: skip
     try:
         yield Town(f"http://127.0.0.1:{server.effective_port}", parts, {name: word for name, word, *_ in accounts})
     finally:

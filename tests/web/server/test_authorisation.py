@@ -12,9 +12,11 @@ from werkzeug.routing import Rule
 
 from layers.accounts import Account
 from layers.casebook import private_part
+from layers.jobs import ask_job
 from layers.nights import open_night
 from layers.referrals import refer
 from layers.roles import ROLES, may
+from layers.scenarios import create_scenario
 from layers.sessions import create_token, open_session, session_id
 from tests.layers.night_plan import EVENING, plan_run
 from tests.web.server.staff import CITY, ELSEWHERE, HERE, Browser, add, signed_in, store_of
@@ -32,7 +34,9 @@ RELATIONS = {
 #: What no page may say to an account it does not belong to.
 SECRETS = re.compile(r'异地|13911110000|far-away|>\s*97\s*<|"people": ?97\b')
 #: Parameters that name a thing with an owner or an area; their values come from ``Things``.
-OWNED = ("account_id", "report_id", "photo_id", "referral_id", "session_id", "token_id", "night_id")
+OWNED = (
+    "account_id", "report_id", "photo_id", "referral_id", "session_id", "token_id", "night_id", "scenario_id", "job_id",
+)  # fmt: skip
 #: Values of all other parameters, by "endpoint.parameter" where the parameter's name alone does not tell.
 PLAIN: dict[str, str] = {
     "filename": "site.css", "assets.asset.name": "pmtiles.js", "name": "service-points", "kind": "points",
@@ -44,6 +48,7 @@ FORMS: dict[str, dict[str, str]] = {
     "reports.take_step": {"to": "verified", "version": "0"},  # a stale one, so that the report stays as it is
     "reports.make_referral": {"receiver": "police:", "place": "派出所"},
     "reports.confirm": {"received_by": "王护士"},
+    "scenarios.change": {"action": "close", "code": "SP001", "version": "0"},  # stale, too
     "administration.change": {"name": "新名", "role": "planner", "area_code": HERE, "receiver": ""},
     "administration.add": {"username": "new", "name": "新", "role": "planner", "area_code": HERE, "receiver": ""},
 }
@@ -60,6 +65,8 @@ class Things:
     session_id: str
     token_id: int
     night_id: int
+    scenario_id: int
+    job_id: int
 
 
 def routes(app: APIFlask) -> Iterator[tuple[Rule, str]]:
@@ -108,7 +115,10 @@ def things(app: APIFlask, area: str, actor: Account, relation: str) -> Things:
     session = session_id(open_session(store, owner.id, device="别处", now=now))
     plan = store.save_run(plan_run({f"C-{name}": (area, ["D1", "D2"])}))
     night = open_night(store, plan.id, EVENING, by=chief, now=now)
-    return Things(target.id, number, photo, referral.id, session, token.id, night.id)
+    planner = actor if mine and actor.role == "planner" else add(app, f"{name}-planner", "planner", area)
+    scenario = create_scenario(store, "近处方案" if mine else "异地方案", by=planner, now=now)
+    asked = ask_job(store, "coverage", {"of": name}, by=planner, now=now)
+    return Things(target.id, number, photo, referral.id, session, token.id, night.id, scenario.id, asked.id)
 
 
 def ask(app: APIFlask, browser: Browser, rule: Rule, method: str, named: Things) -> Any:
