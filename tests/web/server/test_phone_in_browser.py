@@ -1,0 +1,332 @@
+"""The grid worker's phone in Chromium: a night walked with the server stopped, the browser closed and opened again."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from layers.nights import change, night
+from layers.phone import done_by_ticks, night_points
+from layers.schema import INCOMING_REPORT, PHONE_EVENT, PHOTO
+from layers.store import Store
+from tests.web.server.chromium import PHONE, WEBGL, chromium, until, violations
+from tests.web.server.conftest import SECRET
+from tests.web.server.phone_night import DWELL_S, FROM, UNTIL, Clock, PhoneNight, clock, make_night
+from tests.web.server.staff import PASSWORD
+from tests.web.server.test_report_in_browser import Server
+from tests.web.server.test_report_pages import picture
+from web.server.app import create_app
+from web.server.settings import Settings
+
+__all__ = ["clock"]
+LATE = FROM + timedelta(minutes=30)
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Site:
+    """A served town with a night, and the phone of its worker: pages that share one browser profile."""
+
+    server: Server
+    store: Store
+    night: PhoneNight
+    clock: Clock
+    open_profile: Callable[[], Any]
+    faults: list[str]
+    context: Any = None
+    page: Any = None
+
+    def open_browser(self) -> Any:
+        """Open the browser on the profile."""
+        self.context = self.open_profile()
+        page = self.page = self.context.pages[0] if self.context.pages else self.context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
+        page.on("console", lambda said: self.faults.append(said.text) if "Content Security" in said.text else None)
+        allowed = (self.server.url, "blob:", "data:")
+        self.context.on("request", lambda r: None if r.url.startswith(allowed) else self.faults.append(r.url))
+        page.clock.set_fixed_time(self.clock.now)
+        return page
+
+    def close_browser(self) -> None:
+        self.context.close()
+
+    def sign_in(self, username: str = "phone-worker") -> None:
+        self.page.goto(f"{self.server.url}/sign-in?next=/phone")
+        self.page.fill("[name=username]", username)
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.click("main form button[type=submit]")
+        self.page.wait_for_url(f"{self.server.url}/phone")
+        self.ready()
+
+    def ready(self) -> None:
+        self.page.wait_for_selector("#work:not([hidden])")
+        self.page.wait_for_selector("#phone-map[data-ready]")
+
+    def sent(self) -> None:
+        """Press the button that sends, and wait until nothing waits any more."""
+        self.page.evaluate("document.body.dataset.sent = ''; document.getElementById('send').click()")
+        until(self.page, "document.body.dataset.sent === 'done'")
+
+    def at(self, moment: datetime) -> None:
+        self.clock.at(moment, self.page)
+
+    def go(self, place: np.ndarray) -> None:
+        """Stand somewhere, as the phone's receiver tells it."""
+        self.context.set_geolocation({"longitude": float(place[0]), "latitude": float(place[1]), "accuracy": 6})
+        self.page.wait_for_timeout(60)
+
+    def walk(self, street: np.ndarray, every_m: float = 12.0) -> None:
+        """Walk a street from end to end at five kilometres an hour."""
+        metres = np.hypot(*(np.diff(street, axis=0) * [np.cos(np.radians(street[0, 1])), 1]).T) * 111_320
+        along = np.r_[0, np.cumsum(metres)]
+        for m in np.r_[np.arange(0, along[-1], every_m), along[-1]]:
+            self.at(self.clock.now + 8 * SECOND)
+            self.go(np.array([np.interp(m, along, street[:, axis]) for axis in (0, 1)]))
+
+    def held(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.page.evaluate(f"phoneOutbox.held({self.night.worker.id})")
+        return found
+
+    def rows(self, table: Any = PHONE_EVENT) -> list[Any]:
+        with self.store.transaction() as connection:
+            return list(connection.execute(select(table).order_by(table.c.id)).all())
+
+
+def served(url: str, playwright: Any, clock: Clock, folder: Path) -> Iterator[Site]:
+    store = Store(url)
+    made = make_night(store)
+    app = create_app(Settings(url, SECRET, secure=False, demo=True))
+    server = Server(app)
+
+    def open_profile() -> Any:
+        return playwright.chromium.launch_persistent_context(
+            str(folder / "profile"), executable_path=chromium(), args=WEBGL, locale="zh-CN",
+            viewport={"width": PHONE[0], "height": PHONE[1]}, permissions=["geolocation"],
+        )  # fmt: skip
+
+    site = Site(server, store, made, clock, open_profile, [])
+    try:
+        site.open_browser()
+        yield site
+        site.close_browser()
+        assert site.faults == []
+    finally:
+        server.stop()
+        store.close()
+        app.extensions["lamplight.store"].close()
+
+
+@pytest.fixture
+def site(town_url: str, playwright: Any, clock: Clock, tmp_path: Path) -> Iterator[Site]:
+    """On each database."""
+    yield from served(town_url, playwright, clock, tmp_path)
+
+
+@pytest.fixture
+def small_site(town_file: Path, playwright: Any, clock: Clock, tmp_path: Path) -> Iterator[Site]:
+    """On SQLite, for what does not depend on the database."""
+    shutil.copy(town_file, tmp_path / "town.sqlite")
+    yield from served(f"sqlite:///{tmp_path / 'town.sqlite'}", playwright, clock, tmp_path)
+
+
+def name_of(site: Site) -> str:
+    return str(site.page.inner_text("#next-name"))
+
+
+def report(site: Site, need: str, outcome: str, note: str = "", photo: bytes = b"") -> None:
+    page = site.page
+    page.click("#found")
+    page.click(f"[data-needs={need}]")
+    page.click(f"[data-outcome={outcome}]")
+    if note:
+        page.fill("#note", note)
+    if photo:
+        page.set_input_files("#photo", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": photo})
+    page.click("#report-send")
+    page.wait_for_selector("#notice-said:text('报告已保存')")
+
+
+def test_a_night_walked_without_a_server_arrives_once_and_in_order(site: Site) -> None:
+    site.at(LATE)
+    site.sign_in()
+    page, streets = site.page, site.night.streets
+    until(page, "navigator.serviceWorker.controller !== null")
+    until(page, "document.getElementById('recording').dataset.state === 'on'")
+    site.server.stop()
+
+    site.walk(streets[0])
+    page.wait_for_selector("#notice-said:text('已走过')")
+    site.walk(streets[1])
+    page.wait_for_selector("#next-name:text('桥洞')")
+    page.click("#done")  # the check begins
+    page.wait_for_selector("#done:text('停留中')")
+    site.at(site.clock.now + DWELL_S * SECOND)
+    page.wait_for_selector("#notice-said:text('检查完成')")
+    assert violations(page) == []
+    page.click("#done")  # one side of the third street, by hand
+    page.wait_for_selector("#notice-said:text('已记为走完')")
+    page.click("#undo")
+    page.wait_for_selector("#notice-said:text('已撤回')")
+    report(site, "night_shelter", "guided", "长椅上，灰色外套", picture(900).getvalue())
+    page.click("#done")
+    page.wait_for_selector("#notice-said:text('已记为走完')")
+    page.click("#done")  # the other side
+    page.click("#cannot")
+    page.click("[data-reason=gate]")
+    page.wait_for_selector("#next-name:text('全部走完')")
+    until(page, f"phoneOutbox.held({site.night.worker.id}).then((held) => held.ticks === 8)")
+    assert site.rows() == [] and "待发" in page.inner_text("#unsent")
+    before = site.held()
+    site.close_browser()
+
+    page = site.open_browser()  # the server is still away
+    page.goto(f"{site.server.url}/phone")
+    site.ready()
+    assert name_of(site) == "全部走完" and site.held() == before and before["reports"] == 1 and before["points"] > 15
+    site.server.start()
+    site.context.clear_cookies(name="lamplight")  # the session ended with the browser: what is kept waits for the account
+    page.goto(f"{site.server.url}/phone")
+    page.wait_for_url("**/sign-in*")
+    site.sign_in()
+    site.sent()
+    assert site.held() == {"ticks": 0, "reports": 0, "points": 0, "refused": [], "others": 0}
+    page.reload()
+    site.ready()
+    assert name_of(site) == "全部走完", "what was done is known from the server now"
+    site.sent()
+
+    events = site.rows()
+    assert [event.number for event in events] == list(range(1, len(events) + 1))
+    assert len({event.device for event in events}) == 1 and {event.account_id for event in events} == {
+        site.night.worker.id
+    }
+    order = [event.kind for event in events if event.kind != "track"]
+    assert order == ["tick", "tick", "check", "tick", "tick", "report", "tick", "tick", "reason"]
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    points = night_points(site.store, site.night.night_id)
+    assert points["time"].is_monotonic_increasing and len(points) == before["points"]
+    ends = points[["lon", "lat"]].to_numpy()[[0, -1]]
+    np.testing.assert_allclose(ends, [streets[0][0], streets[1][-1]], atol=2e-6)
+    said = {(one.duty, one.side): one for one in done_by_ticks(site.store, site.night.night_id)}
+    third = next(duty for duty in site.night.duties if site.night.duties.count(duty) == 2)
+    assert {key: (one.state, one.how) for key, one in said.items()} == {
+        (site.night.duties[0], ""): ("done", "gps"), (site.night.duties[1], ""): ("done", "gps"),
+        ("P1", ""): ("done", "hand"), (third, "left"): ("done", "hand"), (third, "right"): ("done", "hand"),
+        (site.night.duties[-1], ""): ("cannot", "hand"),
+    }  # fmt: skip
+    assert said["P1", ""].dwell_s == DWELL_S and said[site.night.duties[-1], ""].reason == "gate"
+    [found] = site.rows(INCOMING_REPORT)
+    assert (found.channel, found.state, found.outcome, found.note) == ("patrol", "helped", "guided", "长椅上，灰色外套")
+    assert len(site.rows(PHOTO)) == 1
+
+
+def test_nothing_is_recorded_outside_the_hours_on_duty(small_site: Site) -> None:
+    site = small_site
+    site.at(FROM - 10 * SECOND)
+    site.go(site.night.streets[0][0])
+    site.sign_in()
+    page = site.page
+
+    def recorded(moment: datetime, state: str) -> int:
+        site.at(moment)
+        until(page, f"document.getElementById('recording').dataset.state === '{state}'")
+        before = site.held()["points"]
+        for part in np.linspace(0.1, 0.9, 4):
+            street = site.night.streets[0]
+            site.go(street[0] + part * (street[-1] - street[0]))
+        return int(site.held()["points"]) - before
+
+    assert recorded(FROM - SECOND, "off") == 0 and "20:00 起" in page.inner_text("#recording")
+    assert recorded(FROM + SECOND, "on") > 0 and "24:00" in page.inner_text("#recording")
+    page.click("#open-more")
+    assert "保留 90 天" in page.inner_text("#keeping") and "2027-02-19" in page.inner_text("#keeping")
+    page.click("#stop")
+    page.click("#more [data-close]")
+    assert recorded(FROM + 20 * SECOND, "off") == 0 and "停止" in page.inner_text("#recording")
+    page.reload()
+    site.ready()
+    assert recorded(FROM + 30 * SECOND, "off") == 0, "stopped is stopped, whatever is reloaded"
+    page.evaluate("document.getElementById('stop').click()")
+    assert recorded(UNTIL - 20 * SECOND, "on") > 0
+    assert recorded(UNTIL + SECOND, "off") == 0 and "已下班" in page.inner_text("#recording")
+    site.sent()
+    times = night_points(site.store, site.night.night_id)["time"]
+    assert times.min() >= FROM.replace(tzinfo=None) and times.max() <= UNTIL.replace(tzinfo=None)
+
+
+def test_an_answer_that_was_lost_doubles_nothing_and_a_refusal_holds_nobody_up(small_site: Site) -> None:
+    site = small_site
+    site.at(LATE)
+    site.sign_in()
+    page, lost = site.page, []
+
+    def lose(route: Any) -> None:
+        if not lost:
+            lost.append(route.fetch().status)  # the server has it
+            route.abort("connectionreset")
+        else:
+            route.fallback()
+
+    page.route("**/phone/events", lose)
+    page.click("#done")
+    until(page, "document.body.dataset.sent === 'later'")
+    assert lost == [200] and site.held()["ticks"] == 1 and len(site.rows()) == 1
+    page.evaluate(
+        "([account, night]) => phoneOutbox.add(account, [{at: Date.now(), kind: 'tick', night: night + 7, crew: 'C01',"
+        " duty: 'S1', side: '', how: 'hand'}])", [site.night.worker.id, site.night.night_id],
+    )  # fmt: skip
+    page.click("#cannot")
+    page.click("[data-reason=flooded]")
+    site.sent()
+    assert [row.kind for row in site.rows()] == ["tick", "rejected", "reason"]
+    page.click("#open-more")
+    assert "不存在" in page.inner_text("#refused-list") and "未收 1" in page.inner_text("#unsent")
+    assert violations(page) == []
+    for _ in range(2):
+        page.click("#refused-list button:has-text('删除')")
+    page.wait_for_selector("#refused", state="hidden")
+
+
+def test_a_route_that_was_changed_meanwhile_and_another_account_on_the_same_phone(small_site: Site) -> None:
+    site = small_site
+    site.at(LATE)
+    site.sign_in()
+    page, night_id = site.page, site.night.night_id
+    first = name_of(site)
+    kept = [[duty, ""] for duty in (site.night.duties[1], "P1")]
+    version = night(site.store, night_id).version
+    change(site.store, night_id, version, "move", {"C01": {"route": kept}}, by=site.night.boss, now=site.clock())
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_selector("#notice-said:text('督导员改了路线')")
+    assert page.inner_text("#progress-said") == "0 / 2 段" and name_of(site) != ""
+    site.server.stop()
+    page.click("#done")
+    until(page, f"phoneOutbox.held({site.night.worker.id}).then((held) => held.ticks === 1)")
+    site.server.start()
+    site.context.clear_cookies()
+    site.context.set_offline(False)
+    page.evaluate("document.getElementById('send').click()")
+    page.wait_for_selector("#sign-in:not([hidden])")
+    assert "同一账号" in page.text_content("#send-state") and site.rows() == []
+    page.goto(f"{site.server.url}/sign-in?next=/phone")
+    assert first
+
+
+def test_the_page_says_plainly_that_there_is_no_route(small_site: Site) -> None:
+    site = small_site
+    site.at(FROM - timedelta(days=3))
+    page = site.page
+    page.goto(f"{site.server.url}/sign-in?next=/phone")
+    page.fill("[name=username]", "phone-worker")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main form button[type=submit]")
+    page.wait_for_selector("#none:not([hidden])")
+    until(page, "document.getElementById('none-said').textContent.includes('林灯')")
+    assert violations(page) == []
