@@ -3,7 +3,7 @@
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 THREADS = 4
 #: How long a thread that computes keeps the others waiting, seconds. Python's own 0.005 halves the answers a second.
 TURN_S = 0.001
-STEPS = ("loading", "city", "tiles")
+STEPS = ("loading", "city", "tiles", "night")
 
 
 @click.command(short_help="服务 Serve the city's pages, maps and interfaces.")
@@ -46,11 +46,14 @@ def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
         app.extensions["lamplight.city"].current()
         progress("tiles")  # drawn beside requests they would make everybody wait for a second or more
         city_tiles(app.extensions["lamplight.store"])
+        accounts = _demo_accounts(app.extensions["lamplight.store"]) if demo else []
+        progress("night")
+        if demo:
+            _demo_night(app)
         write_to_stderr()
     sys.setswitchinterval(TURN_S)
     server = create_server(app, host=host, port=port, threads=THREADS, ident=None)
     address = f"http://{host}:{server.effective_port}/"  # port 0 takes any that is free
-    accounts = _demo_accounts(app.extensions["lamplight.store"]) if demo else []
     lines = [f"服务地址 / serving at {address}", *(["示例账号 / demo accounts:"] if accounts else [])]
     lines += [f"  {account['username']:<16} {account['password']:<24} {account['role']}" for account in accounts]
     say({"address": address, "accounts": accounts}, as_json, "\n".join(lines))
@@ -65,3 +68,11 @@ def _demo_accounts(store: "Store") -> list[dict[str, str]]:
 
     words = ("username", "password", "role", "area_code")
     return [dict(zip(words, made, strict=True)) for made in demo_accounts(store, datetime.now(UTC))]
+
+
+def _demo_night(app: Any) -> None:
+    from web.server.app import derived_key
+    from web.server.demo_night import demo_night
+
+    secret = derived_key(app.extensions["lamplight.settings"], "report-token").encode()
+    demo_night(app.extensions["lamplight.store"], secret, datetime.now(UTC))

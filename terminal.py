@@ -51,6 +51,7 @@ STEP_WORDS = {
     "coverage": "计算覆盖（首次运行须先编译） coverage (compiles on first run)",
     "keeping": "保存结果 keeping the result",
     "tiles": "地图瓦片 map tiles",
+    "night": "今晚巡查 tonight's patrol",
 }
 _REDRAWN_EVERY_S = 0.5
 

@@ -1,7 +1,7 @@
 """A week of patrols by street: how often each was to be walked, and how often it was."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,11 +15,12 @@ DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class WalkedNight:
-    """What is known of one night: planned : duties in a route; done : duties ticked off."""
+    """What is known of one night: planned : duties in a route; done : duties ticked off; over : whether it is past."""
 
     date: dt.date
     planned: frozenset[str]
     done: frozenset[str]
+    over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +52,30 @@ def week_calendar(ground: Ground, within: tuple[str, ...]) -> Calendar:
 def street_weeks(calendar: Calendar, area: Scope, nights: Sequence[WalkedNight], today: dt.date) -> list[StreetWeek]:
     """Return the streets inside ``area`` over the seven days up to ``today``, the most missed first.
 
-    nights : of the seven days, and those planned for later. Of a night still to come, ``today`` among them as long as
-    nothing of it is done, what is planned counts, of one gone by what was ticked off.
+    nights : of the seven days, and those planned for later. Of a night that is not over what is planned counts as
+    well as what is done.
     """
     duties = calendar.duties
     groups: dict[str, list[int]] = {}
     for i, cell in enumerate(calendar.cell):
         if area.holds(str(cell)):
             groups.setdefault(str(duties.name[i]), []).append(i)
-    past = [one for one in nights if today - dt.timedelta(days=DAYS) < one.date <= today]
-    coming = [one for one in nights if one.date > today or (one.date == today and not one.done)]
-    found = [_street(name, members, calendar, past, coming) for name, members in groups.items()]
+    counted = [one for one in nights if one.date > today - dt.timedelta(days=DAYS)]
+    found = [_street(name, members, calendar, counted) for name, members in groups.items()]
     return sorted(found, key=lambda one: (-one.missed, not one.must, -one.times, one.name))
 
 
-def _street(
-    name: str, members: list[int], calendar: Calendar, past: Sequence[WalkedNight], coming: Collection[WalkedNight]
-) -> StreetWeek:
+def _street(name: str, members: list[int], calendar: Calendar, nights: Sequence[WalkedNight]) -> StreetWeek:
     duties = calendar.duties
     due = walked = planned = missed = 0
     for i in members:
         duty, times = str(duties.id[i]), int(duties.times_a_week[i])
-        was = min(times, sum(duty in one.done for one in past))
-        will = min(times - was, sum(duty in one.planned for one in coming))
+        was = min(times, sum(duty in one.done for one in nights))
+        will = min(times - was, sum(duty in one.planned - one.done for one in nights if not one.over))
         due, walked, planned, missed = due + times, walked + was, planned + will, missed + times - was - will
     ids = {str(duties.id[i]) for i in members}
-    nights = {one.date: (len(one.done & ids), len(one.planned & ids)) for one in [*past, *coming]}
+    by_night = {one.date: (len(one.done & ids), len(one.planned & ids)) for one in nights}
     return StreetWeek(
         name, len(members), max(int(duties.times_a_week[i]) for i in members), due, walked, planned, missed,
-        any(bool(duties.must[i]) for i in members), nights,
+        any(bool(duties.must[i]) for i in members), by_night,
     )  # fmt: skip

@@ -23,12 +23,14 @@ def replan(board: Board, stops: Collection[Stop], held: Collection[str], watch: 
     now_s = float(ground.night.crews.from_s.min()) if board.now_s is None else board.now_s
     ill = [line.crew for line in lines.values() if line.ill_s is not None]
     locked = [line.crew for line in lines.values() if line.locked]
+    absent = [str(crew) for crew in ground.night.crews.id if crew not in lines]  # planned, but nobody opened its night
     tables = ground.walks({line.crew: line.route for line in lines.values()})
     tables, _ = plan_again(
         ground.records, ground.night, tables, ground.date, now_s, ill, watch, seed,
-        held=[*held, *locked], around=np.sort(ground.numbers(tuple(stops))),
+        held=[*held, *locked, *absent], around=np.sort(ground.numbers(tuple(stops))),
     )  # fmt: skip
-    found = _once(planned_routes(tables, ground.date), board)
+    planned = planned_routes(tables, ground.date)
+    found = _once({crew: route for crew, route in planned.items() if crew in lines}, board)
     routes = {crew: route for crew, route in found.items() if route != lines[crew].route}
     trial = board.with_routes(routes)
     return replace(trial, left=tuple(stop for stop in trial.left if stop not in stops))

@@ -16,7 +16,7 @@ from web.server.access import account, needs, own_store
 from web.server.city import now
 from web.server.desk_board import Desk, Loading, NeedsConfirmingError, desk_of, done, tried
 from web.server.desk_pages import desk_page, tonight_of, waiting
-from web.server.desk_view import CrewRow, change_rows, news_of, said_note, stop_of, street
+from web.server.desk_view import CrewRow, change_rows, news_of, said_note, stop_of, street, whole_minutes
 from web.server.errors import status_of
 from web.server.language import _, said
 from web.server.sign_in import Answer
@@ -166,8 +166,7 @@ def _shown(desk: Desk, fields: Mapping[str, str], trial: Trial, said_first: str 
 
 
 def _trial_row(crew: CrewRow, trial: Trial, faults: list[Fault]) -> dict[str, Any]:
-    before, after = (round(of[crew.name].total_s / 60) if of[crew.name].total_s >= 0 else None
-                     for of in (trial.before, trial.after))  # fmt: skip
+    before, after = (whole_minutes(of[crew.name].total_s) for of in (trial.before, trial.after))
     return {
         "crew": crew, "before": before, "after": after, "most": crew.shift_minutes,
         "faults": [said_note(fault) for fault in faults],

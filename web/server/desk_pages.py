@@ -55,7 +55,7 @@ HALF_HOUR_S, AN_HOUR_S = 1800, 3600
 #: Places of crews are told to this many seconds, so that the walks to them are reckoned once for many who ask.
 STEADY_S = 60.0
 #: Parts of the page that are drawn anew when something has changed.
-PARTS = ("crews", "reports", "gaps", "log")
+PARTS = ("crews", "reports", "gaps", "log", "to")
 _ASKED = re.compile(r"(\d{2}):(\d{2})")
 AGAIN_S = 2
 
@@ -321,10 +321,7 @@ def _note(desk: Tonight) -> str:
     if desk.night.state != "open":
         return _("本班次已收班。")
     if not is_tonight(desk.night):
-        today = public_city().local(now()).date()
-        return _(
-            "这不是今晚（%(today)s），是 %(day)s 的班次。", today=date_words(today), day=date_words(desk.night.date)
-        )
+        return _("这不是今晚，是 %(day)s 的班次。", day=date_words(desk.night.date))
     return ""
 
 

@@ -99,7 +99,8 @@ def report_page(
     shown = placed[(page - 1) * PAGE : page * PAGE]
     people = accounts(store, active=True) if shown else []
     twins = same_person(placed)
-    out = [crew for crew in crews if not crew.ill]
+    able = [crew for crew in crews if not crew.ill]
+    out = [crew for crew in able if crew.on_duty] or able  # before the evening begins, whoever will be out
     at = [(one.lon, one.lat) for one in shown]
     walks = (
         [] if city.network is None else nearest_crews(city.network, [(c.lon, c.lat) for c in out], at, len(out) or 1)

@@ -15,7 +15,6 @@ from planner.patrol.question import PatrolQuestion
 from web.server import staff_frame
 from web.server.access import account, needs, own_store, public_city
 from web.server.city import now
-from web.server.errors import status_of
 from web.server.language import _, said
 from web.server.point_words import date_words
 from web.server.sign_in import Answer
@@ -91,7 +90,7 @@ def _page(on: dt.date, error: LamplightError | None = None) -> Answer:
     ))  # fmt: skip
     if any(job.state in OPEN for job in asked):
         page.headers["Refresh"] = str(AGAIN_S)
-    page.status_code = 200 if error is None else status_of(error)
+    page.status_code = 200 if error is None else 422
     return page
 
 

@@ -39,6 +39,7 @@ class CrewRow:
     late_min: int | None
     locked: bool
     ill: bool
+    on_duty: bool
     doing: str
     faults: tuple[str, ...]
     lon: float
@@ -75,9 +76,11 @@ def _row(
         doing = _("手机 %(clock)s：%(street)s", clock=when(last.at)[11:], street=street(board, stop))
     return CrewRow(
         route.crew, crew % len(COLOURS), route.persons, mode_words(str(ground.night.crews.mode[crew])),
-        _minutes(reckoned.time.total_s), round(allowed_s(ground.night, crew) / 60), _shift(board, crew),
-        _km(walk.walked_m), len(line.route), _share(len(done & set(line.route)), len(line.route)), _late(board, line, last),
-        route.locked, route.ill_from is not None, "" if route.ill_from is not None else doing,
+        whole_minutes(reckoned.time.total_s), round(allowed_s(ground.night, crew) / 60), _shift(board, crew),
+        _km(walk.walked_m), len(line.route), _share(len(done & set(line.route)), len(line.route)),
+        _late(board, line, last),
+        route.locked, route.ill_from is not None, _on_duty(board, crew, at_s),
+        "" if route.ill_from is not None else doing,
         tuple(said_note(fault) for fault in reckoned.faults), here.lon, here.lat,
     )  # fmt: skip
 
@@ -116,12 +119,18 @@ def _shift(board: Board, crew: int) -> str:
     return "–".join(_clock(float(at_s[crew])) for at_s in (crews.from_s, crews.until_s))
 
 
+def _on_duty(board: Board, crew: int, at_s: float) -> bool:
+    crews = board.ground.night.crews
+    return bool(crews.from_s[crew] <= at_s <= crews.until_s[crew])
+
+
 def _clock(seconds: float) -> str:
     """Return an hour of the night; the end of the evening is 24:00."""
     return "24:00" if seconds == DAY_S else clock(seconds)
 
 
-def _minutes(seconds: float) -> int | None:
+def whole_minutes(seconds: float) -> int | None:
+    """Return minutes begun, None where a route has no hours."""
     return None if math.isnan(seconds) else math.ceil(seconds / 60 - 1e-9)
 
 
@@ -146,7 +155,7 @@ def street(board: Board, stop: Stop) -> str:
 
 def mode_words(mode: str) -> str:
     """Say how a crew goes."""
-    words = {"walk": _("步行"), "ebike": _("电动车"), "drive": _("驾车")}
+    words = {"walk": _("步行巡查"), "ebike": _("骑行巡查"), "drive": _("驾车巡查")}
     return words[mode]
 
 

@@ -11,10 +11,10 @@ from layers.phone import done_by_ticks
 from layers.scope import Scope
 from planner.patrol_week import DAYS, WalkedNight, street_weeks, week_calendar
 from web.server import staff_frame
-from web.server.access import account, needs, own_store, public_city, whole_store
-from web.server.city import now
+from web.server.access import account, needs, own_store, whole_store
 from web.server.desk_board import Loading, desk_of
 from web.server.desk_pages import waiting
+from web.server.desk_tonight import evening
 from web.server.language import _
 from web.server.point_words import date_words, weekday_words
 from web.server.sign_in import Answer
@@ -71,14 +71,17 @@ def _walked(kept: list[PatrolNight]) -> list[WalkedNight]:
         planned, done = by_date.setdefault(one.date, (set(), set()))
         planned |= {stop[0] for route in routes(own_store(), one.id) for stop in route.route}
         done |= {tick.duty for tick in done_by_ticks(own_store(), one.id) if tick.state == "done"}
-    return [WalkedNight(date, frozenset(planned), frozenset(done)) for date, (planned, done) in by_date.items()]
+    return [
+        WalkedNight(date, frozenset(planned), frozenset(done), date < evening())
+        for date, (planned, done) in by_date.items()
+    ]
 
 
 def _until(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        return public_city().local(now()).date()
+        return evening()
 
 
 def register(app: Flask) -> None:

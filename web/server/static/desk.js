@@ -70,6 +70,7 @@ function tabs() {
     event.preventDefault();
     history.replaceState(null, "", link.hash);
     show(link.hash);
+    if (!trial.querySelector(".desk-trial")) trial.replaceChildren();
   });
   addEventListener("hashchange", () => show(location.hash));
   const inside = location.hash && document.querySelector(location.hash)?.closest(".desk-work > section");
@@ -98,7 +99,10 @@ async function submitted(event) {
     }
     if (answer.status === 404 || answer.status >= 500) throw new Error(answer.statusText);
     trial.innerHTML = await answer.text();
-    if (answer.headers.get("X-Changed")) await ask(true);
+    if (answer.headers.get("X-Changed")) {
+      document.querySelector("[data-search]")?.dispatchEvent(new Event("again"));
+      await ask(true);
+    }
   } catch {
     trial.innerHTML = "";
     say([words.offline]);
@@ -146,6 +150,7 @@ function search() {
     clearTimeout(waiting);
     find();
   });
+  form.addEventListener("again", () => field.value && find());
   form.addEventListener("choose", ({ detail }) => find(`&stop=${encodeURIComponent(detail)}`));
 }
 
@@ -210,9 +215,9 @@ function fill(name, html) {
     part.addEventListener("focusout", () => setTimeout(() => fill(name, html)), { once: true });
     return;
   }
-  const scrolled = part.scrollTop;
+  const chosen = part.value; // of a list to choose from
   part.innerHTML = html;
-  part.scrollTop = scrolled;
+  if (chosen) part.value = chosen;
   for (const item of part.querySelectorAll("[data-crew]")) item.classList.toggle("shown", item.dataset.crew === shown);
 }
 

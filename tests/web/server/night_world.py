@@ -1,0 +1,63 @@
+"""A night of the demo town on the desk: planned once, kept in any town's store, opened; and the hours of it."""
+
+import datetime as dt
+import shutil
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from layers.accounts import Account
+from layers.night_records import PatrolNight
+from layers.nights import open_night, routes
+from layers.run import Run
+from layers.scope import Scope
+from layers.store import Store
+from planner.desk.runs import lines_of
+from planner.patrol.question import PatrolQuestion
+from planner.patrol.runs import run_patrol
+
+EVENING = dt.date(2026, 3, 31)
+ZONE = dt.timezone(dt.timedelta(hours=8))
+#: The district where four crews go out on that evening, and one where others do.
+DISTRICT, OTHER = "990102000000", "990103000000"
+
+
+@cache
+def plan(town: Path) -> Run:
+    """Return the plan of the evening for the whole town in the SQLite file ``town``, which is left as it is."""
+    copied = town.with_name("planned.sqlite")
+    shutil.copy(town, copied)
+    store = Store(f"sqlite:///{copied}")
+    try:
+        return run_patrol(store, PatrolQuestion(EVENING, seconds=0.0))
+    finally:
+        store.close()
+
+
+def open_evening(store: Store, planned: Run, by: Account) -> PatrolNight:
+    """Keep the plan in a town's store and open its night."""
+    run = store.save_run(planned)
+    return open_night(store.within(Scope.of(by.area_code)), run.id, EVENING, by=by, now=at("19:00"))
+
+
+def at(clock: str) -> dt.datetime:
+    """Return an hour of the evening by the city's clocks, "00:30" the next day."""
+    hour, minute = map(int, clock.split(":"))
+    day = EVENING + dt.timedelta(days=int(hour < 12))
+    return dt.datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZONE).astimezone(dt.UTC)
+
+
+def ahead(clock: str) -> dt.timedelta:
+    """Return what must be added to this moment to come to an hour of the evening."""
+    return at(clock) - dt.datetime.now(dt.UTC)
+
+
+def on_desk(app: Flask, by: Account) -> int:
+    """Plan the evening in the store of an application, open it, and read it into memory; return the night's number."""
+    store: Store = app.extensions["lamplight.store"]
+    night = open_evening(store, run_patrol(store, PatrolQuestion(EVENING, seconds=0.0)), by)
+    lines = lines_of(night.date, routes(store, night.id), ZoneInfo("Asia/Shanghai"))
+    app.extensions["lamplight.desk"].ground(night.run_id, night.date, lines, wait_s=300.0)
+    return night.id
