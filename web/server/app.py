@@ -73,6 +73,7 @@ def _register(app: APIFlask) -> None:
         health,
         hotspot_pages,
         import_pages,
+        job_pages,
         ogc,
         ogc_items,
         phone_pages,
@@ -90,7 +91,7 @@ def _register(app: APIFlask) -> None:
     )
 
     pages = (assets_served, public_pages, point_pages, report_pages, phone_pages, phone_sync)
-    planning = (coverage_pages, comparison_pages, scenario_pages, run_pages, hotspot_pages, import_pages)
+    planning = (coverage_pages, comparison_pages, scenario_pages, run_pages, job_pages, hotspot_pages, import_pages)
     staff = (sign_in, account_pages, administration, staff_reports, audit_pages, desk, *planning, staff_frame)
     machines = (desk_api, api, exports, tiles, basemap, health, ogc, ogc_items)
     for group in (request_log, *pages, *staff, *machines):

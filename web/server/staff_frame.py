@@ -24,6 +24,7 @@ MENU = {
     "scenarios.listing": "情景",
     "hotspots.look": "热点",
     "runs.listing": "分析结果",
+    "jobs.listing": "分析任务",
     "imports.choose": "导入图层",
     "administration.listing": "账号",
     "audit.log": "操作记录",
