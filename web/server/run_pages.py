@@ -5,10 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, json, redirect, render_template, request, url_for
 
-from gis.errors import LamplightError, QuestionError
+from gis.errors import LamplightError, QuestionError, RecordError
 from layers.codes import Level, level_of
 from layers.jobs import JOB_KINDS, ask_job
 from layers.moments import aware
+from layers.roles import NotAllowedError
 from layers.run import Run
 from layers.scenarios import from_siting
 from planner.coverage_question import CoverageQuestion
@@ -233,7 +234,9 @@ def _asked(kind: str) -> Answer:
     try:
         question = form.question(request.form)
         return _start(form.kind, question.parameters)
-    except QuestionError as error:
+    except NotAllowedError:
+        raise
+    except (QuestionError, RecordError) as error:
         return _form_page(form, problem, error)
 
 

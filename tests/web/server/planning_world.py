@@ -39,7 +39,8 @@ def siting_run(store: Store, within: tuple[str, ...] = (), *, count: int = 2, se
         runner_up_lon=float("nan"), runner_up_lat=float("nan"),
     )  # fmt: skip
     tables = siting_toy.tables(
-        plan=siting_toy.plan(opened=2, closed=0, value=600.0, before=500.0, bound=607.2, gap=0.012, total=1000.0),
+        plan=siting_toy.plan(opened=2, closed=0, value=600.0, before=500.0, bound=607.2, gap=0.012, total=1000.0,
+                             candidates=10, worth_unit="people"),
         sites=sites, totals=areas.iloc[:1].drop(columns=["code", "name", "level"]).reset_index(drop=True),
         left_out=pd.DataFrame(columns=["area_code", "name", "level", "people", "unreachable"]),
         story=pd.DataFrame([("全市的故事。", "A story of the city.")], columns=["zh", "en"]),
