@@ -193,7 +193,7 @@ def test_a_night_walked_without_a_server_arrives_once_and_in_order(site: Site) -
     site.server.start()
     site.context.clear_cookies(name="lamplight")  # the session ended with the browser: what is kept waits for the account
     page.goto(f"{site.server.url}/phone")
-    page.wait_for_url("**/sign-in*")
+    assert "/sign-in" in page.url
     site.sign_in()
     site.sent()
     assert site.held() == {"ticks": 0, "reports": 0, "points": 0, "refused": [], "others": 0}
