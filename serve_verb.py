@@ -1,7 +1,9 @@
 """The command line's verb of the server."""
 
 import os
+import signal
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +25,16 @@ STEPS = ("loading", "city", "tiles", "night")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port to listen on.")
 @click.option("--demo", is_flag=True, help="Serve the fictional city, with accounts whose passwords are printed.")
+@click.option("--jobs", type=click.IntRange(0, 256), metavar="N",
+              help="How many jobs to run at once beside the pages, half as many as cores by default; 0 leaves them to "
+              "lamplight worker.")  # fmt: skip
 @store_options
-def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
+def serve(host: str, port: int, demo: bool, jobs: int | None, db: str, as_json: bool) -> None:
     """Serve the city in the store: the public's map and report form, the staff's pages, and /api, /ogc and /tiles.
 
     Reads LAMPLIGHT_SECRET (at least 32 characters), LAMPLIGHT_PROXIES, LAMPLIGHT_PLAIN_HTTP and
-    LAMPLIGHT_TIANDITU_KEY from the environment; --demo needs none of them. Ctrl-C stops it.
+    LAMPLIGHT_TIANDITU_KEY from the environment; --demo needs none of them. Where LAMPLIGHT_DASK names a Dask scheduler,
+    jobs run on its cluster. Ctrl-C stops it; jobs that were running wait for the next start.
     """
     from web.server.settings import settings_from
 
@@ -37,6 +43,7 @@ def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
         progress("loading")
         from waitress.server import create_server
 
+        from planner.jobs.runs import JobRunner
         from planner.runs import city_tiles
         from web.server.app import create_app
         from web.server.request_log import write_to_stderr
@@ -57,8 +64,11 @@ def serve(host: str, port: int, demo: bool, db: str, as_json: bool) -> None:
     lines = [f"服务地址 / serving at {address}", *(["示例账号 / demo accounts:"] if accounts else [])]
     lines += [f"  {account['username']:<16} {account['password']:<24} {account['role']}" for account in accounts]
     say({"address": address, "accounts": accounts}, as_json, "\n".join(lines))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
+    count = max((os.cpu_count() or 1) // 2, 1) if jobs is None else jobs
     try:
-        server.run()
+        with JobRunner(db, count) if count else nullcontext():
+            server.run()
     finally:
         server.close()
 

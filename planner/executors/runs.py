@@ -47,7 +47,7 @@ def at_once(workers: int | None = None) -> int:
 
 @contextmanager
 def _processes(workers: int) -> Iterator[Executor]:
-    executor = ProcessPoolExecutor(workers, get_context("spawn"), _begin)
+    executor = ProcessPoolExecutor(workers, get_context("spawn"), begin_process)
     try:
         yield executor
     except BaseException:
@@ -58,8 +58,8 @@ def _processes(workers: int) -> Iterator[Executor]:
         executor.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
-    """Make a new process ready: the keyboard speaks to the one that started it, and without that one it ends."""
+def begin_process() -> None:
+    """Make a pool's new process ready: the keyboard speaks to the one that began it, and without that one it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 

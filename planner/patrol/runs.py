@@ -3,7 +3,6 @@
 import datetime as dt
 import io
 import os
-import signal
 import zipfile
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -22,6 +21,7 @@ from layers.store import Store
 from layers.version_rows import LayerVersion
 from planner.coverage_notes import note_table
 from planner.coverage_question import CoverageQuestion
+from planner.executors.runs import begin_process
 from planner.hotspots.effort_runs import EFFORT, effort_inputs
 from planner.loading import CityLoader, Progress, VersionKey
 from planner.patrol.answer import Tables, night_tables, steps_and_legs, walks_of
@@ -73,10 +73,10 @@ _stop: Event | None = None
 
 
 def _begin(stop: Event) -> None:
-    """Make a new process ready: the keyboard speaks to the one that started it."""
+    """Make a new process ready to solve parts until it is told to stop."""
     global _stop
     _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_process()
 
 
 def _solve(job: Job, seconds: float) -> Solved:
