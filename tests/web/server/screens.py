@@ -30,6 +30,8 @@ from layers.scope import Scope
 from layers.store import Store
 from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations
 from tests.web.server.conftest import SECRET, fill
+from tests.web.server.night_world import on_desk
+from tests.web.server.planning_world import planning_results
 from tests.web.server.scenario_world import measured_scenario
 from web.server.app import create_app, derived_key
 from web.server.city import now
@@ -51,12 +53,21 @@ STAFF = {
     "admin": {"staff": "/staff", "my-account": "/staff/account", "accounts": "/staff/accounts",
               "account": "/staff/accounts/1", "account-new": "/staff/accounts/new", "audit": "/staff/audit",
               "second-factor": "/staff/account/second-factor"},
-    "supervisor": {"reports": "/staff/reports", "report-staff": "/staff/reports/{report}"},
+    "supervisor": {"reports": "/staff/reports", "report-staff": "/staff/reports/{report}",
+                   "tonight": "/staff/tonight?date=2026-04-02", "desk": "/staff/nights/{night}?at=21:30",
+                   "desk-reports": "/staff/nights/{night}?at=21:30#reports",
+                   "desk-edit": "/staff/nights/{night}?street=路#edit", "week": "/staff/week?until=2026-03-31",
+                   "after": "/staff/nights/{night}/after", "patrol-new": "/staff/runs/patrol/new"},
     "station": {"referrals": "/staff/referrals"},
     "planner": {"coverage": "/staff/coverage?hour=50&area={area}",
                 "coverage-unasked": "/staff/coverage?function=reporting",
                 "scenarios": "/staff/scenarios", "scenario": "/staff/scenarios/{scenario}",
-                "comparison": "/staff/scenarios/compare?a=live&b={scenario}"},
+                "comparison": "/staff/scenarios/compare?a=live&b={scenario}",
+                "runs": "/staff/runs", "run": "/staff/runs/{run}", "run-new": "/staff/runs/new/siting",
+                "run-compare": "/staff/runs/compare?a={run}&b={run}", "hotspots-now": "/staff/hotspots",
+                "hotspots-week": "/staff/hotspots?view=week", "hotspots-test": "/staff/hotspots?view=test",
+                "import": "/staff/import", "import-preview": "/staff/import/{upload}",
+                "import-done": "/staff/import/done/{version}"},
 }  # fmt: skip
 
 
@@ -100,11 +111,16 @@ def served(url: str) -> Iterator[Town]:
     receipts = [_report(store, app, lon, lat, n) for n in range(4)]
     move(store, receipts[1].id, "verified", by=supervisor.account, version=1, now=now())
     scenario, area = measured_scenario(store)
+    night = on_desk(app, supervisor.account)
+    planner = credentials(store, "planner")
+    assert planner is not None
+    planned = planning_results(store, planner.account)
     server = create_server(app, host="127.0.0.1", port=0, threads=8)
     running = threading.Thread(target=server.run, daemon=True)
     running.start()
     parts = {"lon": round(lon + 0.004, 5), "lat": round(lat + 0.003, 5), "key": point["key"],
-             "token": receipts[1].token, "report": receipts[1].id, "scenario": scenario, "area": area}  # fmt: skip
+             "token": receipts[1].token, "report": receipts[1].id, "scenario": scenario, "area": area,
+             "night": night, **planned}  # fmt: skip
     try:
         yield Town(f"http://127.0.0.1:{server.effective_port}", parts, {name: word for name, word, *_ in accounts})
     finally:
@@ -169,6 +185,10 @@ def write_pictures(browser: Any, town: Town, folder: Path) -> None:
     for name, username, height, addresses in (
         ("public-find", "", 844, (near, near)),
         ("staff-reports", "supervisor", 640, ("/staff/reports/{report}", "/staff/reports")),
+        ("planner-coverage", "planner", 900, ("/staff/coverage?hour=50&area={area}",) * 2),
+        ("planner-scenarios", "planner", 900, ("/staff/scenarios/{scenario}", "/staff/scenarios/compare?b={scenario}")),
+        ("staff-desk", "supervisor", 844, ("/staff/nights/{night}?at=21:30#reports", "/staff/nights/{night}?at=21:30")),
+        ("staff-week", "supervisor", 640, ("/staff/nights/{night}/after", "/staff/week?until=2026-03-31")),
     ):
         seen = []
         for address, (width, _) in zip(addresses, SIZES.values(), strict=True):
