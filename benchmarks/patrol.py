@@ -77,8 +77,13 @@ def report(run: Run) -> None:
     print(f"hard limits broken: {len(faults)}")
 
 
-def nanjing_store(folder: Path, *, core: bool, workers: int, stations: int) -> Store:
-    """Return a store of Nanjing with stations, a roster and duties, all drawn from one seed."""
+def nanjing_store(
+    folder: Path, *, core: bool, workers: int, stations: int, shares: tuple[float, ...] = SHARES
+) -> Store:
+    """Return a store of Nanjing with stations, a roster and duties, all drawn from one seed.
+
+    shares : of streets due as often a week as TIMES says.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     store = Store(f"sqlite:///{folder / 'nanjing.sqlite'}")
     store.create()
@@ -100,7 +105,7 @@ def nanjing_store(folder: Path, *, core: bool, workers: int, stations: int) -> S
     points.to_file(folder / "points.gpkg")
     code = found["code"].iloc[0]
     _roster(workers, stations, str(code), rng).to_csv(folder / "roster.csv", index=False)
-    times = rng.choice(TIMES, len(here), p=SHARES)
+    times = rng.choice(TIMES, len(here), p=shares)
     windowed = rng.random(len(here)) < 0.01
     duties = pd.DataFrame({
         "segment_id": here["edge_id"], "times_a_week": times,

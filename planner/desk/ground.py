@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from gis.errors import QuestionError
 from gis.modes import travel_by
+from gis.network import Positions
 from gis.search_graph import search_graph
+from layers.codes import Level, ancestor_of
+from planner.areas_around import areas_of
 from planner.desk.reckoning import Reckoned, reckon
 from planner.desk.ways import KnownWays
 from planner.patrol.answer import Tables, Walk, steps_and_legs
@@ -31,7 +34,8 @@ REMEMBERED = 4096
 class Ground:
     """One night of a plan. Shared by everybody at the desk; what it remembers may be asked for by many at once.
 
-    position : crew -> its number; services : stop -> the night's service.
+    position : crew -> its number; services : stop -> the night's service. area : (n,) code of the finest area around
+    each service, the city's outside all.
     """
 
     records: PatrolRecords
@@ -40,6 +44,7 @@ class Ground:
     ways: KnownWays
     position: dict[str, int]
     services: dict[Stop, int]
+    area: NDArray[np.object_]
     _reckoned: OrderedDict[tuple[int, Route], Reckoned] = field(default_factory=OrderedDict)
     _turn: Lock = field(default_factory=Lock)
 
@@ -98,4 +103,18 @@ def ground_of(records: PatrolRecords, night: Night, date: dt.date) -> Ground:
     for i, duty in enumerate(night.duty):
         side = SIDES[int(night.second[i])] if night.duties.both_sides[duty] else ""
         services[str(night.duties.id[duty]), side] = i
-    return Ground(records, night, date, KnownWays(night, toward), position, services)
+    return Ground(records, night, date, KnownWays(night, toward), position, services, _areas(records, night))
+
+
+def _areas(records: PatrolRecords, night: Night) -> NDArray[np.object_]:
+    """Return (n,) the code of the finest area around the middle of each service's street, else the city's."""
+    city, on = records.city, night.duties.segment
+    middles = Positions(on, city.network.length_m[on] / 2, np.zeros(len(on)))
+    around = areas_of(city.pieces, middles)
+    code = np.full(len(on), "", object)
+    for tier in city.tiers:
+        code = np.where(around[tier.level] >= 0, tier.code[around[tier.level]], code)
+    first = next((str(tier.code[0]) for tier in city.tiers if len(tier.code)), "")
+    whole = ancestor_of(first, Level.CITY) if first else ""
+    found: NDArray[np.object_] = np.where(code == "", whole, code)[night.duty]
+    return found

@@ -1,6 +1,7 @@
 """Where the desk meets the store: the ground of a night loaded from the run it came from, kept for the next asker."""
 
 import datetime as dt
+import gc
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -118,6 +119,10 @@ class Grounds:
         ground = load_ground(self._store, *key, tell)
         tell("routes")
         warm(ground, lines)
+        # a city is a million objects: a full collection would look at all of them while somebody waits for an answer
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
         return ground
 
     def close(self) -> None:

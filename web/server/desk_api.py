@@ -134,9 +134,9 @@ def change_json(one: NightChange) -> dict[str, Any]:
 def _board(desk: Desk) -> dict[str, Any]:
     """Return the board as the account may see it."""
     board, row = desk.board, desk.night
-    night_, ground, scope = board.ground.night, board.ground, Scope.of(account().area_code)
+    ground, scope = board.ground, Scope.of(account().area_code)
     times = board.minutes()
-    open_ = [stop for stop in board.open_stops() if scope.holds(str(night_.cell[ground.services[stop]]))]
+    open_ = [stop for stop in board.open_stops() if scope.holds(str(ground.area[ground.services[stop]]))]
     found = changes_since(own_store(), row.id, 0)
     return {
         "night": row.id, "version": row.version, "date": row.date.isoformat(), "state": row.state, "run": row.run_id,

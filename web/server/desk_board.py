@@ -162,7 +162,7 @@ def _replanned(desk: Desk) -> Trial:
     scope = Scope.of(account().area_code)
     wanted: list[Stop] = [stop for stop in open_ if stop in left]
     if not wanted:
-        wanted = [stop for stop in open_ if scope.holds(str(ground.night.cell[ground.services[stop]]))]
+        wanted = [stop for stop in open_ if scope.holds(str(ground.area[ground.services[stop]]))]
     held = [crew for crew in board.lines if crew not in desk.own]
     return replan(board, wanted, held, watch_replan())
 

@@ -70,7 +70,7 @@ def _spot(line: shapely.LineString, offset_m: float, length_m: float) -> list[fl
 def duties_seen(ground: Ground, scope: Scope, routes: Iterable[Iterable[Stop]]) -> NDArray[np.int64]:
     """Return the duties inside ``scope`` and those of ``routes``, as numbers of the night's."""
     night = ground.night
-    inside = {int(duty) for duty, cell in zip(night.duty, night.cell, strict=True) if scope.holds(str(cell))}
+    inside = {int(duty) for duty, code in zip(night.duty, ground.area, strict=True) if scope.holds(str(code))}
     routed = {int(night.duty[ground.services[stop]]) for route in routes for stop in route if stop in ground.services}
     return np.array(sorted(inside | routed), np.int64)
 
