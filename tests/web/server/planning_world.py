@@ -11,7 +11,8 @@ from layers.moments import stored
 from layers.run import Run
 from layers.schema import UPLOAD
 from layers.store import Store
-from planner.runs import run_inputs, software, used_versions
+from planner.coverage_question import CoverageQuestion
+from planner.runs import run_inputs, run_siting, software, used_versions
 from planner.siting.question import SitingQuestion
 from tests.web import hotspot_toy, siting_toy
 from tests.web.server.staff import CITY, DISTRICT, ELSEWHERE, HERE
@@ -86,3 +87,16 @@ def put_upload(store: Store, owner: Account, text: str = "编号,名称,经度,�
         key = connection.execute(insert(UPLOAD).values(values)).inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def planning_results(store: Store, planner: Account) -> dict[str, object]:
+    """Keep what the planner's pages show: a real siting plan, hotspots, and a file to be previewed."""
+    run = run_siting(store, SitingQuestion("mclp", CoverageQuestion(thresholds_s=(900,)), count=3, seconds=2.0))
+    hotspot_runs(store)
+    points = store.load("service-points")
+    rows = [
+        f"N{i:02d},便民点{i},{x:.6f},{y:.6f},{'喝茶' if i == 7 else '接待咨询'}"
+        for i, (x, y) in enumerate(zip(points.geometry.x + 0.002, points.geometry.y, strict=True))
+    ]
+    upload = put_upload(store, planner, "\n".join(["编号,名称,经度,纬度,服务功能", *rows]))
+    return {"run": run.id, "upload": upload, "version": store.current()["service-points", ""].id}

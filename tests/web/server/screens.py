@@ -30,9 +30,11 @@ from layers.scope import Scope
 from layers.store import Store
 from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations
 from tests.web.server.conftest import SECRET, fill
-from tests.web.server.night_world import on_desk
+from tests.web.server.job_world import searching_job
+from tests.web.server.night_world import at, on_desk
 from tests.web.server.planning_world import planning_results
 from tests.web.server.scenario_world import measured_scenario
+from web.server import phone_pages
 from web.server.app import create_app, derived_key
 from web.server.city import now
 from web.server.demo_accounts import demo_accounts
@@ -58,6 +60,7 @@ STAFF = {
                    "desk-reports": "/staff/nights/{night}?at=21:30#reports",
                    "desk-edit": "/staff/nights/{night}?street=路#edit", "week": "/staff/week?until=2026-03-31",
                    "after": "/staff/nights/{night}/after", "patrol-new": "/staff/runs/patrol/new"},
+    "worker": {"phone": "/phone"},
     "station": {"referrals": "/staff/referrals"},
     "planner": {"coverage": "/staff/coverage?hour=50&area={area}",
                 "coverage-unasked": "/staff/coverage?function=reporting",
@@ -66,6 +69,7 @@ STAFF = {
                 "runs": "/staff/runs", "run": "/staff/runs/{run}", "run-new": "/staff/runs/new/siting",
                 "run-compare": "/staff/runs/compare?a={run}&b={run}", "hotspots-now": "/staff/hotspots",
                 "hotspots-week": "/staff/hotspots?view=week", "hotspots-test": "/staff/hotspots?view=test",
+                "jobs": "/staff/jobs", "job": "/staff/jobs/{job}",
                 "import": "/staff/import", "import-preview": "/staff/import/{upload}",
                 "import-done": "/staff/import/done/{version}"},
 }  # fmt: skip
@@ -112,18 +116,21 @@ def served(url: str) -> Iterator[Town]:
     move(store, receipts[1].id, "verified", by=supervisor.account, version=1, now=now())
     scenario, area = measured_scenario(store)
     night = on_desk(app, supervisor.account)
+    clock, phone_pages.now = phone_pages.now, lambda: at("21:30")  # the phone shows a night that is going on
     planner = credentials(store, "planner")
     assert planner is not None
     planned = planning_results(store, planner.account)
+    job = searching_job(store, planner.account)
     server = create_server(app, host="127.0.0.1", port=0, threads=8)
     running = threading.Thread(target=server.run, daemon=True)
     running.start()
     parts = {"lon": round(lon + 0.004, 5), "lat": round(lat + 0.003, 5), "key": point["key"],
              "token": receipts[1].token, "report": receipts[1].id, "scenario": scenario, "area": area,
-             "night": night, **planned}  # fmt: skip
+             "night": night, "job": job, **planned}  # fmt: skip
     try:
         yield Town(f"http://127.0.0.1:{server.effective_port}", parts, {name: word for name, word, *_ in accounts})
     finally:
+        phone_pages.now = clock
         server.close()
         running.join(5)
         store.close()
@@ -162,6 +169,8 @@ def shots(browser: Any, town: Town, looks: Iterable[tuple[str, str]]) -> Iterato
 def _opened(page: Any, town: Town, name: str, address: str, size: str, language: str, faults: list[str]) -> Shot:
     faults.clear()
     page.goto(town.url + address.format(**town.parts))
+    if page.query_selector("#phone-map"):
+        page.wait_for_selector("#phone-map[data-ready]")
     if page.query_selector("#map"):
         page.wait_for_selector("#map[data-ready]")
         page.wait_for_timeout(400)  # the map fades its names in

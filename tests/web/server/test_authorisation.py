@@ -19,6 +19,7 @@ from layers.roles import ROLES, may
 from layers.scenarios import create_scenario
 from layers.sessions import create_token, open_session, session_id
 from tests.layers.night_plan import EVENING, plan_run
+from tests.web.server.planning_world import put_upload, siting_run
 from tests.web.server.staff import CITY, ELSEWHERE, HERE, Browser, add, signed_in, store_of
 from tests.web.server.staff_world import put, send, take
 from web.server.access import ANY_ACCOUNT, ANYONE, need_of
@@ -36,12 +37,14 @@ SECRETS = re.compile(r'异地|13911110000|far-away|>\s*97\s*<|"people": ?97\b')
 #: Parameters that name a thing with an owner or an area; their values come from ``Things``.
 OWNED = (
     "account_id", "report_id", "photo_id", "referral_id", "session_id", "token_id", "night_id", "scenario_id", "job_id",
+    "run_id", "upload_id",
 )  # fmt: skip
 #: Values of all other parameters, by "endpoint.parameter" where the parameter's name alone does not tell.
 PLAIN: dict[str, str] = {
     "filename": "site.css", "assets.asset.name": "pmtiles.js", "name": "service-points", "kind": "points",
     "code": "SP001", "public.speak.code": "en", "ending": "geojson", "z": "3", "x": "6", "y": "3", "fid": "1",
     "token": "x" * 43, "wanted": "report",
+    "runs.new.kind": "siting", "runs.file.name": "site.html", "imports.done.version_id": "1",
 }  # fmt: skip
 #: What a form must hold so that it is the authorisation that is asked, and not the form that is refused.
 FORMS: dict[str, dict[str, str]] = {
@@ -49,6 +52,7 @@ FORMS: dict[str, dict[str, str]] = {
     "reports.make_referral": {"receiver": "police:", "place": "派出所"},
     "reports.confirm": {"received_by": "王护士"},
     "scenarios.change": {"action": "close", "code": "SP001", "version": "0"},  # stale, too
+    "runs.accept": {"name": "近处的点"},
     "administration.change": {"name": "新名", "role": "planner", "area_code": HERE, "receiver": ""},
     "administration.add": {"username": "new", "name": "新", "role": "planner", "area_code": HERE, "receiver": ""},
 }
@@ -67,6 +71,8 @@ class Things:
     night_id: int
     scenario_id: int
     job_id: int
+    run_id: str
+    upload_id: int
 
 
 def routes(app: APIFlask) -> Iterator[tuple[Rule, str]]:
@@ -118,7 +124,12 @@ def things(app: APIFlask, area: str, actor: Account, relation: str) -> Things:
     planner = actor if mine and actor.role == "planner" else add(app, f"{name}-planner", "planner", area)
     scenario = create_scenario(store, "近处方案" if mine else "异地方案", by=planner, now=now)
     asked = ask_job(store, "coverage", {"of": name}, by=planner, now=now)
-    return Things(target.id, number, photo, referral.id, session, token.id, night.id, scenario.id, asked.id)
+    # who sees an area sees of a run about the city what lies inside: so this one is about another area
+    run = siting_run(store, within=(ELSEWHERE if area == CITY else area,))
+    upload = put_upload(store, planner)
+    return Things(
+        target.id, number, photo, referral.id, session, token.id, night.id, scenario.id, asked.id, run.id, upload
+    )  # fmt: skip
 
 
 def ask(app: APIFlask, browser: Browser, rule: Rule, method: str, named: Things) -> Any:

@@ -16,6 +16,8 @@ NO_PAGE = {
     "points.qr", "points.way_geojson", "report.token", "report.places", "report.offline", "report.service_worker",
     "coverage.areas", "coverage.hours", "coverage.gaps", "coverage.points", "coverage.file", "comparison.file",
     "phone.manifest", "phone.route", "phone.service_worker", "phone.shell", "phone.token",
+    "desk.live", "desk.streets", "desk.marks", "desk_api.board", "desk_api.streets", "desk_api.changes",
+    "runs.shapes", "runs.file", "imports.rejected", "jobs.state",
     "reports.picture", "sign_in.code", "sign_in.new_password", "sign_in.set_up",
 }  # fmt: skip
 
@@ -27,7 +29,8 @@ def town(town_url: str) -> Iterator[Town]:
 
 
 def test_no_page_is_left_unseen(app: APIFlask) -> None:
-    parts = {"lon": 1, "lat": 1, "key": "points/P1", "token": "t", "report": 1, "scenario": 1}
+    parts = {"lon": 1, "lat": 1, "key": "points/P1", "token": "t", "report": 1, "scenario": 1, "night": 1,
+             "run": "0" * 12, "job": 1, "upload": 1, "version": 1}  # fmt: skip
     listed = [*PUBLIC.values(), *(address for pages in STAFF.values() for address in pages.values())]
     match = app.url_map.bind("").match
     seen = {match(address.format(**parts).partition("?")[0])[0] for address in listed if "no-such" not in address}
