@@ -50,21 +50,25 @@ def restore(file: Path, db: str, as_json: bool) -> None:
 @click.command(short_help="归档 Bring finished reports into the records; blank what is private in old ones.")
 @click.option("--days", type=click.IntRange(1, 3650), default=180, show_default=True,
               help="Days without work after which a report loses contact, note, photos and exact place.")  # fmt: skip
+@click.option("--track-days", type=click.IntRange(1, 3650),
+              help="Days points of workers' tracks are kept from now on; 90 at first.")  # fmt: skip
 @store_options
-def retire(days: int, db: str, as_json: bool) -> None:
+def retire(days: int, track_days: int | None, db: str, as_json: bool) -> None:
     """Make reports that led to an outcome rows of the layer reports, then blank what is private in old ones.
 
     To be run every night; doing it twice changes nothing. The layer keeps when and where somebody was found, as it does
-    for every discovery report, and nothing of what was said. Tracks of grid workers' phones older than they may be kept
-    (90 days, unless the setting track_keep_days says otherwise) are removed.
+    for every discovery report, and nothing of what was said. Points of tracks from grid workers' phones go once they
+    are older than --track-days said last.
     """
-    from layers.phone import forget_tracks
+    from layers.phone import KEEP_SETTING, forget_tracks
     from layers.report_keeping import purge, to_layer
     from layers.store import Store
 
     store, now = Store(db), datetime.now(UTC)
     version = to_layer(store, now=now)
     blanked = purge(store, now - timedelta(days=days), now=now)
+    if track_days is not None:
+        store.set_setting(KEEP_SETTING, str(track_days))
     forgotten = forget_tracks(store, now=now)
     kept = version.accepted if version else 0
     text = f"发现报告图层现有 {kept:,} 行 / the layer reports now holds {kept:,} rows" if version else (

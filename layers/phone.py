@@ -24,9 +24,10 @@ from layers.roles import require
 from layers.schema import ACCOUNT, PHONE_EVENT
 from layers.scope import seen
 from layers.store import Store
+from layers.tracks import KEEP_DAYS
 
-#: How long points of tracks are kept, in days, unless the setting says otherwise.
-KEEP_DAYS, KEEP_SETTING = 90, "track_keep_days"
+#: The setting that says how many days points of tracks are kept.
+KEEP_SETTING = "track_keep_days"
 #: A track of which nothing is left.
 _NOTHING = '{"points":[]}'
 #: Takes a report in and returns what is to be kept of it; raises RecordError where it cannot stand.

@@ -30,6 +30,8 @@ TRACKS = LayerSchema("tracks", "轨迹", (
         "定位时间", "采集时间", "上报时间", "gps时间", "日期时间", "timestamp", "datetime", "date_time", "recorded_at",
     ), required=True),
 ), "point")  # fmt: skip
+#: How long points of tracks are kept, in days, unless somebody says otherwise.
+KEEP_DAYS = 90
 REJECT_COLUMNS = ("file", "row", "code", "zh", "en")
 #: Numbers from here on count seconds since 1970, from there on milliseconds: both mean years from 2001 to 2286.
 _EPOCH_S, _EPOCH_MS = 1e9, 1e12

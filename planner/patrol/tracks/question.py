@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from gis.datum import DATUMS
 from gis.errors import QuestionError
 from gis.modes import MODES
+from layers.tracks import KEEP_DAYS
 from planner.patrol.question import hours_text
 
 AUTO = "auto"
-KEEP_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
