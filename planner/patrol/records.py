@@ -12,7 +12,8 @@ from gis.errors import QuestionError
 from gis.modes import travel_by
 from gis.network import Positions
 from gis.snapping import snap
-from planner.areas_around import areas_of, lie_within
+from layers.scope import Scope
+from planner.areas_around import area_named, areas_of, lie_within
 from planner.coverage_inputs import CoverageInputs
 from planner.hotspots.heat import heat_of
 from planner.hotspots.records import HotspotRecords
@@ -105,7 +106,10 @@ def calendar_of(records: PatrolRecords, question: PatrolQuestion, drawn_on: dt.d
 
 
 def crews_on(records: PatrolRecords, date: dt.date, question: PatrolQuestion) -> tuple[CrewList, list[Note]]:
-    """Return the crews of one night. Raises QuestionError where there are none."""
+    """Return the crews of one night: those of the question's areas, or of everywhere where nobody of them is on duty.
+
+    Raises QuestionError where there are none at all.
+    """
     network = records.city.network
     middles = Positions(
         np.arange(network.n_segments, dtype=np.int32), network.length_m / 2, np.zeros(network.n_segments)
@@ -121,15 +125,27 @@ def crews_on(records: PatrolRecords, date: dt.date, question: PatrolQuestion) ->
         centre |= {
             str(code): (float(mean[0][i]), float(mean[1][i])) for i, code in enumerate(tier.code) if count[i] > 0
         }
-    crews, notes = crews_of(
-        records.roster, date, question.hours, records.city.points, centre, (records.point_x, records.point_y)
-    )
+    at = records.point_x, records.point_y
+    own = _of_areas(records, question.within)
+    crews, notes = crews_of(own, date, question.hours, records.city.points, centre, at)
+    if not len(crews) and question.within:
+        crews, notes = crews_of(records.roster, date, question.hours, records.city.points, centre, at)
     if not len(crews):
         raise QuestionError(
             f"{date} 名册上没有可出巡的网格员（lamplight import roster 文件，或 --workers 文件）",
             f"no grid worker is on duty on {date} (lamplight import roster FILE, or --workers FILE)",
         )
     return crews, notes
+
+
+def _of_areas(records: PatrolRecords, within: tuple[str, ...]) -> pd.DataFrame:
+    """Return the roster of those who belong to the areas ``within``; all of it where none is named."""
+    if not within:
+        return records.roster
+    named = [area_named(records.city.tiers, one) for one in within]
+    scopes = [Scope.of(str(tier.code[i])) for tier, i in named]
+    homes = records.roster["area_code"].fillna("").astype(str)
+    return records.roster[[any(scope.holds(home) for scope in scopes) for home in homes]]
 
 
 def lay_out(
