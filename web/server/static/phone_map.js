@@ -41,7 +41,6 @@ export async function drawMap(box, words) {
   dark.addEventListener("change", async ({ matches }) => {
     map.setStyle(styleOf(matches ? NIGHT : DAY, scale, shown), { diff: false });
   });
-  map.once("idle", () => { box.dataset.ready = "true"; });
 
   function centre() {
     const places = [...(around ?? []), ...(place ? [place] : [])];
@@ -64,6 +63,7 @@ export async function drawMap(box, words) {
       const lines = target?.services.flatMap((service) => service.line) ?? [];
       const next = lines.length ? lines : [target?.at ?? pack.items.find(({ at }) => at)?.at].filter(Boolean);
       if (mark !== pack.mark || String(next) !== String(around)) {
+        if (pack.mark) map.once("idle", () => { box.dataset.ready = "true"; });
         [mark, around] = [pack.mark, next];
         centre();
       }
