@@ -30,7 +30,7 @@ def town(town_url: str) -> Iterator[Town]:
 
 def test_no_page_is_left_unseen(app: APIFlask) -> None:
     parts = {"lon": 1, "lat": 1, "key": "points/P1", "token": "t", "report": 1, "scenario": 1, "night": 1,
-             "run": "0" * 12, "job": 1, "upload": 1, "version": 1}  # fmt: skip
+             "run": "0" * 12, "area": "1", "job": 1, "upload": 1, "version": 1}  # fmt: skip
     listed = [*PUBLIC.values(), *(address for pages in STAFF.values() for address in pages.values())]
     match = app.url_map.bind("").match
     seen = {match(address.format(**parts).partition("?")[0])[0] for address in listed if "no-such" not in address}
