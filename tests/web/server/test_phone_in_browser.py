@@ -191,7 +191,9 @@ def test_a_night_walked_without_a_server_arrives_once_and_in_order(site: Site) -
     site.ready()
     assert name_of(site) == "全部走完" and site.held() == before and before["reports"] == 1 and before["points"] > 15
     site.server.start()
-    site.context.clear_cookies(name="lamplight")  # the session ended with the browser: what is kept waits for the account
+    site.context.clear_cookies(
+        name="lamplight"
+    )  # the session ended with the browser: what is kept waits for the account
     page.goto(f"{site.server.url}/phone")
     assert "/sign-in" in page.url
     site.sign_in()
@@ -330,3 +332,50 @@ def test_the_page_says_plainly_that_there_is_no_route(small_site: Site) -> None:
     page.wait_for_selector("#none:not([hidden])")
     until(page, "document.getElementById('none-said').textContent.includes('林灯')")
     assert violations(page) == []
+
+
+def test_streets_are_ticked_by_walking_along_them_and_by_nothing_else(small_site: Site) -> None:
+    """A walker with five metres of noise in a town of square blocks: what is ticked is what was walked, in order."""
+    site, rng, wrong = small_site, np.random.default_rng(3), []
+    site.page.goto(f"{site.server.url}/phone/shell/zh")
+    block, metre = 100.0, np.array([1 / (111_320 * np.cos(np.radians(32))), 1 / 111_320])
+    junctions = [(i, j) for i in range(4) for j in range(4)]
+    streets = [(a, b) for a in junctions for b in ((a[0] + 1, a[1]), (a[0], a[1] + 1)) if b in junctions]
+
+    def place(x: float, y: float) -> list[float]:
+        return [118.7 + float(x * metre[0]), 32.0 + float(y * metre[1])]
+
+    open_streets = [
+        {"key": f"{a}{b}", "duty": f"{a}{b}", "line": [place(*np.multiply(a, block)), place(*np.multiply(b, block))]}
+        for a, b in streets
+    ]
+    for _ in range(25):
+        at, walked, fixes, moment = junctions[rng.integers(16)], [], [], 0.0
+        for _ in range(4):
+            ahead = [s for s in streets if at in s and f"{s[0]}{s[1]}" not in walked]
+            if not ahead:
+                break
+            a, b = ahead[rng.integers(len(ahead))]
+            to = b if at == a else a
+            for part in np.arange(0.0, 1.0, 0.08):
+                spot = np.multiply(at, block) * (1 - part) + np.multiply(to, block) * part + rng.normal(0, 5, 2)
+                fixes.append({"place": place(*spot), "error": 8, "at": moment})
+                moment += 6000
+            walked.append(f"{a}{b}")
+            at = to
+        # on to the middle of the last junction, and a few steps past it
+        fixes += [{"place": place(*(np.multiply(at, block) + rng.normal(0, 3, 2))), "error": 8, "at": moment + 6000}]
+        ticked = site.page.evaluate(
+            """async ([open, fixes]) => {
+                const { walker } = await import("/static/phone_passing.js");
+                const [feed, done] = [walker(), []];
+                for (const fix of fixes) {
+                    const left = open.filter(({ key }) => !done.includes(key));
+                    done.push(...feed(fix, left).map(({ key }) => key));
+                }
+                return done;
+            }""", [open_streets, fixes],
+        )  # fmt: skip
+        if ticked != walked:
+            wrong.append((walked, ticked))
+    assert wrong == []
