@@ -158,9 +158,13 @@ def night_of(row: Any) -> PatrolNight:
 def route_of(row: Any) -> NightRoute:
     """Return a row of the table as a record."""
     return NightRoute(
-        row.crew, row.area_code, row.persons, stops(json.loads(row.route)), bool(row.locked),
+        row.crew, row.area_code, row.persons, _kept_stops(row.route), bool(row.locked),
         aware_or_none(row.ill_from), row.changed_in,
     )  # fmt: skip
+
+
+def _kept_stops(text: str) -> tuple[Stop, ...]:
+    return tuple((duty, side) for duty, side in json.loads(text))  # as ``route_json`` wrote them
 
 
 def stops(route: Iterable[Sequence[str]]) -> tuple[Stop, ...]:

@@ -74,9 +74,11 @@ def open_night(store: Store, run_id: str, on: date, *, by: Account, now: datetim
             night_id = int(connection.execute(insert(NIGHT).values(values).returning(NIGHT.c.id)).scalar_one())
         else:
             night_id = int(row.id)
-            connection.execute(update(NIGHT).where(NIGHT.c.id == night_id).values(area_code=held))
         there = set(connection.scalars(select(NIGHT_ROUTE.c.crew).where(NIGHT_ROUTE.c.night_id == night_id)))
         new = [crew for crew in own if crew["crew"] not in there]
+        if row is not None and new:  # a night is closed once all of it is
+            values = {"area_code": held, "state": "open"}
+            connection.execute(update(NIGHT).where(NIGHT.c.id == night_id).values(values))
         for crew in new:
             name = str(crew["crew"])
             values = {

@@ -114,10 +114,11 @@ def test_a_side_is_told_as_the_street_is_drawn_whichever_way_it_is_walked() -> N
 def test_each_area_opens_its_part_of_one_night(city: ReportCity) -> None:
     first = opened(city, city.neighbour)
     assert [route.crew for route in routes(city.store, first.id)] == ["C03"]
+    close(city.as_(city.neighbour), first.id, by=city.neighbour, now=NOW)
     again = opened(city, city.neighbour)
-    assert again.id == first.id and len(entries(city.store, action="open_night")) == 1
+    assert again.state == "closed" and again.id == first.id and len(entries(city.store, action="open_night")) == 1
     whole = opened(city, chief(city))  # who has no home is the city's, in the plan
-    assert whole.id == first.id and whole.area_code == DISTRICT
+    assert whole.id == first.id and whole.area_code == DISTRICT and whole.state == "open"
     assert [route.crew for route in routes(city.store, first.id)] == ["C01", "C02", "C03", "C04"]
 
 

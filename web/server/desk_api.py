@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, request
 
 from gis.errors import LamplightError, QuestionError
-from layers.night_records import NightChange, NightChangedError, NightRoute, undoable
+from layers.night_records import NightChange, NightChangedError, NightRoute, PatrolNight, undoable
 from layers.nights import changes_since, night
 from layers.scope import Scope
 from planner.desk.reckoning import clock
@@ -26,6 +26,9 @@ from web.server.errors import problem, status_of
 
 #: When to ask again while a night is being read.
 AGAIN_S = 1
+JSON = "application/json"
+#: Answers longer than this are packed.
+PACKED = 10_000
 pages = Blueprint("desk_api", __name__, url_prefix="/staff/nights/<int:night_id>")
 
 
@@ -55,13 +58,7 @@ def streets(night_id: int) -> Response:
     if mark in request.if_none_match:
         return _fresh(Response(status=304), mark)
     kept: PackedStreets = current_app.extensions["lamplight.desk_streets"]
-    packed = kept.packed((mark,), ground, seen)
-    taken = request.accept_encodings["gzip"] > 0
-    answer = Response(packed if taken else gzip.decompress(packed), mimetype="application/json")
-    if taken:
-        answer.content_encoding = "gzip"
-    answer.vary.add("Accept-Encoding")
-    return _fresh(answer, mark)
+    return _fresh(_packed(kept.packed((mark,), ground, seen)), mark)
 
 
 @pages.get("/changes.json")
@@ -92,10 +89,7 @@ def change(night_id: int) -> Response:
     if isinstance(desk, Loading):
         return _loading(desk)
     action, confirmed = given.get("action", ""), given.get("confirm", "") == "yes"
-    made = done(desk, action, given, version=_whole(given.get("version", "")), confirmed=confirmed)
-    now_is = desk_of(night_id)
-    assert isinstance(now_is, Desk)
-    return _json({"made": made.version, **_board(now_is)})
+    return _made(done(desk, action, given, version=_whole(given.get("version", "")), confirmed=confirmed))
 
 
 @pages.post("/undo")
@@ -105,10 +99,7 @@ def take_back(night_id: int) -> Response:
     given, desk = _given(), desk_of(night_id)
     if isinstance(desk, Loading):
         return _loading(desk)
-    made = done(desk, "undo", given, version=0, confirmed=False)
-    now_is = desk_of(night_id)
-    assert isinstance(now_is, Desk)
-    return _json({"made": made.version, **_board(now_is)})
+    return _made(done(desk, "undo", given, version=0, confirmed=False))
 
 
 @pages.errorhandler(LamplightError)
@@ -120,6 +111,12 @@ def refused(error: LamplightError) -> Response:
     if isinstance(error, NeedsConfirmingError):
         return problem(409, error.zh, error.en, confirm=True, trial=trial_json(error.trial))
     return problem(status_of(error), error.zh, error.en)
+
+
+def _made(changed: PatrolNight) -> Response:
+    """Give the board as it is after a change, with the number of the change."""
+    now_is = desk_of(changed.id)
+    return _loading(now_is) if isinstance(now_is, Loading) else _json({"made": changed.version, **_board(now_is)})
 
 
 def change_json(one: NightChange) -> dict[str, Any]:
@@ -198,8 +195,18 @@ def _loading(desk: Loading) -> Response:
 
 
 def _json(values: dict[str, Any]) -> Response:
-    body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(body, mimetype="application/json")
+    body = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _packed(gzip.compress(body, 4, mtime=0)) if len(body) > PACKED else Response(body, mimetype=JSON)
+
+
+def _packed(body: bytes) -> Response:
+    """Return gzipped JSON as it is, or unpacked where that is not understood."""
+    taken = request.accept_encodings["gzip"] > 0
+    answer = Response(body if taken else gzip.decompress(body), mimetype=JSON)
+    if taken:
+        answer.content_encoding = "gzip"
+    answer.vary.add("Accept-Encoding")
+    return answer
 
 
 def _mark(*parts: object) -> str:

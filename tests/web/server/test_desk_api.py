@@ -1,15 +1,17 @@
 """A night on the desk as scripts ask for it: what is seen, tried, changed and taken back, and by whom."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
 from apiflask import APIFlask
+from flask import g
 
 from layers.accounts import Account
-from layers.night_records import PatrolNight
+from layers.night_records import NightChangedError, NightRefusedError, PatrolNight
 from layers.nights import open_night
 from planner.desk.ground import Ground
 from planner.desk.said import minutes_json
@@ -20,6 +22,8 @@ from tests.web.server.conftest import SECRET
 from tests.web.server.staff import Browser, add, signed_in
 from web.server.app import create_app
 from web.server.city import now
+from web.server.desk_board import Desk as OnDesk
+from web.server.desk_board import desk_of, done
 from web.server.desk_streets import SCALE
 from web.server.settings import Settings
 
@@ -253,3 +257,42 @@ def test_only_a_form_of_our_own_is_heard(desk: Desk, as_it_was: None) -> None:
         assert desk.post(desk.above, "change", **said).status_code == 422
     assert desk.post(desk.above, "undo", number="x").status_code == 422
     assert desk.post(desk.above, "undo", number=9999).status_code == 404
+
+
+@contextmanager
+def asking(desk: Desk, account: Account) -> Iterator[None]:
+    """Be in the middle of a request."""
+    with desk.app.test_request_context():
+        g.account = account
+        yield
+
+
+def read(desk: Desk) -> OnDesk:
+    found = desk_of(desk.night.id)
+    assert isinstance(found, OnDesk)
+    return found
+
+
+def test_what_changed_while_a_change_was_worked_out_is_not_written_over(desk: Desk, as_it_was: None) -> None:
+    duty, version = street(desk, "C01"), desk.board(desk.west)["version"]
+    with asking(desk, desk.west):
+        stale = read(desk)
+    made = desk.post(desk.above, "change", version=version, action="remove", duty=duty).json["made"]
+    with asking(desk, desk.west), pytest.raises(NightChangedError):
+        done(stale, "swap", {"a": "C01", "b": "C02"}, version=10**6, confirmed=True)
+    desk.post(desk.above, "undo", number=made)
+
+
+def test_a_street_given_out_by_two_areas_at_once_stays_with_the_first(desk: Desk, as_it_was: None) -> None:
+    duty, version = street(desk, "C02"), desk.board(desk.above)["version"]
+    free = desk.post(desk.above, "change", version=version, action="remove", duty=duty).json["made"]
+    with asking(desk, desk.west):
+        stale = read(desk)
+    given = {"version": free, "action": "assign", "duty": duty, "to": "C06", "confirm": True}
+    first = desk.post(desk.above, "change", **given).json["made"]
+    with asking(desk, desk.west), pytest.raises(NightRefusedError):
+        done(stale, "assign", {"duty": duty, "to": "C01"}, version=free, confirmed=True)
+    routes = desk.routes(desk.above)
+    assert [duty, ""] in routes["C06"] and [duty, ""] not in routes["C01"]
+    for number in (first, free):
+        assert desk.post(desk.above, "undo", number=number).status_code == 200
