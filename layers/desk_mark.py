@@ -15,14 +15,13 @@ def desk_mark(store: Store, night_id: int, *, by: Account) -> str:
 
     The night itself must have been found inside the scope before.
     """
-    reports = select(func.count(), func.max(INCOMING_REPORT.c.changed_at)).where(
-        INCOMING_REPORT.c.state.in_(OPEN_STATES), *visible(store, by)
-    )
+    changed = func.sum(INCOMING_REPORT.c.version), func.max(INCOMING_REPORT.c.changed_at)
+    reports = select(func.count(), *changed).where(INCOMING_REPORT.c.state.in_(OPEN_STATES), *visible(store, by))
     events = seen(
         select(func.max(PHONE_EVENT.c.id)).where(PHONE_EVENT.c.night_id == night_id), PHONE_EVENT, store.scope
     )
     with store.transaction() as connection:
         version = connection.scalar(select(NIGHT.c.version).where(NIGHT.c.id == night_id))
-        count, changed = connection.execute(reports).one()
+        count, versions, latest = connection.execute(reports).one()
         last = connection.scalar(events)
-    return f"{version}.{count}.{'' if changed is None else changed.timestamp()}.{last or 0}"
+    return f"{version}.{count}.{versions or 0}.{'' if latest is None else latest.timestamp()}.{last or 0}"
