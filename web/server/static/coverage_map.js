@@ -6,7 +6,7 @@ import { mapStyle } from "./map_style.js";
 const NOTHING = { type: "FeatureCollection", features: [] };
 const EDGES = [0.2, 0.4, 0.6, 0.8];
 const GRADES = ["--grade-0", "--grade-1", "--grade-2", "--grade-3", "--grade-4"];
-const TOUCH_PX = 22;
+const TOUCH_PX = 16;
 // What stands on a point, beside its colour, so that nobody needs to tell colours apart.
 const MARKS = { added: "新", moved: "移", changed: "改", closed: "关", live: "" };
 const DOTS = { added: "#0a7d4f", moved: "#8a4300", changed: "#6b3fa0", closed: "#4d555d", live: "#0a56a5" };
