@@ -53,8 +53,9 @@ def demo_night(store: Store, secret: bytes, now: datetime) -> bool:
 def _report(own: Store, run: Run, secret: bytes, now: datetime) -> None:
     """Let people be reported beside streets that are walked tonight."""
     walked = run.tables["steps"]
-    walked = walked.loc[walked["kind"] == "patrol", "segment_id"].drop_duplicates()
     network = own.load_network()
+    here = (walked["kind"] == "patrol") & walked["segment_id"].isin(network.segment_id)  # routes may lead out of the area
+    walked = walked.loc[here, "segment_id"].drop_duplicates()
     for number, (needs, place, minutes) in enumerate(REPORTS):
         segment = int(walked.iloc[(2 * number + 1) * len(walked) // (2 * len(REPORTS))])
         line = network.geometry[int(np.flatnonzero(network.segment_id == segment)[0])]
