@@ -54,7 +54,7 @@ def _report(own: Store, run: Run, secret: bytes, now: datetime) -> None:
     """Let people be reported beside streets that are walked tonight."""
     walked = run.tables["steps"]
     network = own.load_network()
-    here = (walked["kind"] == "patrol") & walked["segment_id"].isin(network.segment_id)  # routes may lead out of the area
+    here = (walked["kind"] == "patrol") & walked["segment_id"].isin(network.segment_id)  # routes lead out of it
     walked = walked.loc[here, "segment_id"].drop_duplicates()
     for number, (needs, place, minutes) in enumerate(REPORTS):
         segment = int(walked.iloc[(2 * number + 1) * len(walked) // (2 * len(REPORTS))])
