@@ -115,8 +115,9 @@ def _audit(
     now: datetime,
 ) -> None:  # fmt: skip
     named = ",".join(crews) if len(crews) <= NAMED else f"{len(crews)}"
+    written = f"{action}_night" if action in ("close", "reopen") else f"night_{action}"
     append(
-        connection, at=now, account_id=by.id, action=f"night_{action}",
+        connection, at=now, account_id=by.id, action=written,
         object=f"night:{night_id}", area_code=area, detail={"change": number, **({"crews": named} if named else {})},
     )  # fmt: skip
 

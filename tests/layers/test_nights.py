@@ -296,6 +296,8 @@ def test_a_closed_night_takes_reasons_and_nothing_else(plain: ReportCity) -> Non
     assert reopen(plain.store, one.id, by=by, now=NOW).state == "open"
     assert undo(plain.store, one.id, 3, by=by, now=NOW).state == "closed"
     assert [c.action for c in changes_since(plain.store, one.id, 0)] == ["close", "reason", "reopen", "undo"]
+    written = [entry.action for entry in entries(plain.store, object=f"night:{one.id}")]
+    assert written == ["night_undo", "reopen_night", "night_reason", "close_night", "open_night"]
 
 
 def test_the_last_reason_counts_and_can_be_taken_back(plain: ReportCity) -> None:
