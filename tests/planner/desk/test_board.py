@@ -3,25 +3,28 @@
 import datetime as dt
 import math
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from gis.crs import to_lonlat
-from gis.errors import QuestionError
+from gis.errors import QuestionError, StoreError
 from layers.night_opening import planned_routes
+from layers.night_records import NightRoute
 from layers.run import Run
 from layers.store import Store
 from planner.desk.board import Board, Line, Trial
 from planner.desk.ground import Ground, Route
 from planner.desk.reckoning import CrewTime
 from planner.desk.replanning import replan
-from planner.desk.runs import load_ground
+from planner.desk.runs import Grounds, board_of, lines_of, load_ground
 from planner.patrol.answer import own_problem
 from planner.patrol.check import faults
 from planner.patrol.runs import run_replan
 from planner.patrol.schedule import timetable
 from planner.watch import Watch
+from tests.planner import toy_town
 from tests.planner.desk.grid_town import MONDAY, board_of_town, grid_town
 
 Town = tuple[Store, Run, Board]
@@ -238,3 +241,41 @@ def test_unknown_crews_and_duties_are_told(town: Town) -> None:
         with pytest.raises(QuestionError) as told:
             ask()
         assert told.value.zh and told.value.en
+
+
+@pytest.mark.parametrize(
+    ("clock", "now_s"), [((4, 19, 59), None), ((4, 20, 30), 73_800.0), ((4, 23, 29), 84_540.0), ((5, 0, 10), None)]
+)
+def test_what_is_begun_counts_while_somebody_is_on_shift(
+    town: Town, clock: tuple[int, int, int], now_s: float | None
+) -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    routes = [
+        NightRoute(line.crew, toy_town.SOUTH, "", line.route, False, None, 0) for line in town[2].lines.values()
+    ]  # fmt: skip
+    now = dt.datetime(2024, 3, *clock, tzinfo=zone).astimezone(dt.UTC)
+    board = board_of(town[2].ground, routes, zone=zone, now=now)
+    assert board.now_s == now_s
+    times = board.ground.reckoned("C01", board.lines["C01"].route).times
+    assert times is not None
+    assert board.begun("C01") == (0 if now_s is None else sum(times.begins_s < now_s))
+
+
+def test_who_is_ill_is_so_from_an_hour_of_the_evening(town: Town) -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    half_past_midnight = dt.datetime(2024, 3, 5, 0, 30, tzinfo=zone)
+    route = NightRoute("C01", toy_town.SOUTH, "", (), True, half_past_midnight.astimezone(dt.UTC), 3)
+    assert lines_of(MONDAY, [route], zone) == [Line("C01", (), locked=True, ill_s=88_200.0)]
+
+
+def test_a_night_is_read_once_and_one_that_cannot_be_is_told_each_time(town: Town) -> None:
+    store, run, board = town
+    grounds = Grounds(store)
+    try:
+        first = grounds.ground(run.id, MONDAY, board.lines.values(), wait_s=60.0)
+        assert isinstance(first, Ground) and grounds.ground(run.id, MONDAY, []) is first
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                grounds.ground("f" * 12, MONDAY, [], wait_s=60.0)
+    finally:
+        grounds.close()
