@@ -4,8 +4,10 @@ import json
 from datetime import UTC, datetime
 
 import pandas as pd
+import shapely
 from sqlalchemy import insert
 
+from gis.datum import gcj02_from_wgs84
 from layers.accounts import Account
 from layers.moments import stored
 from layers.run import Run
@@ -93,10 +95,9 @@ def planning_results(store: Store, planner: Account) -> dict[str, object]:
     """Keep what the planner's pages show: a real siting plan, hotspots, and a file to be previewed."""
     run = run_siting(store, SitingQuestion("mclp", CoverageQuestion(thresholds_s=(900,)), count=3, seconds=2.0))
     hotspot_runs(store)
-    points = store.load("service-points")
-    rows = [
-        f"N{i:02d},便民点{i},{x:.6f},{y:.6f},{'喝茶' if i == 7 else '接待咨询'}"
-        for i, (x, y) in enumerate(zip(points.geometry.x + 0.002, points.geometry.y, strict=True))
-    ]
+    lines = store.load("streets").geometry.to_numpy()
+    middle = shapely.line_interpolate_point(lines[:: len(lines) // 60][:60], 0.5, normalized=True)
+    places = zip(*gcj02_from_wgs84(shapely.get_x(middle), shapely.get_y(middle)), strict=True)
+    rows = [f"N{i:02d},便民点{i},{x:.6f},{y:.6f},{'喝茶' if i == 7 else '接待咨询'}" for i, (x, y) in enumerate(places)]
     upload = put_upload(store, planner, "\n".join(["编号,名称,经度,纬度,服务功能", *rows]))
     return {"run": run.id, "upload": upload, "version": store.current()["service-points", ""].id}

@@ -196,6 +196,9 @@ def write_pictures(browser: Any, town: Town, folder: Path) -> None:
         ("staff-reports", "supervisor", 640, ("/staff/reports/{report}", "/staff/reports")),
         ("planner-coverage", "planner", 900, ("/staff/coverage?hour=50&area={area}",) * 2),
         ("planner-scenarios", "planner", 900, ("/staff/scenarios/{scenario}", "/staff/scenarios/compare?b={scenario}")),
+        ("planner-run", "planner", 900, ("/staff/runs/{run}",) * 2),
+        ("planner-hotspots", "planner", 900, ("/staff/hotspots?view=test", "/staff/hotspots")),
+        ("planner-import", "planner", 900, ("/staff/import/{upload}",) * 2),
         ("staff-desk", "supervisor", 844, ("/staff/nights/{night}?at=21:30#reports", "/staff/nights/{night}?at=21:30")),
         ("staff-week", "supervisor", 640, ("/staff/nights/{night}/after", "/staff/week?until=2026-03-31")),
     ):
