@@ -11,6 +11,7 @@ from layers.night_records import NightChangedError, PatrolNight, UnknownNightErr
 from layers.nights import changes_since
 from planner.desk.board import Trial
 from planner.desk.reckoning import Fault
+from planner.night_lines import duty_of
 from web.server import staff_frame
 from web.server.access import account, needs, own_store
 from web.server.city import now
@@ -160,9 +161,19 @@ def _shown(desk: Desk, fields: Mapping[str, str], trial: Trial, said_first: str 
         "said": said_first or ("" if trial.touched else _("没有可改的路线。")), "good": False, "undo": None,
         "title": _title(desk, fields), "rows": rows, "faulty": trial.needs_confirming, "refused": bool(hard),
         "others": [said_note(fault) for fault in hard if fault.crew not in trial.touched],
-        "left": [street(desk.board, stop) for stop in trial.left],
+        "left": _left(desk, trial),
         "fields": {**fields, **confirmed, "version": desk.night.version},
     }  # fmt: skip
+
+
+def _left(desk: Desk, trial: Trial) -> list[dict[str, Any]]:
+    """Return the streets that nobody would have, those that must be walked first."""
+    ground = desk.board.ground
+    rows = [
+        {"name": street(desk.board, stop), "must": bool(ground.night.duties.must[duty_of(ground, stop)])}
+        for stop in trial.left
+    ]
+    return sorted(rows, key=lambda row: not row["must"])
 
 
 def _trial_row(crew: CrewRow, trial: Trial, faults: list[Fault]) -> dict[str, Any]:

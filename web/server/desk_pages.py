@@ -55,7 +55,7 @@ HALF_HOUR_S, AN_HOUR_S = 1800, 3600
 #: Places of crews are told to this many seconds, so that the walks to them are reckoned once for many who ask.
 STEADY_S = 60.0
 #: Parts of the page that are drawn anew when something has changed.
-PARTS = ("crews", "reports", "gaps", "log", "to")
+PARTS = ("crews", "reports", "gaps", "log", "to", "sum")
 _ASKED = re.compile(r"(\d{2}):(\d{2})")
 AGAIN_S = 2
 
