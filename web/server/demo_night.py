@@ -21,7 +21,7 @@ from planner.patrol.runs import run_patrol
 from web.server.demo_accounts import PEOPLE
 
 #: The search for the night of a newcomer ends after so many seconds. Until this hour it is still the night before.
-SEARCH_S, MORNING = 5.0, timedelta(hours=6)
+SEARCH_S, MORNING = 3.0, timedelta(hours=6)
 #: What is reported: needs, the place, and how many minutes ago.
 REPORTS = (
     (("medical",), "（示例）公交站候车亭", 6),
@@ -44,9 +44,9 @@ def demo_night(store: Store, secret: bytes, now: datetime) -> bool:
     today = (now.astimezone(zone) - MORNING).date()
     if not nights(own, today, today):
         run = run_patrol(store, PatrolQuestion(today, seconds=SEARCH_S))
-        open_night(own, run.id, today, by=by, now=now)
         if not reports(own, by=by, states=OPEN_STATES, limit=1):
             _report(own, own.run(run.id), secret, now)
+        open_night(own, run.id, today, by=by, now=now)
     return True
 
 
