@@ -47,6 +47,8 @@ def question_in_words(run: Run) -> tuple[str, str]:
     planned = (
         [(f"按选址方案 {asked['plan']} 建成后", f"as plan {asked['plan']} would leave it")] if asked.get("plan") else []
     )
+    number = asked.get("scenario")
+    supposed = [] if number is None else [(f"按情景 {number}", f"as scenario {number} would have it")]
     return sentence(
-        [moving, *service_in_words([asked["function"]] if asked["function"] else [], asked["at"]), *planned]
+        [moving, *service_in_words([asked["function"]] if asked["function"] else [], asked["at"]), *planned, *supposed]
     )

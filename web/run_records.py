@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from gis.errors import QuestionError
 from layers.hours import parse_hour_of_week
 from layers.run import Run
+from layers.scenario_content import Entry
 from layers.store import Store
 from layers.version_rows import LayerVersion
 from planner.coverage_answer import level_to_show
+from planner.scenarios.overlay import overlay
 from web.drawing import FUNCTION_NAMES
 
 Progress = Callable[[str], None]
@@ -72,7 +75,9 @@ def drawing_of(store: Store, run: Run, level: str | None) -> dict[str, Any]:
 
 
 def _as_planned(store: Store, run: Run, points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the points as the plan a coverage run supposes leaves them, those it opens marked as still to be built."""
+    """Return the points as the plan or scenario a run supposes leaves them; what a plan opens is marked as planned."""
+    if run.parameters.get("changes"):
+        return _under_scenario(points, run.parameters["changes"])
     if not run.parameters.get("plan"):
         return points
     sites = store.run(run.parameters["plan"]).tables["sites"]
@@ -90,6 +95,20 @@ def _as_planned(store: Store, run: Run, points: gpd.GeoDataFrame) -> gpd.GeoData
     for field in better:
         left[field] = left["code"].map(better[field]).fillna(left.get(field, ""))
     return gpd.GeoDataFrame(pd.concat([left, new], ignore_index=True), crs=4326)
+
+
+def _under_scenario(points: gpd.GeoDataFrame, entries: list[Entry]) -> gpd.GeoDataFrame:
+    """Return the points as the scenario a coverage run supposes leaves them."""
+    made = overlay(points, entries)
+    table = made.points
+    put = ~np.isnan(made.lon)
+    shapes = table["geometry"].to_numpy(object)
+    shapes[put] = gpd.points_from_xy(made.lon[put], made.lat[put])
+    added = made.source < 0
+    table.loc[added, "kind"] = "service-points"
+    if "withheld" in table:
+        table["withheld"] = table["withheld"].where(~added, False)
+    return gpd.GeoDataFrame(table, geometry=shapes, crs=4326)
 
 
 def _versions_read(store: Store, run: Run) -> dict[str, LayerVersion]:

@@ -3,8 +3,10 @@
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import openpyxl
 import pandas as pd
 import pytest
@@ -259,6 +261,7 @@ def test_two_sides_are_compared_area_by_area_and_in_a_workbook(
         assert (int(was), int(is_now)) == (round(old[code]), round(new[code]))
         assert int(change) == pytest.approx(new[code] - old[code], abs=0.51)
     answer = browser.client.get(address.replace("compare?", "compare/file?"))
+    assert answer.data == browser.client.get(address.replace("compare?", "compare/file?")).data
     book = openpyxl.load_workbook(io.BytesIO(answer.data))
     assert book.sheetnames == [
         "摘要 Summary",
@@ -288,6 +291,26 @@ def test_two_sides_are_compared_area_by_area_and_in_a_workbook(
     assert {code: -int(cells[2]) for code, cells in turned.items()} == {
         code: int(cells[2]) for code, cells in found.items()
     }
+
+
+def test_the_files_of_a_scenario_hold_its_points(
+    app: APIFlask, browser: Browser, planner: Account, tmp_path: Path
+) -> None:
+    store = store_of(app)
+    made = scenario_with_changes(store, planner)
+    entries = entries_from(content_of(store, made.id))
+    measured(app, CoverageQuestion(scenario=made.id, changes=tuple(entries)))
+    (tmp_path / "it.gpkg").write_bytes(browser.client.get(f"/staff/coverage/file?kind=gpkg&scenario={made.id}").data)
+    points = gpd.read_file(tmp_path / "it.gpkg", layer="points").set_index("code")
+    live = store.load("service-points").set_index("code")
+    for entry in entries:
+        if entry["action"] == "close":
+            assert entry["code"] not in points.index
+            continue
+        point, before = points.loc[entry["code"]], live.geometry.get(entry["code"])
+        place = (entry["lon"], entry["lat"]) if "lon" in entry else (before.x, before.y)
+        assert (point.geometry.x, point.geometry.y) == pytest.approx(place, abs=1e-7)
+        assert entry.get("hours", point["hours"]) == point["hours"]
 
 
 def test_a_districts_planner_compares_a_scenario_of_the_district(app: APIFlask) -> None:
