@@ -1,6 +1,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,15 @@ def test_small_instances_are_solved_to_the_best_known(published: Path, name: str
     judged = judge(instance, [route.tolist() for route in plan.routes])
     assert judged.faults == ()
     assert judged.cost == pytest.approx(plan.cost) == instance.best_known
+
+
+@pytest.mark.realdata
+def test_vehicles_with_no_room_to_spare_are_filled_at_the_least_cost_there_is(published: Path) -> None:
+    instance = replace(read_instance(published / "gdb" / "gdb12.dat"), capacity=31.0)
+    assert 7 * instance.capacity - instance.load.sum() == 5
+    plan = search(problem_of(instance, ways_of(instance), 7), FOREVER, seed=1, iterations=30_000)
+    assert judge(instance, [route.tolist() for route in plan.routes]).faults == ()
+    assert plan.cost == pytest.approx(least_cost(instance, 7, np.inf))
 
 
 @pytest.mark.realdata
