@@ -79,11 +79,11 @@ def tried(desk: Desk, action: str, given: Mapping[str, str]) -> Trial:
     """
     board = desk.board
     if action == "move":
-        trial = board.move(given.get("duty", ""), _own(desk, given.get("to", "")))
+        trial = board.move(_seen(desk, given.get("duty", "")), _own(desk, given.get("to", "")))
     elif action == "assign":
-        trial = board.assign(given.get("duty", ""), _own(desk, given.get("to", "")))
+        trial = board.assign(_seen(desk, given.get("duty", "")), _own(desk, given.get("to", "")))
     elif action == "remove":
-        trial = board.remove(given.get("duty", ""))
+        trial = board.remove(_seen(desk, given.get("duty", "")))
     elif action == "swap":
         trial = board.swap(_own(desk, given.get("a", "")), _own(desk, given.get("b", "")))
     elif action == "ill":
@@ -171,6 +171,15 @@ def _own(desk: Desk, crew: str) -> str:
     if crew not in desk.own:
         raise UnknownNightError(f"没有编组 {crew}，或不在您的辖区内", f"there is no crew {crew}, or not in your area")
     return crew
+
+
+def _seen(desk: Desk, duty: str) -> str:
+    """Return a duty that lies in the account's area or is walked by a crew of it; raises UnknownNightError."""
+    ground, scope = desk.board.ground, Scope.of(account().area_code)
+    for stop in ground.stops(duty):
+        if scope.holds(str(ground.area[ground.services[stop]])) or desk.board.holder(stop) in desk.own:
+            return duty
+    raise UnknownNightError(f"没有任务 {duty}，或不在您的辖区内", f"there is no duty {duty}, or not in your area")
 
 
 def _number(text: str) -> int:

@@ -206,17 +206,23 @@ def test_a_broken_shift_is_asked_about_and_what_is_impossible_is_refused(desk: D
 
 
 def test_what_lies_in_another_area_is_out_of_reach(desk: Desk, as_it_was: None) -> None:
-    version, theirs, own = desk.board(desk.west)["version"], street(desk, "C06"), street(desk, "C01")
+    board, ground, own = desk.board(desk.above), desk.ground, street(desk, "C01")
+    free = [duty for duty, _ in board["open"]]
+    walked = [duty for duty, side in desk.routes(desk.above)["C06"] if not side]
+    east = {str(ground.night.duties.id[d]) for d in ground.night.duty[ground.area == toy_town.EAST_COMMUNITY]}
+    beyond = next(duty for duty in free if duty in east)
+    theirs = next(duty for duty in walked if duty not in east)
     for said, status in (
         ({"action": "move", "duty": own, "to": "C06"}, 404), ({"action": "swap", "a": "C01", "b": "C05"}, 404),
         ({"action": "lock", "crew": "C06"}, 404), ({"action": "ill", "crew": "C06"}, 404),
+        ({"action": "assign", "duty": beyond, "to": "C01"}, 404),
         ({"action": "move", "duty": theirs, "to": "C01"}, 422), ({"action": "remove", "duty": theirs}, 422),
-        ({"action": "assign", "duty": theirs, "to": "C01"}, 422), ({"action": "close"}, 422),
+        ({"action": "close"}, 422),
     ):  # fmt: skip
-        answer = desk.post(desk.west, "change", version=version, confirm=True, **said)
+        answer = desk.post(desk.west, "change", version=board["version"], confirm=True, **said)
         assert answer.status_code == status, said
         assert answer.json["detail_zh"] and answer.json["detail_en"]
-    assert desk.post(desk.nobody, "change", version=version, action="close").status_code == 404
+    assert desk.post(desk.nobody, "change", version=board["version"], action="close").status_code == 404
 
 
 def test_who_falls_ill_is_replaced_by_the_crews_of_the_area(desk: Desk, as_it_was: None) -> None:
