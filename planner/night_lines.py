@@ -8,6 +8,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.ops import substring
 
+from gis.network import StreetNetwork
 from planner.desk.board import Line
 from planner.desk.ground import Ground, Route, Stop
 
@@ -49,7 +50,7 @@ def crew_walk(ground: Ground, crew: str, route: Route) -> CrewWalk:
     steps, legs = tables["steps"], tables["legs"]
     network = ground.records.city.network
     passed = legs[legs["step"].isin(steps.loc[steps["kind"] == "travel", "step"])]
-    order = np.argsort(network.segment_id)
+    order = _by_id(network)
     at = order[np.searchsorted(network.segment_id, passed["segment_id"].to_numpy(np.int64), sorter=order)]
     ways = [
         _part(network.geometry[s], from_m, to_m, float(network.length_m[s]))
@@ -57,6 +58,12 @@ def crew_walk(ground: Ground, crew: str, route: Route) -> CrewWalk:
         if abs(to_m - from_m) > 0.1  # nothing to draw
     ]
     return CrewWalk(ways, float(steps["metres"].sum()))
+
+
+@lru_cache(maxsize=4)
+def _by_id(network: StreetNetwork) -> NDArray[np.int64]:
+    """Return the streets in the order of their ids."""
+    return np.argsort(network.segment_id)
 
 
 def segment_of(ground: Ground, stop: Stop) -> int:

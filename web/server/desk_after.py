@@ -18,7 +18,7 @@ from web.server import staff_frame
 from web.server.access import account, needs, own_store
 from web.server.city import now
 from web.server.desk_board import Desk, Loading, desk_of, done
-from web.server.desk_pages import waiting
+from web.server.desk_pages import WAIT_S, waiting
 from web.server.desk_view import key_of, stop_of, street
 from web.server.errors import status_of
 from web.server.language import _, said
@@ -132,7 +132,7 @@ def close(night_id: int) -> Answer:
 
 
 def _page(night_id: int, *, fault: str = "", status: int = 422) -> Answer:
-    desk = desk_of(night_id)
+    desk = desk_of(night_id, wait_s=WAIT_S)
     if isinstance(desk, Loading):
         return waiting(desk)
     rows = _rows(desk)

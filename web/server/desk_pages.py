@@ -58,6 +58,8 @@ STEADY_S = 60.0
 PARTS = ("crews", "reports", "gaps", "log", "to", "sum")
 _ASKED = re.compile(r"(\d{2}):(\d{2})")
 AGAIN_S = 2
+#: How long a page waits for a night that is being read before it says so.
+WAIT_S = 3.0
 
 pages = Blueprint("desk", __name__, url_prefix="/staff/nights")
 staff_frame.dress(pages)
@@ -190,7 +192,7 @@ def desk_page(
 ) -> Answer:
     """Return the desk of a night with what is being tried, or with what was refused."""
     mark = desk_mark(own_store(), night_id, by=account())
-    found = desk_of(night_id)
+    found = desk_of(night_id, wait_s=WAIT_S)
     if isinstance(found, Loading):
         return waiting(found)
     desk = tonight_of(found)

@@ -13,7 +13,7 @@ from planner.patrol_week import DAYS, WalkedNight, street_weeks, week_calendar
 from web.server import staff_frame
 from web.server.access import account, needs, own_store, whole_store
 from web.server.desk_board import Loading, desk_of
-from web.server.desk_pages import waiting
+from web.server.desk_pages import WAIT_S, waiting
 from web.server.desk_tonight import evening
 from web.server.language import _
 from web.server.point_words import date_words, weekday_words
@@ -39,7 +39,7 @@ def week() -> Answer:
             "staff/desk_week.html", title=_("一周巡查"), streets=[], today=today, heads=[], nights=0,
             earlier=earlier[:1], date_words=date_words,
         )  # fmt: skip
-    desk = desk_of(kept[-1].id)
+    desk = desk_of(kept[-1].id, wait_s=WAIT_S)
     if isinstance(desk, Loading):
         return waiting(desk)
     within = tuple(map(str, whole_store().run(desk.night.run_id).parameters["within"]))  # of the plan, nobody's secret
