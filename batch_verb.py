@@ -12,7 +12,6 @@ from question_options import DATUMS, coverage_options, coverage_question, siting
 from terminal import Interrupt, OneLineGroup, list_files, say
 
 if TYPE_CHECKING:
-
     from planner.batch.runs import Question
 
 #: Exit code of a batch some of whose counties failed, and of one broken off.
@@ -70,7 +69,7 @@ def _run(cities: Path, out: Path, datum: str, workers: int | None, as_json: bool
         raise QuestionError("--out 不能在 --cities 文件夹之内", "--out must lie outside the folder of --cities")
     with _Bar(len(counties)) as bar, Interrupt() as stop:
         table = run_batch(
-            counties, question, out, datum=datum, workers=workers, cancelled=stop.is_set,
+            counties, question, out, datum=datum, workers=workers, cancelled=lambda: stop.is_set() and bar.finishing(),
             hear=lambda row: bar.hear(row["state"]),
         )  # fmt: skip
     files = write_summary(table, out)
@@ -103,6 +102,11 @@ class _Bar:
         if self._failed:
             self._bar.set_postfix_str(f" {self._failed} 未完成 failed", refresh=False)
         self._bar.update(state != "left")
+
+    def finishing(self) -> bool:
+        """Say, and return, that no further county is begun."""
+        self._bar.set_postfix_str(" 算完手头的即止，再按 Ctrl-C 立即停止 finishing those begun", refresh=False)
+        return True
 
     def __enter__(self) -> "_Bar":
         return self
