@@ -209,11 +209,30 @@ def write_pictures(browser: Any, town: Town, folder: Path) -> None:
                 sign_in(page, town, username)
             _opened(page, town, name, address, "", "zh", [])
             seen.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
-        phone, desk = seen
-        both = Image.new("RGB", (phone.width + GAP + desk.width, height), "white")
-        both.paste(phone, (0, 0))
-        both.paste(desk, (phone.width + GAP, 0))
-        both.quantize(COLOURS, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+        _side_by_side(seen, folder / f"{name}.png")
+    _side_by_side(list(_of_the_phone(browser, town)), folder / "phone.png")
+
+
+def _of_the_phone(browser: Any, town: Town) -> Iterator[Image.Image]:
+    """Draw the grid worker's phone: the next street, a discovery, and what is recorded until when."""
+    page = browser.new_page(viewport={"width": PHONE[0], "height": PHONE[1]}, locale="zh-CN", color_scheme="dark")
+    page.context.grant_permissions(["geolocation"])
+    sign_in(page, town, "worker")
+    _opened(page, town, "phone", "/phone", "", "zh", [])
+    for press in ("#done", "#found", "#report-close, #open-more"):
+        for one in press.split(", "):
+            page.click(one)
+        page.wait_for_timeout(800)
+        yield Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+def _side_by_side(seen: list[Image.Image], file: Path) -> None:
+    wide, high = sum(one.width for one in seen) + GAP * (len(seen) - 1), max(one.height for one in seen)
+    both, left = Image.new("RGB", (wide, high), "white"), 0
+    for one in seen:
+        both.paste(one, (left, 0))
+        left += one.width + GAP
+    both.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def main() -> int:

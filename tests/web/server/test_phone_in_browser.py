@@ -26,6 +26,9 @@ from web.server.settings import Settings
 
 __all__ = ["clock"]
 LATE = FROM + timedelta(minutes=30)
+#: Whether the page has made what it makes of the phone being at a place.
+HERE = """place => (document.getElementById('phone-map').dataset.here ?? '0,0').split(',')
+    .every((degrees, axis) => Math.abs(degrees - place[axis]) < 1e-9)"""
 SECOND = timedelta(seconds=1)
 
 
@@ -88,7 +91,9 @@ class Site:
         along = np.r_[0, np.cumsum(metres)]
         for m in np.r_[np.arange(0, along[-1], every_m), along[-1]]:
             self.at(self.clock.now + 8 * SECOND)
-            self.go(np.array([np.interp(m, along, street[:, axis]) for axis in (0, 1)]))
+            place = [float(np.interp(m, along, street[:, axis])) for axis in (0, 1)]
+            self.go(np.array(place))
+            until(self.page, HERE, arg=place)
 
     def held(self) -> dict[str, Any]:
         found: dict[str, Any] = self.page.evaluate(f"phoneOutbox.held({self.night.worker.id})")
@@ -199,10 +204,15 @@ def test_a_night_walked_without_a_server_arrives_once_and_in_order(site: Site) -
     site.sign_in()
     site.sent()
     assert site.held() == {"ticks": 0, "reports": 0, "points": 0, "refused": [], "others": 0}
+    site.server.stop()
     page.reload()
     site.ready()
-    assert name_of(site) == "全部走完", "what was done is known from the server now"
+    assert name_of(site) == "全部走完", "what was sent stays known without a network"
+    site.server.start()
+    page.reload()
+    site.ready()
     site.sent()
+    assert name_of(site) == "全部走完"
 
     events = site.rows()
     assert [event.number for event in events] == list(range(1, len(events) + 1))
@@ -239,10 +249,12 @@ def test_nothing_is_recorded_outside_the_hours_on_duty(small_site: Site) -> None
     def recorded(moment: datetime, state: str) -> int:
         site.at(moment)
         until(page, f"document.getElementById('recording').dataset.state === '{state}'")
-        before = site.held()["points"]
-        for part in np.linspace(0.1, 0.9, 4):
-            street = site.night.streets[0]
+        before, street = site.held()["points"], site.night.streets[0]
+        for part in np.linspace(0.05, 0.95, 5 if state == "off" else 60):
             site.go(street[0] + part * (street[-1] - street[0]))
+            if state == "on" and site.held()["points"] > before:
+                break
+        page.wait_for_timeout(300)
         return int(site.held()["points"]) - before
 
     assert recorded(FROM - SECOND, "off") == 0 and "20:00 起" in page.inner_text("#recording")

@@ -11,11 +11,12 @@ const { phoneOutbox } = globalThis;
 const words = JSON.parse(document.body.dataset.words);
 const lang = document.body.dataset.language;
 const at = (id) => document.getElementById(id);
-const ASK_MS = 60_000, SEND_SOON_MS = 1500, SHOWN_AFTER_MS = 12 * 3_600_000;
+const FRESH_MS = 120_000, ASK_MS = 60_000, SEND_SOON_MS = 1500, SHOWN_AFTER_MS = 12 * 3_600_000;
 
-// me: { account, person, offset }. pack: tonight's route. marks: key -> { state, how, at, reason }. dwell: a check begun.
-const now = { me: null, pack: null, marks: new Map(), stopped: false, dwell: null, fix: null, map: null, last: null,
-  signedOut: false, recording: "off", look: null };
+// me: { account, person, offset }. pack: tonight's route. marks: key -> { duty, side, state, how, at, reason }.
+// dwell: a check begun. made: what was done since the page was opened.
+const now = { me: null, pack: null, marks: new Map(), made: [], stopped: false, dwell: null, fix: null, map: null,
+  last: null, signedOut: false, recording: "off", look: null };
 let feed = walker();
 let sending = 0;
 
@@ -50,23 +51,32 @@ async function recallAll() {
   now.pack = kept && clock() < kept.pack.until + SHOWN_AFTER_MS ? kept.pack : null;
   now.stopped = (await phoneOutbox.recall(mineAs("stopped")))?.night === now.pack?.night && Boolean(now.pack);
   now.dwell = (await phoneOutbox.recall(mineAs("dwell"))) ?? null;
-  await markAll();
+  const marks = await phoneOutbox.recall(mineAs("marks"));
+  await markAll(marks?.night === now.pack?.night ? marks?.marks : []);
 }
 
-/** Put together what the server knows and what this phone has not sent yet. */
-async function markAll() {
-  now.marks = new Map((now.pack?.done ?? []).map((one) => [keyOf(one), one]));
-  for (const event of now.me ? await phoneOutbox.waiting(now.me.account) : []) {
+/** Put together what was known, what this phone has not sent yet, and what it sent while the answer was on its way. */
+async function markAll(known = []) {
+  now.marks = new Map(known.map((one) => [keyOf(one), one]));
+  const fresh = now.made.filter((event) => event.at > Date.now() - FRESH_MS);
+  for (const event of [...fresh, ...await phoneOutbox.waiting(now.me.account)]) {
     if (event.night === now.pack?.night) mark(event);
   }
+  await rememberMarks();
+}
+
+/** What is done stays known though it is sent and the network is gone. */
+function rememberMarks() {
+  return phoneOutbox.remember(mineAs("marks"), { night: now.pack?.night ?? null, marks: [...now.marks.values()] });
 }
 
 function mark(event) {
   if (!["tick", "check", "reason"].includes(event.kind)) return;
   if (event.undo) now.marks.delete(keyOf(event));
   else {
+    const { duty, side, how = "hand", reason = "" } = event;
     const state = event.kind === "reason" ? "cannot" : "done";
-    now.marks.set(keyOf(event), { state, how: event.how ?? "hand", at: event.at, reason: event.reason ?? "" });
+    now.marks.set(keyOf(event), { duty, side, state, how, at: event.at, reason });
   }
 }
 
@@ -106,7 +116,7 @@ async function take(told) {
   const changed = now.pack && now.pack.mark !== told.mark;
   now.pack = told.items ? told : { ...now.pack, ...told };
   await phoneOutbox.remember(mineAs("pack"), { pack: now.pack });
-  await markAll();
+  await markAll(told.done);
   if (changed) notify(words.changed);
 }
 
@@ -125,6 +135,8 @@ async function keep(services, more) {
   const events = services.map(({ duty, side }) => ({ ...base, duty, side, ...more }));
   await phoneOutbox.add(now.me.account, events);
   events.forEach(mark);
+  now.made.push(...events);
+  await rememberMarks();
   render();
   sendSoon();
 }
@@ -208,6 +220,7 @@ async function onFix(fix) {
   for (const item of new Set(walked.map((one) => one.item))) {
     await tick(item, walked.filter((one) => one.item === item), "gps");
   }
+  at("phone-map").dataset.here = fix.place.join();
 }
 
 /** Where a report is made: by a fix not older than two minutes, else where the list has come to. */
