@@ -324,7 +324,10 @@ def test_a_districts_planner_compares_a_scenario_of_the_district(app: APIFlask) 
     question = CoverageQuestion()
     measured(app, question)
     entries = tuple(entries_from(content_of(store, made.id)))
-    measured(app, replace(question, scenario=made.id, changes=entries))
+    run = measured(app, replace(question, scenario=made.id, changes=entries))
+    seen = store.within(Scope.of(DISTRICT)).run(run.id).tables
+    assert "NEW-1" in set(seen["points"]["code"]) and len(seen["clock"]) == 168
+    assert set(seen["area_hours"]["code"].str[:6]) == {DISTRICT[:6]}
     page = browser.get(f"/staff/scenarios/compare?a=live&b={made.id}&level=community")
     assert page.status_code == 200
     assert rows(page) and all(code.startswith(DISTRICT[:6]) for code in rows(page))
