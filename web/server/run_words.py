@@ -22,14 +22,14 @@ from web.siting_files import question_in_words as siting_question
 
 #: Kinds that have a page, in the order they are listed.
 KINDS: Mapping[str, Words] = {
-    "siting": Words("选址", "siting"),
-    "patrol": Words("巡查", "patrol"),
-    "coverage": Words("覆盖", "coverage"),
-    "hotspot-map": Words("热点", "hotspots"),
-    "hotspot-forecast": Words("热点预测", "hotspot forecasts"),
-    "hotspot-backtest": Words("预测回测", "backtests"),
-    "hotspot-scan": Words("聚集区扫描", "scans for clusters"),
-    "hotspot-emerging": Words("热点演变", "emerging hotspots"),
+    "siting": Words("选址", "Siting"),
+    "patrol": Words("巡查", "Patrol"),
+    "coverage": Words("覆盖", "Coverage"),
+    "hotspot-map": Words("热点", "Hotspots"),
+    "hotspot-forecast": Words("热点预测", "Hotspot forecasts"),
+    "hotspot-backtest": Words("预测回测", "Backtests"),
+    "hotspot-scan": Words("聚集区扫描", "Scans for clusters"),
+    "hotspot-emerging": Words("热点演变", "Emerging hotspots"),
 }
 _OPTIONS = re.compile(r"（[^（）]*(?:--[a-z]|lamplight )[^（）]*）| \([^()]*(?:--[a-z]|lamplight )[^()]*\)")
 Facts = list[tuple[Words, str]]
@@ -49,8 +49,20 @@ def question_of(run: Run, names: Mapping[str, str]) -> Words:
         }
         named = Run(run.kind, {**asked, "within": []}, run.inputs, run.tables)
         zh, en = by_kind.get(run.kind, hotspot_question)(named)
+    if run.kind == "siting":
+        zh, en = f"{zh}{_how_many(asked).zh}", f"{en}{_how_many(asked).en}"
     early = Words("（中途停止）", " (stopped early)") if asked.get("cancelled") else Words("", "")
     return Words(zh + where.zh + early.zh, en + where.en + early.en)
+
+
+def _how_many(asked: Mapping[str, Any]) -> Words:
+    """Say how many points or how much money a siting run was given."""
+    if asked.get("count") is not None:
+        return Words(f"，新设 {asked['count']} 个点", f", {asked['count']} new points")
+    if asked.get("budget") is not None:
+        return Words(f"，预算 {asked['budget']:g}", f", a budget of {asked['budget']:g}")
+    counts = "、".join(map(str, asked.get("counts") or []))
+    return Words(f"，各期 {counts} 个点", f", {counts} points by period") if counts else Words("", "")
 
 
 def _patrol_question(asked: Mapping[str, Any]) -> tuple[str, str]:
