@@ -80,7 +80,7 @@ def _run(cities: Path, out: Path, datum: str, workers: int | None, as_json: bool
     else:
         click.echo(batch_text(table))
         list_files(files)
-    if stop.is_set() or "left" in states:
+    if "left" in states:
         click.get_current_context().exit(BROKEN_OFF)
     if "failed" in states:
         click.get_current_context().exit(SOME_FAILED)

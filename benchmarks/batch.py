@@ -13,6 +13,7 @@ import hashlib
 import logging
 import os
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -37,6 +38,12 @@ def digests(out: Path) -> dict[str, str]:
     """Return the hash of every file below ``out`` by its name."""
     found = sorted(p for p in out.rglob("*") if p.is_file())
     return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of all that it began and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(of.ru_utime + of.ru_stime for of in used)
 
 
 def ask(
@@ -122,10 +129,12 @@ def scaling(counties: list[County], folder: Path, workers: int) -> None:
     """Print counties a minute with one worker and with ``workers``."""
     rates = {}
     for n in (1, workers):
+        used = cpu_seconds()
         seconds, states, _ = ask(counties, folder / f"timed-{n}", n)
+        used = (cpu_seconds() - used) / len(counties)
         rates[n] = 60 * len(counties) / seconds
         print(f"{len(counties)} counties, {n} worker(s): {seconds:.0f} s, {rates[n]:.1f} a minute, "
-              f"{rates[n] / n:.1f} a minute and worker; {dict(states)}", flush=True)  # fmt: skip
+              f"{rates[n] / n:.1f} a minute and worker, {used:.2f} CPU s each; {dict(states)}", flush=True)  # fmt: skip
     print(f"{workers} workers are {rates[workers] / rates[1]:.2f} times as fast as one", flush=True)
 
 
