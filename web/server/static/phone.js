@@ -23,6 +23,11 @@ let sending = 0;
 start();
 
 async function start() {
+  if (!globalThis.isSecureContext) { // a browser then gives no place, and opens nothing without a network
+    at("none").hidden = false;
+    at("none-said").textContent = words.insecure;
+    return;
+  }
   keepPageAtHand();
   await recallAll();
   wire();
@@ -49,6 +54,7 @@ async function recallAll() {
   if (!now.me) return;
   const kept = await phoneOutbox.recall(mineAs("pack"));
   now.pack = kept && clock() < kept.pack.until + SHOWN_AFTER_MS ? kept.pack : null;
+  if (!now.pack) await Promise.all(["pack", "marks", "stopped"].map((name) => phoneOutbox.forget(mineAs(name))));
   now.stopped = (await phoneOutbox.recall(mineAs("stopped")))?.night === now.pack?.night && Boolean(now.pack);
   now.dwell = (await phoneOutbox.recall(mineAs("dwell"))) ?? null;
   const marks = await phoneOutbox.recall(mineAs("marks"));
