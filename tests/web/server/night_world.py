@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from layers.accounts import Account
+from layers.accounts import Account, credentials
 from layers.night_records import PatrolNight
 from layers.nights import open_night, routes
+from layers.phone import keep_events
 from layers.run import Run
 from layers.scope import Scope
 from layers.store import Store
@@ -60,4 +61,20 @@ def on_desk(app: Flask, by: Account) -> int:
     night = open_evening(store, run_patrol(store, PatrolQuestion(EVENING, seconds=0.0)), by)
     lines = lines_of(night.date, routes(store, night.id), ZoneInfo("Asia/Shanghai"))
     app.extensions["lamplight.desk"].ground(night.run_id, night.date, lines, wait_s=300.0)
+    _tick(store, night.id)
     return night.id
+
+
+def _tick(store: Store, night_id: int, count: int = 24) -> None:
+    """Let the demo's grid worker tick off the first streets of its route."""
+    worker = credentials(store, "worker")
+    mine = [one for one in routes(store, night_id) if worker and worker.account.name in one.persons.split("、")]
+    if worker is None or not mine:
+        return
+    ticks = [
+        {"number": i, "at": at("21:10").timestamp() * 1000, "kind": "tick", "night": night_id, "crew": mine[0].crew,
+         "duty": duty, "side": side, "how": "gps"}
+        for i, (duty, side) in enumerate(mine[0].route[:count], 1)
+    ]  # fmt: skip
+    own = store.within(Scope.of(worker.account.area_code))
+    keep_events(own, ticks, by=worker.account, device="phone-of-the-demo", now=at("21:10"))
