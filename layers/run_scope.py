@@ -27,26 +27,28 @@ from layers.scope import Scope, inside
 from layers.version_rows import active_versions, load_rows
 
 Flags = NDArray[np.bool_]
-#: "city": figures of the city as a whole, which nobody below it sees; "open": nothing that lies anywhere.
-Way = Literal["city", "open", "area", "segment", "point", "crew", "person", "track", "cell", "cluster", "unit"]
+#: "city": figures of the city as a whole, which nobody below it sees; "asked": of the areas asked about, seen by whom
+#: they all belong to; "open": nothing that lies anywhere.
+Way = Literal["city", "asked", "open", "area", "segment", "point", "crew", "person", "track", "cell", "cluster", "unit"]
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
     """How the rows of a table are told apart.
 
-    way : what ``column`` names. emptied : columns that speak of the city as a whole or of places beside the row's own.
+    way : what ``column`` names. emptied : columns about all that was asked, or places beside the row's own, emptied
+    unless the run was asked about the reader's area alone. city : columns about the whole city, emptied always.
     points : columns of codes of points, each emptied where its point lies outside.
-    Who asked about nothing but this area sees "city" tables and emptied columns as well.
     """
 
     way: Way
     column: str = ""
     emptied: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
+    city: tuple[str, ...] = ()
 
 
-_CITY, _OPEN = Declared("city"), Declared("open")
+_CITY, _ASKED, _OPEN = Declared("city"), Declared("asked"), Declared("open")
 _AREA, _SEGMENT, _CELL = Declared("area", "code"), Declared("segment", "segment_id"), Declared("cell")
 _CREW, _CLUSTER = Declared("crew"), Declared("cluster")
 #: kind of run -> table -> how its rows are told apart.
@@ -59,9 +61,10 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = MappingProxyType({
     },
     "comparison": {"areas": _AREA, "totals": _CITY, "parameters": _OPEN},
     "siting": {
-        "plan": Declared("open", emptied=(
-            "value", "bound", "total", "before", "existing", "candidates", "opened", "closed", "cost",
-        )),
+        "plan": Declared(
+            "open", emptied=("candidates", "opened", "closed", "cost"),
+            city=("value", "bound", "total", "before", "existing"),
+        ),
         "sites": Declared("area", "area_code", (
             "runner_up", "runner_up_lon", "runner_up_lat", "runner_up_loses",
         )),
@@ -69,7 +72,7 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = MappingProxyType({
         **dict.fromkeys(("totals", "frontier", "story"), _CITY), "notes": _OPEN,
     },
     "patrol": {
-        "crews": _CREW, "steps": _CREW, "legs": _CREW, "uncovered": _SEGMENT, "plan": _CITY, "variety": _CITY,
+        "crews": _CREW, "steps": _CREW, "legs": _CREW, "uncovered": _SEGMENT, "plan": _ASKED, "variety": _ASKED,
         "notes": _OPEN,
     },
     "effort": {"effort": _SEGMENT},
@@ -96,7 +99,7 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = MappingProxyType({
         "summary": Declared("open", emptied=("expected", "low", "high")),
     },
     "hotspot-backtest": {
-        "summary": _OPEN, "months": Declared("open", emptied=("hits", "expected", "n")), "calibration": _CITY,
+        "summary": _OPEN, "months": Declared("open", emptied=("hits", "expected", "n")), "calibration": _ASKED,
         "weights": _OPEN, "notes": _OPEN,
     },
     "hotspot-release": {
@@ -197,8 +200,9 @@ def _seen_table(table: pd.DataFrame, declared: Declared, places: "_Places") -> p
     for name in declared.points:
         if name in seen:
             seen[name] = seen[name].where(seen[name].isin(places.points), "")
-    for name in declared.emptied:
-        if name in seen and not places.asked_alone:
+    emptied = declared.city if places.asked_alone else (*declared.city, *declared.emptied)
+    for name in emptied:
+        if name in seen:
             seen[name] = np.nan if pd.api.types.is_numeric_dtype(seen[name]) else ""
     return seen
 
@@ -234,8 +238,8 @@ class _Places:
     def rows(self, table: pd.DataFrame, declared: Declared) -> Flags:
         """Return (n,) which rows of a table are seen."""
         way = declared.way
-        if way in ("city", "open"):
-            return np.full(len(table), way == "open" or self.asked_alone)
+        if way in ("city", "asked", "open"):
+            return np.full(len(table), way == "open" or (way == "asked" and self.asked_alone))
         needs = {"crew": {"date", "crew"}, "cell": {"column", "row"}, "cluster": {"cluster"}}
         if not needs.get(way, {declared.column}) <= set(table.columns):
             return np.zeros(len(table), bool)

@@ -155,7 +155,11 @@ def test_a_question_about_one_area_exists_there_and_above_and_nowhere_else(plann
     mine = [run for run in planned.runs("siting") if run.parameters["within"]]
     assert len(mine) == 1
     own = planned.within(EAST).run(mine[0].id)
-    pd.testing.assert_frame_equal(own.tables["plan"], planned.run(mine[0].id).tables["plan"])
+    city = ["value", "bound", "total", "before", "existing"]
+    told = own.tables["plan"].drop(columns=city), planned.run(mine[0].id).tables["plan"].drop(columns=city)
+    pd.testing.assert_frame_equal(*told)
+    assert own.tables["plan"][city].isna().all(axis=None)  # of people reached everywhere, the rest of the city too
+    assert not len(own.tables["totals"]) and not len(own.tables["story"])
     assert mine[0].id in {run.id for run in planned.within(Scope.of(toy_town.DISTRICT)).runs("siting")}
     assert mine[0].id not in {run.id for run in planned.within(WEST).runs("siting")}
     with pytest.raises(StoreError):
@@ -277,4 +281,17 @@ def test_streets_that_were_removed_meanwhile_tell_nothing(tmp_path: Path) -> Non
     assert len(store.within(WEST).run(run.id).tables["segments"]) == 3  # the older version is kept
     store.prune()
     assert not len(store.within(WEST).run(run.id).tables["segments"])
+    store.close()
+
+
+def test_what_nobody_declared_is_empty_below_the_city(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'town.sqlite'}")
+    store.create()
+    toy_town.keep(store, toy_town.layers_of_town())
+    secret = {"unheard": pd.DataFrame({"code": [toy_town.WEST]})}
+    for kind in ("siting", "unheard"):
+        for within in ([], [toy_town.WEST]):
+            run = store.save_run(Run(kind, {"within": within}, {}, secret))
+            assert len(store.within(Scope.of(toy_town.CITY)).run(run.id).tables["unheard"]) == 1
+            assert not len(store.within(WEST).run(run.id).tables["unheard"])
     store.close()
