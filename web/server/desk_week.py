@@ -5,7 +5,6 @@ import math
 
 from flask import Blueprint, Flask, render_template, request
 
-from layers.night_records import PatrolNight
 from layers.nights import nights, routes
 from layers.phone import done_by_ticks
 from layers.scope import Scope
@@ -44,7 +43,7 @@ def week() -> Answer:
         return waiting(desk)
     within = tuple(map(str, whole_store().run(desk.night.run_id).parameters["within"]))  # of the plan, nobody's secret
     calendar = week_calendar(desk.board.ground, within)
-    found = street_weeks(calendar, Scope.of(account().area_code), _walked(kept), today)
+    found = street_weeks(calendar, Scope.of(account().area_code), _walked(first, today), today)
     missed = [one for one in found if one.missed]
     asked = request.args.get("street", "").strip()[:40]
     shown = [
@@ -64,13 +63,15 @@ def week() -> Answer:
     )  # fmt: skip
 
 
-def _walked(kept: list[PatrolNight]) -> list[WalkedNight]:
+def _walked(first: dt.date, today: dt.date) -> list[WalkedNight]:
     """Return what is known of the nights, those of one date together."""
+    # a street of this area may be walked by another area's crew: of those only that it was is shown
+    store = whole_store()
     by_date: dict[dt.date, tuple[set[str], set[str]]] = {}
-    for one in kept:
+    for one in nights(store, first, today + dt.timedelta(days=AHEAD_DAYS)):
         planned, done = by_date.setdefault(one.date, (set(), set()))
-        planned |= {stop[0] for route in routes(own_store(), one.id) for stop in route.route}
-        done |= {tick.duty for tick in done_by_ticks(own_store(), one.id) if tick.state == "done"}
+        planned |= {stop[0] for route in routes(store, one.id) for stop in route.route}
+        done |= {tick.duty for tick in done_by_ticks(store, one.id) if tick.state == "done"}
     return [
         WalkedNight(date, frozenset(planned), frozenset(done), date < evening())
         for date, (planned, done) in by_date.items()
