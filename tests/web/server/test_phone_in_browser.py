@@ -1,5 +1,6 @@
 """The grid worker's phone in Chromium: a night walked with the server stopped, the browser closed and opened again."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from layers.accounts import NewAccount, create_account
 from layers.nights import change, night
 from layers.phone import done_by_ticks, night_points
 from layers.schema import INCOMING_REPORT, PHONE_EVENT, PHOTO
@@ -18,10 +20,11 @@ from layers.store import Store
 from tests.web.server.chromium import PHONE, WEBGL, chromium, until, violations
 from tests.web.server.conftest import SECRET
 from tests.web.server.phone_night import DWELL_S, FROM, UNTIL, Clock, PhoneNight, clock, make_night
-from tests.web.server.staff import PASSWORD
+from tests.web.server.staff import CHEAP, PASSWORD
 from tests.web.server.test_report_in_browser import Server
 from tests.web.server.test_report_pages import picture
 from web.server.app import create_app
+from web.server.passwords import new_uniquifier
 from web.server.settings import Settings
 
 __all__ = ["clock"]
@@ -60,13 +63,16 @@ class Site:
     def close_browser(self) -> None:
         self.context.close()
 
-    def sign_in(self, username: str = "phone-worker") -> None:
+    def sign_in(self) -> None:
+        self.enter("phone-worker")
+        self.ready()
+
+    def enter(self, username: str) -> None:
         self.page.goto(f"{self.server.url}/sign-in?next=/phone")
         self.page.fill("[name=username]", username)
         self.page.fill("[name=password]", PASSWORD)
         self.page.click("main form button[type=submit]")
         self.page.wait_for_url(f"{self.server.url}/phone")
-        self.ready()
 
     def ready(self) -> None:
         self.page.wait_for_selector("#work:not([hidden])")
@@ -249,13 +255,20 @@ def test_nothing_is_recorded_outside_the_hours_on_duty(small_site: Site) -> None
     def recorded(moment: datetime, state: str) -> int:
         site.at(moment)
         until(page, f"document.getElementById('recording').dataset.state === '{state}'")
-        before, street = site.held()["points"], site.night.streets[0]
+        before, street = came(), site.night.streets[0]
         for part in np.linspace(0.05, 0.95, 5 if state == "off" else 60):
-            site.go(street[0] + part * (street[-1] - street[0]))
-            if state == "on" and site.held()["points"] > before:
+            place = street[0] + part * (street[-1] - street[0])
+            site.go(place)
+            if state == "on" and part > 0.2 and page.evaluate(HERE, list(map(float, place))):
                 break
         page.wait_for_timeout(300)
-        return int(site.held()["points"]) - before
+        return came() - before
+
+    def came() -> int:
+        """Count the points the phone recorded, those the server dropped too."""
+        site.sent()
+        tracks = [json.loads(row.content) for row in site.rows() if row.kind == "track"]
+        return sum(len(track["points"]) + track["dropped"] for track in tracks)
 
     assert recorded(FROM - SECOND, "off") == 0 and "20:00 起" in page.inner_text("#recording")
     assert recorded(FROM + SECOND, "on") > 0 and "24:00" in page.inner_text("#recording")
@@ -270,7 +283,6 @@ def test_nothing_is_recorded_outside_the_hours_on_duty(small_site: Site) -> None
     page.evaluate("document.getElementById('stop').click()")
     assert recorded(UNTIL - 20 * SECOND, "on") > 0
     assert recorded(UNTIL + SECOND, "off") == 0 and "已下班" in page.inner_text("#recording")
-    site.sent()
     times = night_points(site.store, site.night.night_id)["time"]
     assert times.min() >= FROM.replace(tzinfo=None) and times.max() <= UNTIL.replace(tzinfo=None)
 
@@ -313,13 +325,12 @@ def test_a_route_that_was_changed_meanwhile_and_another_account_on_the_same_phon
     site.at(LATE)
     site.sign_in()
     page, night_id = site.page, site.night.night_id
-    first = name_of(site)
     kept = [[duty, ""] for duty in (site.night.duties[1], "P1")]
     version = night(site.store, night_id).version
     change(site.store, night_id, version, "move", {"C01": {"route": kept}}, by=site.night.boss, now=site.clock())
     page.evaluate("dispatchEvent(new Event('online'))")
     page.wait_for_selector("#notice-said:text('督导员改了路线')")
-    assert page.inner_text("#progress-said") == "0 / 2 段" and name_of(site) != ""
+    assert page.inner_text("#progress-said") == "0 / 2 段" and name_of(site)
     site.server.stop()
     page.click("#done")
     until(page, f"phoneOutbox.held({site.night.worker.id}).then((held) => held.ticks === 1)")
@@ -329,18 +340,26 @@ def test_a_route_that_was_changed_meanwhile_and_another_account_on_the_same_phon
     page.evaluate("document.getElementById('send').click()")
     page.wait_for_selector("#sign-in:not([hidden])")
     assert "同一账号" in page.text_content("#send-state") and site.rows() == []
-    page.goto(f"{site.server.url}/sign-in?next=/phone")
-    assert first
+
+    new = NewAccount("colleague", "旁人", "grid_worker", site.night.worker.area_code, CHEAP, new_uniquifier())
+    create_account(site.store, new, by=None, now=site.clock())
+    site.enter("colleague")
+    page.wait_for_selector("#none:not([hidden])")
+    until(page, "document.getElementById('held').textContent.includes('另一个账号的记录 1 条')")
+    site.sent()
+    assert site.rows() == [], "what one account did is not sent as another's"
+    site.context.clear_cookies(name="lamplight")
+    site.sign_in()
+    site.sent()
+    [row] = site.rows()
+    assert (row.account_id, row.kind) == (site.night.worker.id, "tick")
 
 
 def test_the_page_says_plainly_that_there_is_no_route(small_site: Site) -> None:
     site = small_site
     site.at(FROM - timedelta(days=3))
     page = site.page
-    page.goto(f"{site.server.url}/sign-in?next=/phone")
-    page.fill("[name=username]", "phone-worker")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main form button[type=submit]")
+    site.enter("phone-worker")
     page.wait_for_selector("#none:not([hidden])")
     until(page, "document.getElementById('none-said').textContent.includes('林灯')")
     assert violations(page) == []
