@@ -155,6 +155,7 @@ def test_a_planner_looks_at_an_hour_makes_a_scenario_and_compares_it(page: Any, 
     assert page.locator("h1").inner_text() == "现状 → 浏览器里的方案"
     assert page.locator("tr[data-area]").count() >= 3
     before = view(page, 0)
+    assert view(page, 1) == pytest.approx(before, abs=1e-6)
     page.locator("#map .map-buttons button").first.click()
     until(page, f"async (was) => (await ({MAPS})())[0].map.getZoom() > was + 0.9", arg=before[2])
     assert view(page, 1) == pytest.approx(view(page, 0), abs=1e-6) and view(page, 0) != before

@@ -175,19 +175,19 @@ function boundsOf(features) {
   return box;
 }
 
-/** Let maps show the same view, whichever is moved. */
+/** Let maps show the same view, whichever is moved; at first the first one's. */
 export function moveTogether(maps) {
   let leading = false;
-  for (const map of maps) {
-    map.on("move", () => {
-      if (leading) return;
-      leading = true;
-      for (const other of maps) {
-        if (other !== map) other.jumpTo({ center: map.getCenter(), zoom: map.getZoom() });
-      }
-      leading = false;
-    });
-  }
+  const follow = (leader) => {
+    if (leading) return;
+    leading = true;
+    for (const other of maps) {
+      if (other !== leader) other.jumpTo({ center: leader.getCenter(), zoom: leader.getZoom() });
+    }
+    leading = false;
+  };
+  for (const map of maps) map.on("move", () => follow(map));
+  if (maps.length > 1) follow(maps[0]);
 }
 
 // --- what stands over the map, and what a pointer does ---------------------------------------------------------------
