@@ -1,5 +1,6 @@
 """A run as files to take away: every format its kind has, or the rows of one's own area as tables."""
 
+import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -16,12 +17,13 @@ from web.hotspot_drawing import hotspot_drawing
 from web.patrol_drawing import patrol_drawing
 from web.patrol_files import SHEETS
 from web.patrol_files import WRITERS as PATROL
+from web.server.run_maps import DRAWN, map_of
 from web.siting_files import WRITERS as SITING
 from web.siting_files import siting_drawing
 from web.tables import MAX_CELLS, readable
 
-#: The file of a run of which its reader sees a part.
-OWN = "own-area.xlsx"
+#: The files of a run of which its reader sees a part: its tables, and what its map draws.
+OWN, OWN_MAP = "own-area.xlsx", "own-area.geojson"
 WRITERS: Mapping[str, Mapping[str, Callable[[Any, Path], Any]]] = {
     "siting": SITING, "coverage": COVERAGE, "patrol": PATROL, **hotspot_files.WRITERS,
 }  # fmt: skip
@@ -44,7 +46,7 @@ def is_whole(run: Run) -> bool:
 
 def files_of(run: Run) -> list[str]:
     """Name the files a run can be taken away in."""
-    return list(WRITERS.get(run.kind, {})) if is_whole(run) else [OWN]
+    return list(WRITERS.get(run.kind, {})) if is_whole(run) else [OWN, *([OWN_MAP] if run.kind in DRAWN else [])]
 
 
 def write_file(store: Store, run: Run, name: str, *, streets: Store) -> tuple[bytes, str]:
@@ -59,6 +61,8 @@ def write_file(store: Store, run: Run, name: str, *, streets: Store) -> tuple[by
         path = Path(folder) / name
         if name == OWN:
             workbook.write(_own_tables(run), path)
+        elif name == OWN_MAP:
+            path.write_text(json.dumps(map_of(store, run, streets=streets), ensure_ascii=False), "utf-8")
         else:
             WRITERS[run.kind][name](_drawing(store, run, streets), path)
         made = sorted(Path(folder).iterdir())

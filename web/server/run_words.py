@@ -197,7 +197,7 @@ def goodness_of(run: Run) -> Words:
 
 
 def _siting_goodness(plan: Mapping[str, Any]) -> Words:
-    if math.isfinite(float(plan["opened"])):
+    if math.isfinite(float(plan["value"])):
         return Words(*siting_words.proof(plan))
     if plan["optimal"] or not math.isfinite(plan["gap"]):
         return Words(*siting_words.gap(plan))

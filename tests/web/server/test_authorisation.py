@@ -44,7 +44,7 @@ PLAIN: dict[str, str] = {
     "filename": "site.css", "assets.asset.name": "pmtiles.js", "name": "service-points", "kind": "points",
     "code": "SP001", "public.speak.code": "en", "ending": "geojson", "z": "3", "x": "6", "y": "3", "fid": "1",
     "token": "x" * 43, "wanted": "report",
-    "runs.new.kind": "siting", "runs.file.name": "site.html", "imports.done.version_id": "1",
+    "runs.new.kind": "siting", "runs.file.name": "own-area.geojson", "imports.done.version_id": "1",
 }  # fmt: skip
 #: What a form must hold so that it is the authorisation that is asked, and not the form that is refused.
 FORMS: dict[str, dict[str, str]] = {
