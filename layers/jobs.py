@@ -56,6 +56,8 @@ JOB_STATES: Mapping[str, Words] = MappingProxyType({
     "cancelled": Words("已取消", "cancelled"),
 })  # fmt: skip
 OPEN = ("queued", "running")
+#: So many may one account have open.
+MOST_OPEN = 20
 #: Kinds that ask about what comes in by the minute: whoever asks again gets a new answer.
 LIVE = frozenset({"night-tracks"})
 
@@ -69,7 +71,7 @@ def ask_job(store: Store, kind: str, parameters: Mapping[str, Any], *, by: Accou
 
     parameters : the question's, JSON values. An answer counts until records are imported or tracks matched.
     Raises NotAllowedError on a kind not for the role of ``by``, QuestionError on no kind and on a question that reaches
-    beyond the area of ``by``, UnknownRunError on a plan that ``by`` cannot see.
+    beyond the area of ``by``, or on more than MOST_OPEN open jobs, UnknownRunError on a plan that ``by`` cannot see.
     """
     if kind not in JOB_KINDS:
         raise QuestionError(f"没有这种任务：{kind}", f"there is no job of kind {kind!r}")
@@ -85,6 +87,7 @@ def ask_job(store: Store, kind: str, parameters: Mapping[str, Any], *, by: Accou
         for row in connection.execute(seen(same, JOB, store.scope).order_by(JOB.c.id.desc())):
             if (row.state in OPEN and not row.cancel_asked) or _answers_still(connection, row):
                 return job_of(row)
+        _refuse_more(connection, by)
         values = {
             "kind": kind, "parameters": asked, "state": "queued", "area_code": by.area_code, "account_id": by.id,
             "created_at": stored(now), "worker": "", "attempts": 0, "cancel_asked": False, "progress": "{}",
@@ -167,6 +170,16 @@ def _write_entry(connection: Connection, row: Any, action: str, by: Account, now
 
 
 # what may be asked, and what need not be answered again
+
+
+def _refuse_more(connection: Connection, by: Account) -> None:
+    """Raise QuestionError where ``by`` has as many jobs open as one may: the others' jobs wait behind them."""
+    own = select(func.count()).where(JOB.c.account_id == by.id, JOB.c.state.in_(OPEN))
+    if (connection.scalar(own) or 0) >= MOST_OPEN:
+        raise QuestionError(
+            f"您已有 {MOST_OPEN} 个任务未完成：请等待或取消一些",
+            f"{MOST_OPEN} jobs of yours are not over: wait for some, or cancel them",
+        )
 
 
 def _refuse_outside(store: Store, parameters: Mapping[str, Any], by: Account) -> None:

@@ -12,7 +12,7 @@ from layers.accounts import Account, NewAccount, create_account
 from layers.audit import entries
 from layers.job_queue import MOST_ATTEMPTS, STALE, JobLostError, beat, claim, finish, queued, requeue
 from layers.job_rows import JobProgress
-from layers.jobs import JOB_KINDS, UnknownJobError, ask_job, cancel_job, job, job_lines, jobs
+from layers.jobs import JOB_KINDS, MOST_OPEN, UnknownJobError, ask_job, cancel_job, job, job_lines, jobs
 from layers.roles import NotAllowedError
 from layers.run import Run
 from layers.scope import Scope
@@ -61,6 +61,16 @@ def test_the_same_question_is_queued_once(city: Store, planner: Account) -> None
     assert ask_job(city, "coverage", {"thresholds_s": [600]}, by=planner, now=later(5)).id != first.id
     assert ask_job(city, "siting", ASKED, by=planner, now=later(5)).id != first.id
     assert queued(city) == [one.id for one in reversed(jobs(city))]
+
+
+def test_one_account_cannot_fill_the_queue(city: Store, planner: Account, account: Callable[..., Account]) -> None:
+    asked = [ask_job(city, "coverage", {"thresholds_s": [n]}, by=planner, now=NOW) for n in range(MOST_OPEN)]
+    with pytest.raises(QuestionError, match="not over"):
+        ask_job(city, "coverage", {"thresholds_s": [999]}, by=planner, now=NOW)
+    assert ask_job(city, "coverage", {"thresholds_s": [3]}, by=planner, now=NOW).id == asked[3].id
+    ask_job(city, "coverage", {"thresholds_s": [999]}, by=account("planner", DISTRICT), now=NOW)
+    cancel_job(city, asked[0].id, by=planner, now=NOW)
+    ask_job(city, "coverage", {"thresholds_s": [1000]}, by=planner, now=NOW)
 
 
 def test_who_may_ask_is_told_by_the_kind(city: Store, account: Callable[..., Account]) -> None:
