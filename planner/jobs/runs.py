@@ -7,8 +7,8 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -249,16 +249,31 @@ class _Slot:
     future: Future[str] | None = None
 
     def begin(self, url: str, job_id: int) -> None:
+        try:
+            self.future = self._open().submit(work, url, job_id)
+        except BrokenExecutor:  # its process died while it had nothing to do
+            self.close()
+            self.future = self._open().submit(work, url, job_id)
+        self.job_id = job_id
+
+    def _open(self) -> Executor:
         if self.executor is None:
             context = open_executor(1)
             self.executor, self.context = context.__enter__(), context
-        self.job_id, self.future = job_id, self.executor.submit(work, url, job_id)
+        return self.executor
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the job's future without an answer: a process that died, a cluster that went away."""
+        if self.future is None or not self.future.done():
+            return None
+        return CancelledError() if self.future.cancelled() else self.future.exception()
 
     def end(self) -> None:
         """Look at what became of the job, once it is over; a broken executor is made anew with the next one."""
         if self.future is None or not self.future.done():
             return
-        error = self.future.exception()
+        error = self.error
         if error is not None:
             print(f"lamplight: job {self.job_id}: {type(error).__name__}: {error}", file=sys.stderr)
             self.close()
@@ -267,7 +282,8 @@ class _Slot:
     def close(self) -> None:
         """Kill what still runs here."""
         if self.context is not None:
-            self.context.__exit__(_StoppedError, _StoppedError(), None)
+            with suppress(Exception):  # a cluster that went away cannot be left in good order
+                self.context.__exit__(_StoppedError, _StoppedError(), None)
         self.context = self.executor = None
 
 
@@ -311,21 +327,23 @@ class JobRunner:
         try:
             while not self._over.wait(LOOKED_EVERY_S if monotonic() >= rested_s else RESTED_S):
                 try:
-                    if monotonic() - looked_s >= BEATEN_EVERY_S or any(map(_broke, self._slots)):
+                    broke = any(slot.error for slot in self._slots)
+                    for slot in self._slots:
+                        slot.end()
+                    if broke or monotonic() - looked_s >= BEATEN_EVERY_S:
                         looked_s = monotonic()
-                        self._end()
                         requeue(store, now=_now(), is_dead=is_dead)
-                    self._end()
                     self._begin(store)
                 except LamplightError as error:  # the database or the cluster is away: it may come back
                     print(f"lamplight: {error}", file=sys.stderr)
                     rested_s = monotonic() + RESTED_S
+                except Exception:  # whatever a library raises of a cluster that went away: there are other jobs
+                    traceback.print_exc(file=sys.stderr)
+                    for slot in self._slots:
+                        slot.close()
+                    rested_s = monotonic() + RESTED_S
         finally:
             self._leave(store)
-
-    def _end(self) -> None:
-        for slot in self._slots:
-            slot.end()
 
     def _begin(self, store: Store) -> None:
         free = [slot for slot in self._slots if slot.future is None]
@@ -346,8 +364,3 @@ class JobRunner:
             except LamplightError as error:
                 print(f"lamplight: {error}", file=sys.stderr)
         store.close()
-
-
-def _broke(slot: _Slot) -> bool:
-    """Tell whether a slot's process died under its job."""
-    return slot.future is not None and slot.future.done() and slot.future.exception() is not None

@@ -126,6 +126,15 @@ def test_a_search_that_is_cancelled_ends_soon_with_the_best_plan_so_far(store: S
     assert ask(LONG).id != asked.id
 
 
+def test_a_process_that_dies_with_nothing_to_do_is_begun_anew_with_the_next_job(
+    store: Store, url: str, ask: Ask
+) -> None:  # fmt: skip
+    with JobRunner(url):
+        pid = kill_worker_of(wait_until(store, ask(SHORT).id, over))
+        second = wait_until(store, ask(replace(SHORT, count=2)).id, over)
+    assert second.state == "done" and f":{pid}:" not in second.worker
+
+
 def test_many_runners_on_one_store_answer_each_job_once(store: Store, url: str, ask: Ask) -> None:
     asked = [ask(replace(SHORT, count=count)) for count in range(1, 7)]
     runners = [JobRunner(url) for _ in range(2)]
