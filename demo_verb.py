@@ -69,7 +69,7 @@ def demo(size: str, seed: int | None, out: Path, db: str, as_json: bool) -> None
 
 
 def _coverage(store: "Store", out: Path) -> tuple[Answer, Answer]:
-    """Measure coverage at any hour, and on Sunday night."""
+    """Measure coverage at any hour, and on Sunday night; and as the served pages ask for it, for whoever opens them."""
     from layers.hours import parse_hour_of_week
     from planner.coverage_question import CoverageQuestion
     from planner.runs import STEPS, run_coverage
@@ -82,6 +82,8 @@ def _coverage(store: "Store", out: Path) -> tuple[Answer, Answer]:
             run = run_coverage(store, question, progress=progress)
         with Progress(list(WRITERS), "写出 writing") as progress:
             found.append((run, write_coverage(store, run, folder, level=None, progress=progress)))
+    with Progress(STEPS) as progress:
+        run_coverage(store, replace(always, on=None), progress=progress)
     return found[0], found[1]
 
 
