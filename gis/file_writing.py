@@ -254,11 +254,19 @@ def _guard(value: Any) -> Any:
 
 def _write_csv(layers: Mapping[str, pd.DataFrame], draft: Path) -> None:
     ((_, given),) = layers.items()
-    table = _with_coordinate_columns(given)
-    for name in [n for n in table.columns if table[n].dtype == object or pd.api.types.is_string_dtype(table[n])]:
-        table = table.assign(**{name: table[name].map(_guard)})
+    draft.write_bytes(csv_bytes(_with_coordinate_columns(given)))
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV that spreadsheets read as UTF-8, with no text they would run as a formula."""
+    guarded = table.copy(deep=False)
+    guarded.columns = [_guard(name) for name in table.columns]
+    for place in range(len(table.columns)):
+        column = table.iloc[:, place]
+        if column.dtype == object or pd.api.types.is_string_dtype(column):
+            guarded.isetitem(place, column.map(_guard))
     # the byte order mark makes Excel read UTF-8
-    draft.write_bytes(table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
+    return guarded.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
 
 def _write_xlsx(layers: Mapping[str, pd.DataFrame], draft: Path) -> None:

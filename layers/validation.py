@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from gis.errors import RecordError
+from gis.file_writing import csv_bytes
 from gis.notes import LamplightNote
 from layers.codes import AREA_DIGITS, LEVEL_ZH, Level, level_of, parent_of
 from layers.columns import FieldSource, field_sources, missing_required
@@ -110,7 +111,7 @@ def validate(layer: str, table: gpd.GeoDataFrame, *, part: str = "", context: Co
 
 def write_rejects(rejected: pd.DataFrame, path: Path | str) -> None:
     """Write the rows left out as CSV (UTF-8 with a mark, so that spreadsheets read the Chinese)."""
-    rejected.to_csv(path, index=False, encoding="utf-8-sig")
+    Path(path).write_bytes(csv_bytes(rejected))
 
 
 def _require_columns(schema: LayerSchema, table: pd.DataFrame, sources: Mapping[str, FieldSource]) -> None:

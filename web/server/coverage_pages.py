@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, json, redirect, render_template, request, url_for
 
 from gis.errors import StoreError
+from gis.file_writing import csv_bytes
 from layers.hours import HourOfWeek
 from layers.job_rows import Job
 from layers.jobs import OPEN, ask_job, jobs
@@ -150,7 +151,7 @@ def file() -> Answer:
     media_type, write = KINDS[kind]
     if write is None:
         rows = area_rows(run, view_).drop(columns="grade")
-        data = rows.to_csv(index=False).encode("utf-8-sig")
+        data = csv_bytes(rows)
     else:
         data = written(
             write, coverage_drawing(own_store(), run, level=level_of_view(run, view_) or None), f"coverage.{kind}"

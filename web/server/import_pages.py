@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, abort, json, redirect, render_temp
 
 from gis.datum import DATUMS, bd09_from_wgs84, gcj02_from_wgs84, to_wgs84
 from gis.errors import LamplightError
+from gis.file_writing import csv_bytes
 from layers.codes import LEVEL_ZH, LEVELS
 from layers.columns import field_sources
 from layers.datum_check import NAMES
@@ -121,7 +122,7 @@ def rejected(upload_id: int) -> Response:
     found = preview(whole_store(), kept, by=account(), now=now()).examined
     if found is None:
         abort(404)
-    answer = Response(found.rejects.to_csv(index=False).encode("utf-8-sig"), mimetype="text/csv")
+    answer = Response(csv_bytes(found.rejects), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="rejected-{kept.layer}.csv"'
     return answer
 

@@ -125,6 +125,14 @@ def test_rejected_rows_can_be_taken_away_with_their_reasons(app: APIFlask, plann
     assert all(row["zh"] and row["en"] and row["服务功能"] == "喝茶" for row in rows)
 
 
+def test_a_row_left_out_is_no_formula_in_a_spreadsheet(app: APIFlask, planner: Browser) -> None:
+    lon, lat = places(store_of(app), 1)
+    text = f'编号,名称,经度,纬度,服务功能,=1+1\nA,"=HYPERLINK(""http://x"")",{lon[0]:.6f},{lat[0]:.6f},@喝茶,-3\n'
+    told = planner.get(f"{address(sent(planner, text))}/rejected.csv").data.decode("utf-8-sig")
+    assert not any(cell.startswith(("=", "+", "@")) for row in csv.reader(io.StringIO(told)) for cell in row), told
+    assert ",-3" in told, "a number stays one"
+
+
 def test_a_hostile_file_is_refused_in_the_guards_own_words(app: APIFlask, planner: Browser) -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as out:
