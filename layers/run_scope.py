@@ -317,11 +317,15 @@ class _Places:
         return [(date, crew, persons, self._scope.holds(home)) for date, crew, persons, home in rows]
 
     def _night_crews(self, night_id: int, date: str) -> list[tuple[str, str, str, bool]]:
-        """Return the crews inside of a night as supervisors left it."""
+        """Return the crews of a night: those inside as supervisors left them, the others as its tracks found them."""
         query = select(NIGHT_ROUTE.c.crew, NIGHT_ROUTE.c.persons).where(
             NIGHT_ROUTE.c.night_id == night_id, inside(NIGHT_ROUTE, self._scope)
         )
-        return [(date, row.crew, row.persons, True) for row in self._connection.execute(query)]
+        own = {row.crew: row.persons for row in self._connection.execute(query)}
+        done = self._run.tables.get("done")
+        rows = [] if done is None else done[["crew", "persons"]].astype(str).itertuples(index=False)
+        others = [(date, crew, persons, False) for crew, persons in rows if crew not in own]
+        return [*((date, crew, persons, True) for crew, persons in own.items()), *others]
 
     def _cells(self, table: pd.DataFrame) -> Flags:
         """Return (n,) which cells have their centre inside."""

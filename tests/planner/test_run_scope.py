@@ -226,6 +226,22 @@ def test_tracks_of_a_night_belong_to_the_crews_as_supervisors_left_them(planned:
     assert seen == {WEST: ["a"], EAST: ["b"]}
 
 
+def test_of_namesakes_on_both_sides_no_track_is_seen(planned: Store) -> None:
+    now = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
+    new = NewAccount("chief", "chief", "supervisor", toy_town.CITY, "hash", "chief")
+    by = create_account(planned, new, by=None, now=now)
+    plan = next(run for run in planned.runs("patrol") if "replans" not in run.parameters)
+    opened = open_night(planned, plan.id, MONDAY, by=by, now=now)
+    crews = {WEST if WEST.holds(one.area_code) else EAST: one.crew for one in routes(planned, opened.id)}
+    change(planned, opened.id, opened.version, "persons", {crews[WEST]: {"persons": "E1、X"}}, by=by, now=now)
+    done = pd.DataFrame({"date": str(MONDAY), "crew": [crews[WEST], crews[EAST]], "persons": ["E1、X", "E1"]})
+    tracks = pd.DataFrame({"track": ["a", "b"], "person": ["E1", "X"]})
+    asked = {"night": opened.id, "date": str(MONDAY), "plan": plan.id}
+    run = planned.save_run(Run("tracks", asked, {"points": "0"}, {"tracks": tracks, "done": done}))
+    seen = {scope: planned.within(scope).run(run.id).tables["tracks"]["track"].tolist() for scope in (WEST, EAST)}
+    assert seen == {WEST: ["b"], EAST: []}, "whose E1 it was, nobody can tell"
+
+
 def test_cells_and_clusters_are_those_inside(mapped: Store) -> None:
     areas = town().areas["subdistrict"]
     for code in areas["code"][:3]:
