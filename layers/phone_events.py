@@ -31,6 +31,8 @@ MOST_EVENTS, MOST_POINTS, MOST_DEVICE = 200, 60, 64
 MOST_NOTE, MOST_DWELL_S = 200, 4 * 3600
 #: A phone's clock that differs by less is taken at its word.
 CLOCK_AGREES = timedelta(minutes=2)
+#: What a phone reports as found earlier is taken as found then: nobody writes records of long ago.
+OLDEST_REPORT = timedelta(days=7)
 #: Of an event the kind under which it is kept where it could not be taken in: its number is used up.
 REJECTED = "rejected"
 _DEVICE = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -93,6 +95,8 @@ def read_event(given: Mapping[str, Any], offset: timedelta, now: datetime) -> Ph
     if not (isinstance(crew, str) and len(crew) <= 40):
         raise PhoneRefusedError("编组无效", "the crew is not valid")
     at = min(_moment(at_ms) + offset, now)
+    if kind == "report":  # its times are those of its way through the casebook, and of the audit log
+        at = max(at, now - OLDEST_REPORT)
     return PhoneEvent(int(given["number"]), at, kind, night, crew, _READ[kind](given, offset, now))
 
 

@@ -280,6 +280,14 @@ def test_a_report_is_in_the_records_as_the_worker_found_it(city: ReportCity, nig
     assert list(layer["outcome"]) == ["guided"] and layer["found_at"].iloc[0] == pd.Timestamp("2026-03-01 21:00")
 
 
+def test_a_report_is_not_dated_long_ago(city: ReportCity, night: int) -> None:
+    send(city, found(1, night, at=ms(LATE - timedelta(days=400))))
+    with city.store.transaction() as connection:
+        [row] = connection.execute(select(INCOMING_REPORT)).all()
+    assert row.received_at == (LATE - timedelta(days=7)).replace(tzinfo=None)
+    assert all(one.at >= LATE - timedelta(days=7) for one in entries(city.store) if one.object == f"report:{row.id}")
+
+
 def test_a_report_without_an_outcome_waits_for_the_supervisor(city: ReportCity) -> None:
     send(city, found(1, outcome=""))
     number = json.loads(rows(city)[0].content)["report"]
