@@ -196,7 +196,9 @@ def _answer(store: Store, job: Job, worker: str) -> str:
         except LamplightError as error:
             state, why = "failed", (error.zh, error.en)
         except Exception as error:  # whatever it is, the job must end and say so
-            traceback.print_exc(file=sys.stderr)
+            # where it happened, without the error's own words: they may quote what somebody wrote
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            print(f"lamplight: job {job.id}: {type(error).__name__}\n{frames}", file=sys.stderr)
             state, why = "failed", (f"程序出错（{type(error).__name__}），详见服务日志",
                                     f"the program failed ({type(error).__name__}): see the server's log")  # fmt: skip
     done = replace(telling.now, steps_done=len(steps)) if state == "done" else telling.now
