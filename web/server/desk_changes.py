@@ -90,7 +90,11 @@ def save(night_id: int) -> Answer:
     except NeedsConfirmingError as error:
         return _answer(desk, _shown(desk, fields, error.trial), 409)
     except LamplightError as error:
-        return _refused(night_id, error)
+        since = [one for one in changes_since(own_store(), night_id, version) if one.account_id != account().id]
+        if not since or not version < desk.night.version:
+            return _refused(night_id, error)
+        told = [_("他人已先改动这些路线，您的改动还没有保存。"), *news_of(desk.board, since, account().id), said(error)]
+        return _answer(desk, {"said": " ".join(told), "good": False}, 409, changed=True)
     return _saved(changed, fields)
 
 

@@ -89,11 +89,8 @@ def whole(page: Any) -> None:
 
 def opened(page: Any, served: Served) -> None:
     page.goto(f"{served.url}/staff/tonight", timeout=120_000)
-    for _ in range(60):  # the night is read once
-        if page.query_selector("#map"):
-            break
-        page.wait_for_timeout(1000)
-    page.wait_for_selector("#map[data-ready=true]", timeout=60_000)
+    # the night is read once: until then a page stands there that looks again by itself
+    page.wait_for_selector("#map[data-ready=true]", timeout=120_000)
 
 
 def tab(page: Any, name: str) -> None:
