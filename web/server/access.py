@@ -74,9 +74,14 @@ def account() -> Account:
 def own_store() -> Store:
     """Return the city as the account that asks may see it: its own area and below. The only store a view gets."""
     if "own_store" not in g:
-        g.own_store = whole_store().within(Scope.of(account().area_code))
+        g.own_store = whole_store().within(own_area())
     store: Store = g.own_store
     return store
+
+
+def own_area() -> Scope:
+    """Return the area of the account that asks, for what no store scopes: the streets of a night in memory."""
+    return Scope.of(account().area_code)
 
 
 def whole_store() -> Store:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, json, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, json, jsonify, redirect, render_template, request, url_for
 
 from gis.errors import StoreError
 from gis.file_writing import csv_bytes
@@ -104,7 +104,7 @@ def ask() -> Answer:
 @needs("read_results")
 def areas() -> Response:
     """Give the borders of one tier inside the reader's area."""
-    return as_json(coverage_maps.areas(own_store(), asked().level or "subdistrict"))
+    return jsonify(coverage_maps.areas(own_store(), asked().level or "subdistrict"))
 
 
 @pages.get("/hours.json")
@@ -113,7 +113,7 @@ def hours() -> Response:
     """Give what each area has covered at each hour of the week."""
     view_ = asked()
     run, _fresh = kept(view_.question(own_store(), _scenario_asked()))
-    return as_json({} if run is None else hours_for_script(run, view_))
+    return jsonify({} if run is None else hours_for_script(run, view_))
 
 
 @pages.get("/gaps.geojson")
@@ -122,7 +122,7 @@ def gaps() -> Response:
     """Give the streets of one area's longest gaps."""
     view_ = asked()
     run, _fresh = kept(view_.question(own_store(), _scenario_asked()))
-    return as_json(coverage_maps.gaps(own_store(), [] if run is None else gaps_of(run, view_.area)))
+    return jsonify(coverage_maps.gaps(own_store(), [] if run is None else gaps_of(run, view_.area)))
 
 
 @pages.get("/points.geojson")
@@ -131,11 +131,11 @@ def points() -> Response:
     """Give the points inside the reader's area, as a scenario leaves them where one is named."""
     store, number = own_store(), _scenario_asked()
     if number is None:
-        return as_json(
+        return jsonify(
             coverage_maps.points_collection(coverage_maps.points(points_inside(store, account().area_code), []))
         )
     entries = entries_from(content_of(store, number))
-    return as_json(coverage_maps.points_collection(coverage_maps.points(points_before(store, number), entries)))
+    return jsonify(coverage_maps.points_collection(coverage_maps.points(points_before(store, number), entries)))
 
 
 @pages.get("/file")
@@ -182,11 +182,6 @@ def hour_label(hour: int) -> str:
 def percent(share: float) -> str:
     """Write a share as a percentage, a dash for none."""
     return "—" if share != share else f"{share * 100:.1f} %"
-
-
-def as_json(values: Any) -> Response:
-    """Return values for the page's scripts."""
-    return Response(json.dumps(values, ensure_ascii=False), mimetype="application/json")
 
 
 def written(write: Callable[[Any, Path], None], what: Any, name: str) -> bytes:

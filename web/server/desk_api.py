@@ -15,11 +15,10 @@ from flask import Blueprint, Flask, Response, current_app, request
 from gis.errors import LamplightError, QuestionError
 from layers.night_records import NightChange, NightChangedError, NightRoute, PatrolNight, undoable
 from layers.nights import changes_since, night
-from layers.scope import Scope
 from planner.desk.reckoning import clock
 from planner.desk.runs import Grounds
 from planner.desk.said import fault_json, minutes_json, route_json, trial_json
-from web.server.access import account, needs, own_store, public_city
+from web.server.access import account, needs, own_area, own_store, public_city
 from web.server.desk_board import Desk, Loading, NeedsConfirmingError, desk_of, done, tried
 from web.server.desk_streets import PackedStreets, duties_seen
 from web.server.errors import problem, status_of
@@ -53,7 +52,7 @@ def streets(night_id: int) -> Response:
     if isinstance(desk, Loading):
         return _loading(desk)
     ground, area = desk.board.ground, account().area_code
-    seen = duties_seen(ground, Scope.of(area), [route.route for route in desk.own.values()])
+    seen = duties_seen(ground, own_area(), [route.route for route in desk.own.values()])
     mark = _mark(desk.night.run_id, desk.night.date, area, hashlib.sha256(seen.tobytes()).hexdigest())
     if mark in request.if_none_match:
         return _fresh(Response(status=304), mark)
@@ -131,7 +130,7 @@ def change_json(one: NightChange) -> dict[str, Any]:
 def _board(desk: Desk) -> dict[str, Any]:
     """Return the board as the account may see it."""
     board, row = desk.board, desk.night
-    ground, scope = board.ground, Scope.of(account().area_code)
+    ground, scope = board.ground, own_area()
     times = board.minutes()
     open_ = [stop for stop in board.open_stops() if scope.holds(str(ground.area[ground.services[stop]]))]
     found = changes_since(own_store(), row.id, 0)

@@ -11,12 +11,11 @@ from gis.errors import QuestionError
 from layers.accounts import Account
 from layers.night_records import NightRefusedError, NightRoute, PatrolNight, UnknownNightError
 from layers.nights import change, changes_since, close, give_reason, night, reopen, routes, twice_in_routes, undo
-from layers.scope import Scope
 from planner.desk.board import Board, Trial
 from planner.desk.ground import Stop
 from planner.desk.replanning import replan
 from planner.desk.runs import Grounds, board_of, lines_of, watch_replan
-from web.server.access import account, own_store, public_city, whole_store
+from web.server.access import account, own_area, own_store, public_city, whole_store
 from web.server.city import now
 
 #: What is tried on the board before it is done.
@@ -79,15 +78,15 @@ def tried(desk: Desk, action: str, given: Mapping[str, str]) -> Trial:
     """
     board = desk.board
     if action == "move":
-        trial = board.move(_seen(desk, given.get("duty", "")), _own(desk, given.get("to", "")))
+        trial = board.move(_seen(desk, given.get("duty", "")), own_crew(desk, given.get("to", "")))
     elif action == "assign":
-        trial = board.assign(_seen(desk, given.get("duty", "")), _own(desk, given.get("to", "")))
+        trial = board.assign(_seen(desk, given.get("duty", "")), own_crew(desk, given.get("to", "")))
     elif action == "remove":
         trial = board.remove(_seen(desk, given.get("duty", "")))
     elif action == "swap":
-        trial = board.swap(_own(desk, given.get("a", "")), _own(desk, given.get("b", "")))
+        trial = board.swap(own_crew(desk, given.get("a", "")), own_crew(desk, given.get("b", "")))
     elif action == "ill":
-        trial = board.mark_ill(_own(desk, given.get("crew", "")), board.now_s or 0.0)
+        trial = board.mark_ill(own_crew(desk, given.get("crew", "")), board.now_s or 0.0)
     elif action == "replan":
         trial = _replanned(desk)
     else:
@@ -159,7 +158,7 @@ def _replanned(desk: Desk) -> Trial:
         for crew, fields in one.before.items()
         for stop in set(fields.get("route", ())) - set(one.after[crew].get("route", ()))
     }
-    scope = Scope.of(account().area_code)
+    scope = own_area()
     wanted: list[Stop] = [stop for stop in open_ if stop in left]
     if not wanted:
         wanted = [stop for stop in open_ if scope.holds(str(ground.area[ground.services[stop]]))]
@@ -167,7 +166,8 @@ def _replanned(desk: Desk) -> Trial:
     return replan(board, wanted, held, watch_replan())
 
 
-def _own(desk: Desk, crew: str) -> str:
+def own_crew(desk: Desk, crew: str) -> str:
+    """Return a crew of the account's area; raises UnknownNightError."""
     if crew not in desk.own:
         raise UnknownNightError(f"没有编组 {crew}，或不在您的辖区内", f"there is no crew {crew}, or not in your area")
     return crew
@@ -175,7 +175,7 @@ def _own(desk: Desk, crew: str) -> str:
 
 def _seen(desk: Desk, duty: str) -> str:
     """Return a duty that lies in the account's area or is walked by a crew of it; raises UnknownNightError."""
-    ground, scope = desk.board.ground, Scope.of(account().area_code)
+    ground, scope = desk.board.ground, own_area()
     for stop in ground.stops(duty):
         if scope.holds(str(ground.area[ground.services[stop]])) or desk.board.holder(stop) in desk.own:
             return duty

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Flask, Response, make_response, render_template, request
-from flask import json as flask_json
+from flask import Blueprint, Flask, jsonify, make_response, render_template, request
 
 from gis.errors import LamplightError
 from layers.desk_mark import desk_mark
@@ -18,7 +17,6 @@ from layers.nights import changes_since, night
 from layers.own_route import AND
 from layers.phone import Ticked, done_by_ticks
 from layers.report_places import placed_reports
-from layers.scope import Scope
 from layers.store import Store
 from planner.desk.board import Board
 from planner.desk.runs import seconds_of
@@ -26,7 +24,7 @@ from planner.patrol.question import DAY_S
 from planner.roster import roster_gaps
 from planner.roster_duty import left_in
 from web.server import staff_frame
-from web.server.access import account, needs, own_store, public_city, whole_store
+from web.server.access import account, needs, own_area, own_store, public_city, whole_store
 from web.server.city import now
 from web.server.desk_board import Desk, Loading, desk_of
 from web.server.desk_reports import ReportPage, report_features, report_page
@@ -113,11 +111,6 @@ class Gaps:
     vacant: list[dict[str, str]]
 
 
-def area() -> Scope:
-    """Return the area of the account that asks."""
-    return Scope.of(account().area_code)
-
-
 @pages.get("/<int:night_id>")
 @needs("direct_patrol")
 def one(night_id: int) -> Answer:
@@ -133,10 +126,10 @@ def live(night_id: int) -> Answer:
     mark = desk_mark(own_store(), night_id, by=account())
     since = request.args.get("since", 0, type=int)
     if request.args.get("mark") == mark:
-        return Response(flask_json.dumps({"version": since, "mark": mark}), mimetype="application/json")
+        return jsonify(version=since, mark=mark)
     found = desk_of(night_id)
     if isinstance(found, Loading):
-        return Response(flask_json.dumps({"version": since, "mark": ""}), mimetype="application/json")
+        return jsonify(version=since, mark="")
     desk = tonight_of(found)
     shown = _shown(desk, mark)
     parts = {name: render_template("staff/desk_part.html", part=name, **shown) for name in PARTS}
@@ -148,7 +141,7 @@ def live(night_id: int) -> Answer:
             "gaps": len(gaps.must) + len(gaps.vacant),
         },
     }  # fmt: skip
-    return Response(flask_json.dumps(body, ensure_ascii=False), mimetype="application/json")
+    return jsonify(body)
 
 
 @pages.get("/<int:night_id>/streets")
@@ -167,7 +160,7 @@ def marks(night_id: int) -> Answer:
     """Give the desk's map what moves on it, by source: crews, reports, open points, and the ways of the crew shown."""
     found = desk_of(night_id)
     if isinstance(found, Loading):
-        return Response("{}", mimetype="application/json")
+        return jsonify({})
     desk = tonight_of(found)
     city, at = public_city(), now()
     open_ = city.open_at(at)
@@ -183,8 +176,7 @@ def marks(night_id: int) -> Answer:
         "reports": report_features(placed_reports(own_store(), by=account(), now=at)),
         "help": [feature("Point", [round(p.x, 6), round(p.y, 6)], name=str(name)) for p, name, on in points if on],
     }
-    body = {name: {"type": "FeatureCollection", "features": found} for name, found in sources.items()}
-    return Response(flask_json.dumps(body, ensure_ascii=False), mimetype="application/json")
+    return jsonify({name: {"type": "FeatureCollection", "features": found} for name, found in sources.items()})
 
 
 def desk_page(
@@ -247,13 +239,13 @@ def _summary(crews: Sequence[CrewRow], gaps: Gaps, reports: ReportPage) -> str:
 def _found(desk: Tonight) -> dict[str, Any]:
     """Return the streets that are searched for."""
     query, chosen = request.args.get("street", "").strip()[:40], request.args.get("stop", "")[:120]
-    stops, more = stops_named(desk.board, desk.routes, area(), query, chosen, MOST_STOPS)
+    stops, more = stops_named(desk.board, desk.routes, own_area(), query, chosen, MOST_STOPS)
     return {"stops": stops, "more_stops": more, "query": query}
 
 
 def _gaps(desk: Tonight) -> Gaps:
     reasons = {duty: zh if language() == "zh" else en for duty, (zh, en) in _uncovered(whole_store(), desk).items()}
-    must, other = left_over(desk.board, area(), reasons)
+    must, other = left_over(desk.board, own_area(), reasons)
     idle = [
         {"persons": r.persons, "why": _("病假") if r.ill_from else _("没有分到街段")}
         for r in desk.routes
@@ -304,13 +296,18 @@ def _hours(desk: Tonight) -> list[tuple[str, str]]:
     """Return the hours for which places of crews can be asked: now, where it is tonight, and each half hour."""
     first, last = _shift(desk)
     halves = range(first - first % HALF_HOUR_S, last + 1, HALF_HOUR_S)
-    clocks = [f"{s // 3600:02d}:{s % 3600 // 60:02d}" for s in halves]
+    clocks = [_hour(s) for s in halves]
     here = [("", _("现在"))] if is_tonight(desk.night) else []
     return here + [(clock, clock) for clock in clocks]
 
 
 def _at(desk: Tonight) -> str:
-    return "" if desk.live else f"{int(desk.at_s) // 3600:02d}:{int(desk.at_s) % 3600 // 60:02d}"
+    return "" if desk.live else _hour(int(desk.at_s))
+
+
+def _hour(seconds: int) -> str:
+    """Return how an hour is asked for: after midnight the evening goes on, 24:30."""
+    return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"
 
 
 def is_tonight(found: PatrolNight) -> bool:

@@ -77,7 +77,7 @@ def _row(
     return CrewRow(
         route.crew, crew % len(COLOURS), route.persons, mode_words(str(ground.night.crews.mode[crew])),
         whole_minutes(reckoned.time.total_s), round(allowed_s(ground.night, crew) / 60), _shift(board, crew),
-        _km(walk.walked_m), len(line.route), _share(len(done & set(line.route)), len(line.route)),
+        _km(walk.walked_m), len(line.route), share_of(len(done & set(line.route)), len(line.route)),
         _late(board, line, last),
         route.locked, route.ill_from is not None, _on_duty(board, crew, at_s),
         "" if route.ill_from is not None else doing,
@@ -138,7 +138,8 @@ def _km(metres: float) -> float:
     return 0.0 if math.isnan(metres) else metres / 1000
 
 
-def _share(part: int, whole: int) -> int:
+def share_of(part: float, whole: float) -> int:
+    """Return a part in whole per cent, rounded down; 0 of nothing."""
     return math.floor(100 * part / whole) if whole else 0
 
 
@@ -265,11 +266,8 @@ def _stop_row(
     ground, duty = board.ground, duty_of(board.ground, stop)
     times = ground.reckoned(crew, own[crew].route).times if crew else None
     at = "" if times is None or crew is None else clock(float(times.begins_s[own[crew].route.index(stop)]))
-    metres = (
-        0 if ground.night.duties.check[duty] else round(ground.records.city.network.length_m[segment_of(ground, stop)])
-    )
     return StopRow(
-        key_of(stop), str(ground.night.duties.name[duty]), stop[1], metres, crew or "",
+        key_of(stop), str(ground.night.duties.name[duty]), stop[1], round(metres_of(board, stop)), crew or "",
         own[crew].persons if crew else "", at, bool(ground.night.duties.must[duty]), begun, chosen,
     )  # fmt: skip
 
@@ -283,6 +281,14 @@ def stop_of(key: str) -> Stop:
     """Return the stop a form names."""
     duty, _between, side = key.partition("|")
     return duty, side
+
+
+def metres_of(board: Board, stop: Stop) -> float:
+    """Return how long a stop's street is; 0 for a check."""
+    ground = board.ground
+    if ground.night.duties.check[duty_of(ground, stop)]:
+        return 0.0
+    return float(ground.records.city.network.length_m[segment_of(ground, stop)])
 
 
 def cell_of(board: Board, stop: Stop) -> str:
@@ -315,12 +321,8 @@ def left_over(board: Board, area: Scope, uncovered: Mapping[str, str]) -> tuple[
         if not ground.night.duties.must[duty]:
             other += 1
             continue
-        metres = (
-            0
-            if ground.night.duties.check[duty]
-            else round(ground.records.city.network.length_m[segment_of(ground, stop)])
-        )
-        must.append(LeftRow(str(ground.night.duties.name[duty]), metres, uncovered.get(stop[0], _("已从路线中取下"))))
+        reason = uncovered.get(stop[0], _("已从路线中取下"))
+        must.append(LeftRow(str(ground.night.duties.name[duty]), round(metres_of(board, stop)), reason))
     return must, other
 
 

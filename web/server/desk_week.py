@@ -7,10 +7,9 @@ from flask import Blueprint, Flask, render_template, request
 
 from layers.nights import nights, routes
 from layers.phone import done_by_ticks
-from layers.scope import Scope
 from planner.patrol_week import DAYS, WalkedNight, street_weeks, week_calendar
 from web.server import staff_frame
-from web.server.access import account, needs, own_store, whole_store
+from web.server.access import needs, own_area, own_store, whole_store
 from web.server.desk_board import Loading, desk_of
 from web.server.desk_pages import WAIT_S, waiting
 from web.server.desk_tonight import evening
@@ -43,7 +42,7 @@ def week() -> Answer:
         return waiting(desk)
     within = tuple(map(str, whole_store().run(desk.night.run_id).parameters["within"]))  # of the plan, nobody's secret
     calendar = week_calendar(desk.board.ground, within)
-    found = street_weeks(calendar, Scope.of(account().area_code), _walked(first, today), today)
+    found = street_weeks(calendar, own_area(), _walked(first, today), today)
     missed = [one for one in found if one.missed]
     asked = request.args.get("street", "").strip()[:40]
     shown = [
