@@ -264,7 +264,7 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     for place in range(len(table.columns)):
         column = table.iloc[:, place]
         if column.dtype == object or pd.api.types.is_string_dtype(column):
-            guarded.isetitem(place, column.map(_guard))
+            guarded.isetitem(place, column.map(_guard).array)
     # the byte order mark makes Excel read UTF-8
     return guarded.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
