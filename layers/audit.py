@@ -81,6 +81,15 @@ def note_reading(store: Store, layer: str, *, account_id: int, area_code: str, n
         )  # fmt: skip
 
 
+def note_tracks(store: Store, night_id: int, *, account_id: int, area_code: str, now: datetime) -> None:
+    """Write down that an account reads what the tracks of a night tell of its crews; before it is shown them."""
+    with store.transaction(writes=True) as connection:
+        append(
+            connection, at=now, account_id=account_id, action="read_tracks", object=f"night:{night_id}",
+            area_code=area_code,
+        )  # fmt: skip
+
+
 #: What the hash covers, in this order.
 FIELDS = ("at", "account_id", "action", "object", "area_code", "detail")
 

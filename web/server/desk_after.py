@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, redirect, render_template, request, url_for
 
 from gis.errors import LamplightError
+from layers.audit import note_tracks
 from layers.jobs import OPEN, ask_job, jobs
 from layers.night_records import NightRoute, UnknownNightError
 from layers.nights import give_reason, missed_reasons
@@ -12,14 +13,14 @@ from layers.phone import Ticked, done_by_ticks, night_points
 from layers.phone_events import REASONS
 from planner.desk.board import Board
 from planner.desk.ground import Stop
-from planner.night_lines import duty_of, segment_of
+from planner.night_lines import duty_of
 from web.patrol_words import COLOURS
 from web.server import staff_frame
 from web.server.access import account, needs, own_store
 from web.server.city import now
-from web.server.desk_board import Desk, Loading, desk_of, done
+from web.server.desk_board import Desk, Loading, desk_of, done, own_crew
 from web.server.desk_pages import WAIT_S, waiting
-from web.server.desk_view import key_of, stop_of, street
+from web.server.desk_view import key_of, metres_of, share_of, stop_of, street
 from web.server.errors import status_of
 from web.server.language import _, said
 from web.server.point_words import date_words
@@ -86,10 +87,9 @@ def give_reasons(night_id: int) -> Answer:
     given, desk = request.form, desk_of(night_id)
     if isinstance(desk, Loading):
         return waiting(desk)
-    crew, code, note = given.get("crew", ""), given.get("reason", ""), given.get("note", "").strip()[:150]
-    row = next((one for one in _rows(desk) if one.name == crew), None)
-    if row is None:
-        raise UnknownNightError(f"没有编组 {crew}，或不在您的辖区内", f"there is no crew {crew}, or not in your area")
+    crew = own_crew(desk, given.get("crew", ""))
+    code, note = given.get("reason", ""), given.get("note", "").strip()[:150]
+    row = next(one for one in _rows(desk) if one.name == crew)
     open_ = {one.key for one in row.missed if not one.reason} if given.get("all") == "yes" else set()
     chosen = {one.key for one in row.missed} & (set(given.getlist("stop")) | open_)
     if code not in REASONS or not chosen:
@@ -136,6 +136,9 @@ def _page(night_id: int, *, fault: str = "", status: int = 422) -> Answer:
     if isinstance(desk, Loading):
         return waiting(desk)
     rows = _rows(desk)
+    if any(one.tracks for one in rows):
+        me = account()
+        note_tracks(own_store(), night_id, account_id=me.id, area_code=me.area_code, now=now())
     running = [
         job
         for job in jobs(own_store(), kinds=(TRACKS,), states=OPEN)
@@ -144,7 +147,7 @@ def _page(night_id: int, *, fault: str = "", status: int = 422) -> Answer:
     page = render_template(
         "staff/desk_after.html", title=_("班后核对"), night=desk.night, day=date_words(desk.night.date), rows=rows,
         reasons=REASONS, fault=fault, stops=sum(one.stops for one in rows), done=sum(one.done for one in rows),
-        asked=sum(one.asked for one in rows), km=sum(one.km for one in rows), share=_share(
+        asked=sum(one.asked for one in rows), km=sum(one.km for one in rows), share=share_of(
             sum(one.done_km for one in rows), sum(one.km for one in rows)),
         tracked=any(one.tracks for one in rows), running=running, sent=len(night_points(own_store(), night_id)),
     )  # fmt: skip
@@ -164,7 +167,7 @@ def _row(
     board: Board, route: NightRoute, finished: set[Stop], cannot: dict[Stop, Ticked],
     reasons: dict[tuple[str, str], str], tracks: TrackRow | None,
 ) -> AfterRow:  # fmt: skip
-    metres = {stop: _metres(board, stop) for stop in route.route}
+    metres = {stop: metres_of(board, stop) for stop in route.route}
     missed = []
     for stop in route.route:
         if stop in finished:
@@ -181,7 +184,7 @@ def _row(
     walked = sum(metres[stop] for stop in route.route if stop in finished)
     return AfterRow(
         route.crew, board.ground.crew(route.crew) % len(COLOURS), route.persons, route.ill_from is not None,
-        len(route.route), len(route.route) - len(missed), _share(walked, sum(metres.values())),
+        len(route.route), len(route.route) - len(missed), share_of(walked, sum(metres.values())),
         sum(metres.values()) / 1000, walked / 1000, tuple(sorted(missed, key=lambda one: not one.must)),
         sum(not one.reason for one in missed), tracks,
     )  # fmt: skip
@@ -193,13 +196,6 @@ def reason_words(text: str) -> str:
     if code not in REASONS:
         return text
     return f"{said(REASONS[code])}{_('：') if note else ''}{note}"
-
-
-def _metres(board: Board, stop: Stop) -> float:
-    ground = board.ground
-    if ground.night.duties.check[duty_of(ground, stop)]:
-        return 0.0
-    return float(ground.records.city.network.length_m[segment_of(ground, stop)])
 
 
 def _tracks(desk: Desk) -> dict[str, TrackRow]:
@@ -215,10 +211,6 @@ def _tracks(desk: Desk) -> dict[str, TrackRow]:
         for crew, share, walked_m, planned_m, besides_m in figures
         if crew in desk.own and planned_m > 0
     }
-
-
-def _share(part: float, whole: float) -> int:
-    return int(100 * part / whole) if whole else 0
 
 
 def register(app: Flask) -> None:

@@ -8,15 +8,18 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from layers.accounts import Account, account, change_account
+from layers.audit import entries
 from layers.casebook import report
 from layers.night_records import PatrolNight
 from layers.nights import changes_since, missed_reasons, night, routes
 from layers.phone import keep_events
+from layers.run import Run
 from layers.schema import AUDIT_ENTRY
 from layers.scope import Scope
 from layers.store import Store
@@ -230,6 +233,16 @@ def test_after_the_shift_what_was_ticked_counts_and_what_was_missed_has_a_reason
     assert browser.post(world.path("/close"), action="close").status_code == 303
     assert "已收班" in browser.get(world.path()).text
     assert browser.post(world.path("/close"), action="reopen").status_code == 303
+
+
+def test_that_somebody_read_what_tracks_tell_of_a_crew_is_written_down(world: World) -> None:
+    store, crew = store_of(world.app), next(iter(world.crews()))
+    figures = {"walked_share": 0.37, "walked_m": 370.0, "planned_m": 1000.0, "unplanned_m": 40.0, "persons": "甲"}
+    told = pd.DataFrame([{"date": str(EVENING), "crew": crew, **figures}])
+    store.save_run(Run("tracks", {"night": world.night.id, "date": str(EVENING)}, {}, {"done": told}))
+    assert "37" in signed_in(world.app, world.chief).get(world.path("/after")).text
+    [read] = entries(store, action="read_tracks")
+    assert (read.account_id, read.object, read.area_code) == (world.chief.id, f"night:{world.night.id}", DISTRICT)
 
 
 def test_a_night_of_another_area_does_not_exist_and_a_plan_of_it_offers_nothing(world: World) -> None:
