@@ -25,7 +25,7 @@ pages = Blueprint("phone", __name__, url_prefix="/phone")
 @needs("walk_patrol")
 def page() -> Response:
     """Show the page; everything about the account comes to it by ``tonight`` and stays on the phone."""
-    return Response(_shell(), headers={"Cache-Control": "private, no-cache"})
+    return Response(_shell(account().id), headers={"Cache-Control": "private, no-cache"})
 
 
 @pages.get("/shell/<wanted>")
@@ -107,9 +107,9 @@ def _done(own: OwnRoute) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _shell() -> str:
+def _shell(account_id: int | None = None) -> str:
     return render_template(
-        "phone/shell.html", title=_("今晚巡查"), version=current_app.extensions["lamplight.report_version"],
+        "phone/shell.html", title=_("今晚巡查"), account_id=account_id, version=current_app.extensions["lamplight.report_version"],
         needs=[(name, said(need.words), need.urgent) for name, need in NEEDS.items()],
         outcomes=[(name, said(words)) for name, words in OUTCOMES.items()],
         receivers=[(name, said(receiver.words)) for name, receiver in RECEIVERS.items()],

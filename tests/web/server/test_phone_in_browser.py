@@ -355,6 +355,41 @@ def test_a_route_that_was_changed_meanwhile_and_another_account_on_the_same_phon
     assert (row.account_id, row.kind) == (site.night.worker.id, "tick")
 
 
+def test_one_workers_route_is_not_shown_to_the_next_who_has_the_phone(small_site: Site) -> None:
+    site, mine = small_site, small_site.night.worker.id
+    site.at(LATE)
+    site.sign_in()
+    page = site.page
+    until(page, "navigator.serviceWorker.controller !== null")
+    site.context.route("**/phone/tonight.json*", lambda route: route.abort())
+    page.evaluate(
+        """async (mine) => {
+            const { pack } = await phoneOutbox.recall(`pack:${mine}`);
+            await phoneOutbox.remember("me", { account: mine + 1, person: "别人", offset: 0 });
+            await phoneOutbox.remember(`pack:${mine + 1}`, { pack });
+        }""", mine,
+    )  # fmt: skip
+    page.goto(f"{site.server.url}/phone")
+    page.wait_for_selector("#none:not([hidden])")
+    assert "别人" not in page.inner_text("body"), "the server gave this page to somebody else"
+
+    site.context.unroute("**/phone/tonight.json*")
+    page.goto(f"{site.server.url}/phone")
+    site.ready()
+    other = site.context.new_page()
+    other.goto(f"{site.server.url}/staff")
+    other.evaluate("document.querySelector('form[action$=\"/sign-in/out\"]').requestSubmit()")
+    other.wait_for_url(f"{site.server.url}/")
+    page.evaluate("document.getElementById('again').click()")
+    page.wait_for_selector("#none:not([hidden])")
+    assert page.get_attribute("#recording", "data-state") == "off", "whoever signed out is not followed any more"
+    site.server.stop()
+    page.goto(f"{site.server.url}/phone")
+    page.wait_for_selector("#none:not([hidden])")
+    assert site.night.worker.name not in page.inner_text("body")
+    assert page.evaluate(f"phoneOutbox.recall('pack:{mine}').then((kept) => kept === undefined)")
+
+
 def test_the_page_says_plainly_that_there_is_no_route(small_site: Site) -> None:
     site = small_site
     site.at(FROM - timedelta(days=3))

@@ -129,6 +129,7 @@ def test_the_page_as_a_phone_keeps_it_says_nothing_about_anybody(app: APIFlask, 
     for language in ("zh", "en"):
         kept = Browser(app).client.get(f"/phone/shell/{language}")
         assert kept.status_code == 200 and NAME not in kept.text and "csrf" not in kept.text
+        assert "data-account" not in kept.text
     assert Browser(app).client.get("/phone/shell/fr").status_code == 404
     page = phone.get("/phone")
     assert NAME not in page.text

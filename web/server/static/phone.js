@@ -29,7 +29,7 @@ async function start() {
     return;
   }
   keepPageAtHand();
-  await recallAll();
+  await recallAll(document.body.dataset.account); // whom the server gave this page to: unknown without a network
   wire();
   render();
   drawMap(at("phone-map"), words).then((map) => {
@@ -49,8 +49,10 @@ const keyOf = ({ duty, side }) => `${duty}|${side}`;
 const stateOf = (service) => now.marks.get(keyOf(service))?.state ?? "";
 const mineAs = (name) => `${name}:${now.me.account}`;
 
-async function recallAll() {
-  now.me = (await phoneOutbox.recall("me")) ?? null;
+async function recallAll(account = "") {
+  const me = (await phoneOutbox.recall("me")) ?? null;
+  now.me = me && account && String(me.account) !== account ? null : me;
+  Object.assign(now, { pack: null, marks: new Map(), made: [], stopped: false, dwell: null, last: null });
   if (!now.me) return;
   const kept = await phoneOutbox.recall(mineAs("pack"));
   now.pack = kept && clock() < kept.pack.until + SHOWN_AFTER_MS ? kept.pack : null;
@@ -94,6 +96,7 @@ async function ask() {
     const asked = { headers: { Accept: "application/json" }, redirect: "error" };
     const answer = await fetch(`/phone/tonight.json${have}`, asked);
     now.signedOut = answer.status === 401 || answer.status === 403;
+    if (now.signedOut && now.me && !(await phoneOutbox.recall("me"))) await recallAll(); // they signed out on this phone
     if (answer.ok) await take(await answer.json());
   } catch {
     // no network: what the phone holds stands

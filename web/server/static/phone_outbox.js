@@ -54,6 +54,7 @@ globalThis.phoneOutbox = (() => {
 
   const recall = (name) => read(["meta"], (on, ask) => ask(on("meta").get(name)));
   const remember = (name, value) => write(["meta"], (on, ask) => ask(on("meta").put({ ...value, name })));
+  const forgetPerson = () => write(["meta"], (on, ask) => ask(on("meta").clear()));
   const forget = (name) => write(["meta"], (on, ask) => ask(on("meta").delete(name)));
 
   // --- writing ------------------------------------------------------------------------------------------------------
@@ -224,5 +225,5 @@ globalThis.phoneOutbox = (() => {
     });
   }
 
-  return { add, addPoint, held, waiting, discard, retry, sendAll, recall, remember, forget };
+  return { add, addPoint, held, waiting, discard, retry, sendAll, recall, remember, forget, forgetPerson };
 })();
