@@ -23,7 +23,7 @@ ASKED = {
 
 
 def ask(problem: str, **more: object) -> SitingQuestion:
-    return SitingQuestion(problem, WALK, **{"seconds": 20.0, **ASKED.get(problem, {"count": 1}), **more})
+    return SitingQuestion(problem, WALK, **{"seconds": 120.0, **ASKED.get(problem, {"count": 1}), **more})
 
 
 @pytest.fixture(scope="module")
