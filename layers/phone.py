@@ -124,12 +124,6 @@ def keep_events(
     return Kept(last, rejected, sum(c.get("dropped", 0) for _, kind, c in told if kind == "track"))
 
 
-def last_kept(store: Store, *, by: Account, device: str) -> int:
-    """Return the number of the last event kept of a phone, 0 where there is none."""
-    with store.transaction() as connection:
-        return _last(connection, by, device)
-
-
 def done_by_ticks(store: Store, night_id: int) -> list[Ticked]:
     """Return what was last said of each service of a night inside the scope, by crew, in the order it was said.
 

@@ -16,7 +16,7 @@ from layers.accounts import NewAccount, create_account
 from layers.audit import entries
 from layers.casebook import private_part, report
 from layers.own_route import NoRouteError, tonight
-from layers.phone import GapError, Kept, done_by_ticks, forget_tracks, keep_days, keep_events, last_kept, night_points
+from layers.phone import GapError, Kept, done_by_ticks, forget_tracks, keep_days, keep_events, night_points
 from layers.phone_events import MOST_POINTS, PhoneRefusedError
 from layers.phone_reports import take_report
 from layers.referrals import referrals
@@ -119,7 +119,6 @@ def test_a_gap_is_refused_and_answered_with_the_last_number_kept(city: ReportCit
     with pytest.raises(GapError) as refused:
         send(city, tick(3, night))
     assert refused.value.last == 1 and numbers(city) == [1]
-    assert last_kept(city.as_(city.worker), by=city.worker, device=DEVICE) == 1
     assert send(city, tick(1, night), device="telephone-2").last == 1, "each phone counts by itself"
 
 
