@@ -63,10 +63,10 @@ def compared(a: Run, b: Run) -> Table:
         ),
     ):
         rows.append([words, *map(_plain, values), _difference(*values)])
-    sites = [set(run.tables["sites"]["code"].astype(str)) for run in (a, b)]
-    shared = len(sites[0] & sites[1])
+    sites = [{str(site["code"]): place_of(site) for site in run.tables["sites"].to_dict("records")} for run in (a, b)]
+    shared = len(sites[0].keys() & sites[1].keys())
     rows.append([_("两案相同的点位"), str(shared), str(shared), ""])
-    rows.append([_("只在此案的点位"), *(_listed(own - other) for own, other in (sites, sites[::-1])), ""])
+    rows.append([_("只在此案的点位"), *(_listed(own, other) for own, other in (sites, sites[::-1])), ""])
     return Table(_("两个方案"), [_("项目"), _("方案一"), _("方案二"), _("相差")], rows)
 
 
@@ -97,9 +97,9 @@ def _difference(a: float, b: float) -> str:
     return _more(b - a) if np.isfinite(a) and np.isfinite(b) else "–"
 
 
-def _listed(codes: set[str]) -> str:
-    shown = sorted(codes)
-    return "、".join(shown[:12]) + ("…" if len(shown) > 12 else "") or "–"
+def _listed(own: Mapping[str, str], other: Mapping[str, str]) -> str:
+    shown = [place for code, place in own.items() if code not in other]
+    return "；".join(shown[:12]) + ("…" if len(shown) > 12 else "") or "–"
 
 
 def _siting(run: Run, level: str) -> list[Table]:

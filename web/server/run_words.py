@@ -10,7 +10,7 @@ import pandas as pd
 
 from layers.roles import Words
 from layers.run import Run
-from planner.siting.quantities import figure, percent_at_most
+from planner.siting.quantities import amount, figure, percent_at_most
 from web import siting_words
 from web.coverage_files import question_in_words as coverage_question
 from web.drawing import LEVEL_NAMES, minutes
@@ -18,6 +18,7 @@ from web.hotspot_drawing import question_in_words as hotspot_question
 from web.hotspot_words import interval, method_words, percent
 from web.patrol_words import ENDED, clock, km, weekday
 from web.patrol_words import minutes as whole_minutes
+from web.server.language import said
 from web.siting_files import question_in_words as siting_question
 
 #: Kinds that have a page, in the order they are listed.
@@ -258,7 +259,7 @@ def plan_facts(run: Run) -> Facts:
 
 
 def _amount(value: float, unit: str) -> str:
-    return siting_words.measured(value, unit) if math.isfinite(value) else ""
+    return said(Words(*amount(value, unit))) if math.isfinite(value) else ""
 
 
 def _count(value: float) -> str:
