@@ -1,15 +1,17 @@
 """Runs: which there are, starting one, reading what came out, comparing two, and taking one into a scenario."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, json, redirect, render_template, request, url_for
 
 from gis.errors import LamplightError, QuestionError, RecordError
+from layers.accounts import Account
 from layers.codes import Level, level_of
 from layers.jobs import JOB_KINDS, ask_job
 from layers.moments import aware
-from layers.roles import NotAllowedError
+from layers.roles import NotAllowedError, require
 from layers.run import Run
 from layers.scenarios import from_siting
 from planner.coverage_question import CoverageQuestion
@@ -152,7 +154,21 @@ def _run(run_id: str) -> Run:
     found = own_store().run(run_id)
     if found.id != run_id or found.kind not in KINDS:
         abort(404)
-    return found
+    return for_reader(found, account())
+
+
+def for_reader(run: Run, reader: Account) -> Run:
+    """Return a run without what the reader's role may not know: who walks when.
+
+    Raises NotAllowedError on a route that leads to reports, for whoever may not see where they came from.
+    """
+    if run.kind != "patrol":
+        return run
+    if run.parameters.get("reports"):
+        require(reader.role, "read_history")
+    if reader.may("read_roster"):
+        return run
+    return replace(run, tables={**run.tables, "crews": run.tables["crews"].assign(persons="")})
 
 
 def _page(run: Run, error: LamplightError | None = None) -> Answer:

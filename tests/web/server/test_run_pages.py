@@ -6,10 +6,12 @@ import zipfile
 from io import BytesIO
 from typing import Any
 
+import pandas as pd
 import pytest
 from apiflask import APIFlask
 
 from layers.jobs import jobs
+from layers.run import Run
 from layers.scenarios import scenarios
 from tests.web.server.planning_world import PEOPLE, hotspot_runs, siting_run
 from tests.web.server.staff import CITY, DISTRICT, ELSEWHERE, HERE, Browser, add, alert, signed_in, store_of
@@ -135,6 +137,29 @@ def test_every_file_is_to_be_kept_and_none_is_a_live_page(app: APIFlask, planner
         assert answer.status_code == 200 and answer.mimetype == "application/octet-stream"
         assert answer.headers["Content-Disposition"] == f'attachment; filename="{run.id}-{name}"'
     assert planner.get(f"/staff/runs/{run.id}/files/passwd").status_code == 404
+
+
+def test_who_may_not_read_the_roster_sees_no_names_in_a_plan_of_patrols(app: APIFlask, planner: Browser) -> None:
+    none = pd.DataFrame(columns=["code", "zh", "en", "metres", "segment_id"])
+    tables = dict.fromkeys(("steps", "legs", "uncovered", "plan", "variety", "notes"), none)
+    crews = pd.DataFrame({
+        "date": ["2026-03-31"], "crew": ["C01"], "persons": ["王秘密"], "home": [HERE], "services": [3.0],
+        "walked_m": [900.0], "mode": ["walk"], "duration_s": [3600.0], "shift_from": ["2026-03-31T20:00:00"],
+        "shift_until": ["2026-04-01T00:00:00"],
+    })  # fmt: skip
+    asked = {"date": "2026-03-31", "days": 1, "hours": "20:00-24:00", "within": []}
+    kept = store_of(app).save_run(Run("patrol", asked, {}, {**tables, "crews": crews}))
+    reports = [[117.2, 30.5, "2026-03-31T21:00:00"]]
+    again = store_of(app).save_run(Run("patrol", {**asked, "reports": reports}, {}, {**tables, "crews": crews}))
+    centre, boss = (add(app, role, role, DISTRICT) for role in ("guidance_centre", "supervisor"))
+    for browser, named in ((planner, False), (signed_in(app, centre), False), (signed_in(app, boss), True)):
+        page = browser.get(f"/staff/runs/{kept.id}")
+        assert page.status_code == 200 and "C01" in page.text and ("王秘密" in page.text) == named
+    assert planner.get(f"/staff/runs/{again.id}").status_code == 403, "it leads to where reports came from"
+    assert planner.get(f"/staff/runs/{again.id}/map.geojson").status_code == 403
+    data = signed_in(app, centre).get(f"/staff/runs/{kept.id}/files/own-area.xlsx").data
+    with zipfile.ZipFile(BytesIO(data)) as book:
+        assert not any("王秘密".encode() in book.read(name) for name in book.namelist())
 
 
 def test_two_plans_are_compared(app: APIFlask, planner: Browser) -> None:
