@@ -60,6 +60,7 @@ async function start() {
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   await map.once("style.load");
+  map.resize(); // a stage that was laid out only after the map was made would keep a small map in its corner
   for (const [state, image] of symbols) map.addImage(state, image, { pixelRatio: 2 });
   addFurniture(map);
   syncWithList(map);
