@@ -58,14 +58,16 @@ def retire(days: int, track_days: int | None, db: str, as_json: bool) -> None:
 
     To be run every night; doing it twice changes nothing. The layer keeps when and where somebody was found, as it does
     for every discovery report, and nothing of what was said. Points of tracks from grid workers' phones go once they
-    are older than --track-days said last.
+    are older than --track-days said last, and files that were sent for a preview and not imported within a day.
     """
     from layers.phone import KEEP_SETTING, forget_tracks
     from layers.report_keeping import purge, to_layer
     from layers.store import Store
+    from layers.uploads import forget_old
 
     store, now = Store(db), datetime.now(UTC)
     version = to_layer(store, now=now)
+    forget_old(store, now=now)
     blanked = purge(store, now - timedelta(days=days), now=now)
     if track_days is not None:
         store.set_setting(KEEP_SETTING, str(track_days))

@@ -19,6 +19,7 @@ from layers.uploads import (
     UnknownUploadError,
     Upload,
     drop,
+    forget_old,
     import_upload,
     keep,
     load,
@@ -90,6 +91,15 @@ def test_nobody_else_finds_it_and_neither_does_its_owner_a_day_later(store: Stor
     sent(store, other, now=NOW + timedelta(hours=25))
     with pytest.raises(UnknownUploadError):  # dropped for good, whatever the clock says
         load(own(store, by), upload.id, by=by, now=NOW)
+
+
+def test_a_file_that_nobody_imported_is_gone_after_a_day_though_nobody_sends_another(store: Store) -> None:
+    by = account(store)
+    old, new = sent(store, by), sent(store, by, now=NOW + timedelta(hours=20))
+    assert forget_old(store, now=NOW + timedelta(hours=25)) == 1
+    with pytest.raises(UnknownUploadError):
+        load(own(store, by), old.id, by=by, now=NOW)
+    assert load(own(store, by), new.id, by=by, now=NOW).name == new.name
 
 
 def test_an_account_keeps_a_few_and_drops_what_it_wants(store: Store) -> None:
