@@ -296,9 +296,8 @@ def _hours(desk: Tonight) -> list[tuple[str, str]]:
     """Return the hours for which places of crews can be asked: now, where it is tonight, and each half hour."""
     first, last = _shift(desk)
     halves = range(first - first % HALF_HOUR_S, last + 1, HALF_HOUR_S)
-    clocks = [_hour(s) for s in halves]
     here = [("", _("现在"))] if is_tonight(desk.night) else []
-    return here + [(clock, clock) for clock in clocks]
+    return here + [(_hour(s), _hour_words(s)) for s in halves]
 
 
 def _at(desk: Tonight) -> str:
@@ -308,6 +307,11 @@ def _at(desk: Tonight) -> str:
 def _hour(seconds: int) -> str:
     """Return how an hour is asked for: after midnight the evening goes on, 24:30."""
     return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"
+
+
+def _hour_words(seconds: int) -> str:
+    """Return how an hour is said: after midnight it is one of the next day."""
+    return _hour(seconds) if seconds <= DAY_S else _("次日 %(clock)s", clock=_hour(int(seconds - DAY_S)))
 
 
 def is_tonight(found: PatrolNight) -> bool:

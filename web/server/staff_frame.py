@@ -1,9 +1,10 @@
 """What every page of the staff shows: who is signed in, where to go, and records in words rather than ids."""
 
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, g
+from flask import Blueprint, Flask, current_app, g, request
 
 from layers.accounts import Account, accounts
 from layers.codes import LEVEL_ZH, LEVELS, level_of
@@ -23,13 +24,25 @@ MENU = {
     "coverage.view": "覆盖",
     "scenarios.listing": "情景",
     "hotspots.look": "热点",
+    "imports.choose": "导入图层",
     "runs.listing": "分析结果",
     "jobs.listing": "分析任务",
-    "imports.choose": "导入图层",
     "administration.listing": "账号",
     "audit.log": "操作记录",
     "staff.my_account": "我的账号",
 }
+
+#: Heading -> the pages that stand under it in the menu; one page alone needs no heading.
+GROUPS = {
+    "巡查": ("tonight.find", "desk_week.week", "phone.page"),
+    "报告": ("reports.queue", "reports.referrals_list"),
+    "规划": ("coverage.view", "scenarios.listing", "hotspots.look", "imports.choose"),
+    "分析": ("runs.listing", "jobs.listing"),
+    "管理": ("administration.listing", "audit.log"),
+}
+
+#: Groups of pages that are no entry of the menu -> the entry they belong to.
+BELONGS = {"desk": "tonight.find", "desk_after": "tonight.find", "comparison": "scenarios.listing"}
 
 
 def when(moment: datetime | None) -> str:
@@ -86,6 +99,25 @@ def menu() -> list[tuple[str, str]]:
     return [(e, _(MENU[e])) for e, need in known.items() if need == ANY_ACCOUNT or (need and asking.may(need))]
 
 
+def grouped_menu() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return (heading, (endpoint, words) of its pages) of the menu; a page without a heading has ""."""
+    headings = {endpoint: heading for heading, endpoints in GROUPS.items() for endpoint in endpoints}
+    groups = [(h, list(pages)) for h, pages in groupby(menu(), key=lambda page: headings.get(page[0], ""))]
+    shown: list[tuple[str, list[tuple[str, str]]]] = []
+    for heading, pages in groups:
+        shown += [(_(heading), pages)] if heading and len(pages) > 1 else [("", [page]) for page in pages]
+    return shown
+
+
+def here() -> str:
+    """Return the menu's endpoint that the page asked for is, or belongs to; "" for none."""
+    if request.endpoint in MENU:
+        return str(request.endpoint)
+    group = request.blueprint or ""
+    near = (endpoint for endpoint in MENU if endpoint.startswith(f"{group}.") and group != "staff")
+    return BELONGS.get(group) or next(near, "")
+
+
 def dress(pages: Blueprint) -> None:
     """Give the templates of a group of staff pages what they show."""
 
@@ -93,8 +125,9 @@ def dress(pages: Blueprint) -> None:
     def words() -> dict[str, Any]:
         if current_account() is None:
             return {}
-        return {"me": account(), "menu": menu(), "said": said, "when": when, "tier": tier, "area_name": area_name,
-                "who": who, "roles": ROLES, "permissions": PERMISSIONS}  # fmt: skip
+        return {"me": account(), "menu": menu(), "grouped_menu": grouped_menu(), "here": here(), "said": said,
+                "when": when, "tier": tier, "area_name": area_name, "who": who, "roles": ROLES,
+                "permissions": PERMISSIONS}  # fmt: skip
 
 
 def register(app: Flask) -> None:
