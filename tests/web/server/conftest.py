@@ -9,35 +9,14 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from layers.demo_city.build import build_demo_city, write_demo_city
-from layers.imports import import_file
-from layers.store import Store
-from planner.runs import city_tiles
 from tests.postgis_server import PostgisServer
 from tests.requirements import missing
 from tests.web.server.chromium import AXE, WEBGL, chromium
+from tests.web.server.demo_town import SECRET, fill
+from tests.web.server.screens import Town, prepare, served
 from tests.web.server.staff import CHEAP
 from web.server.app import create_app
 from web.server.settings import Settings
-
-SECRET = "a secret of the tests, long enough to be taken"
-SETTINGS = {"city_name": "临江市 Linjiang", "timezone": "Asia/Shanghai", "fictional": "yes", "data_date": "2026-03-31",
-            "attribution": "虚构数据 fictional data"}  # fmt: skip
-
-
-def fill(url: str, folder: Path) -> None:
-    """Make the demo town's store."""
-    store = Store(url)
-    store.create()
-    for layer, part, path in write_demo_city(build_demo_city("town"), folder):
-        import_file(store, layer, path, part=part or None)
-    for name, value in SETTINGS.items():
-        store.set_setting(name, value)
-    city_tiles(store)  # as the import verb does
-    served = create_app(Settings(url, SECRET, secure=False)).extensions
-    served["lamplight.city"].current()  # derive what is slow once
-    served["lamplight.store"].close()  # PostgreSQL copies no database that is in use
-    store.close()
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +42,46 @@ def town_database(postgis_server: PostgisServer, tmp_path_factory: pytest.TempPa
     """The name of a database that holds the demo town, to be used as a template."""
     url = postgis_server.new_database()
     fill(url, tmp_path_factory.mktemp("town"))
+    return database_of(url)
+
+
+def database_of(url: str) -> str:
+    """Return the name of the database at an address."""
     return url.removeprefix("postgresql://lamplight@/").partition("?")[0]
+
+
+@pytest.fixture(scope="session")
+def shown_file(town_file: Path) -> tuple[Path, Town]:
+    """The demo town with accounts, reports, a night and results in one SQLite file; to be copied, never written to."""
+    copied = town_file.with_name("shown.sqlite")
+    shutil.copy(town_file, copied)
+    return copied, prepare(f"sqlite:///{copied}")
+
+
+@pytest.fixture(scope="session")
+def shown_database(postgis_server: PostgisServer, town_database: str) -> tuple[str, Town]:
+    """The name of a database that holds the same, to be used as a template."""
+    url = postgis_server.new_database(town_database)
+    return database_of(url), prepare(url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])
+def shown(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Town]:
+    """The address of a town of this test's own with something on every page, on each database in turn."""
+    if request.param == "sqlite":
+        file, town = request.getfixturevalue("shown_file")
+        shutil.copy(file, tmp_path / "town.sqlite")
+        return f"sqlite:///{tmp_path / 'town.sqlite'}", town
+    database, town = request.getfixturevalue("shown_database")
+    server: PostgisServer = request.getfixturevalue("postgis_server")
+    return server.new_database(database), town
+
+
+@pytest.fixture
+def town(shown: tuple[str, Town]) -> Iterator[Town]:
+    """That town, served."""
+    with served(*shown) as made:
+        yield made
 
 
 @pytest.fixture

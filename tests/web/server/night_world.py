@@ -10,6 +10,7 @@ from flask import Flask
 
 from layers.accounts import Account, credentials
 from layers.night_records import PatrolNight
+from layers.nights import night as kept_night
 from layers.nights import open_night, routes
 from layers.phone import keep_events
 from layers.run import Run
@@ -55,14 +56,19 @@ def ahead(clock: str) -> dt.timedelta:
     return at(clock) - dt.datetime.now(dt.UTC)
 
 
-def on_desk(app: Flask, by: Account) -> int:
-    """Plan the evening in the store of an application, open it, and read it into memory; return the night's number."""
-    store: Store = app.extensions["lamplight.store"]
+def on_desk(store: Store, by: Account) -> int:
+    """Plan the evening in a store, open it, and let streets be ticked off; return the night's number."""
     night = open_evening(store, run_patrol(store, PatrolQuestion(EVENING, seconds=0.0)), by)
-    lines = lines_of(night.date, routes(store, night.id), ZoneInfo("Asia/Shanghai"))
-    app.extensions["lamplight.desk"].ground(night.run_id, night.date, lines, wait_s=300.0)
     _tick(store, night.id)
     return night.id
+
+
+def read_night(app: Flask, night_id: int) -> None:
+    """Read an open night into an application's memory, as the first look at it does."""
+    store: Store = app.extensions["lamplight.store"]
+    opened = kept_night(store, night_id)
+    lines = lines_of(opened.date, routes(store, night_id), ZoneInfo("Asia/Shanghai"))
+    app.extensions["lamplight.desk"].ground(opened.run_id, opened.date, lines, wait_s=300.0)
 
 
 def _tick(store: Store, night_id: int, count: int = 24) -> None:

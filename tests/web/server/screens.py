@@ -29,9 +29,9 @@ from layers.intake import NewReport, receive
 from layers.scope import Scope
 from layers.store import Store
 from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations
-from tests.web.server.conftest import SECRET, fill
+from tests.web.server.demo_town import SECRET, fill
 from tests.web.server.job_world import searching_job
-from tests.web.server.night_world import at, on_desk
+from tests.web.server.night_world import at, on_desk, read_night
 from tests.web.server.planning_world import planning_results
 from tests.web.server.scenario_world import measured_scenario
 from web.server import phone_pages
@@ -77,7 +77,7 @@ STAFF = {
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A served demo town with a few reports: its address, what fills the addresses of pages, and the accounts."""
+    """A demo town with a few reports: where it is served, what fills the addresses of pages, and the accounts."""
 
     url: str
     parts: dict[str, Any]
@@ -100,9 +100,8 @@ class Shot:
         return f"{self.name}-{self.size}-{self.language}.png"
 
 
-@contextmanager
-def served(url: str) -> Iterator[Town]:
-    """Serve the town in the store at ``url``, with demo accounts and reports."""
+def prepare(url: str) -> Town:
+    """Put demo accounts, reports, a night and results into the town in the store at ``url``; not served yet."""
     app = create_app(Settings(url, SECRET, secure=False, demo=True))
     store = Store(url)
     accounts = demo_accounts(store, now())
@@ -115,26 +114,39 @@ def served(url: str) -> Iterator[Town]:
     receipts = [_report(store, app, lon, lat, n) for n in range(4)]
     move(store, receipts[1].id, "verified", by=supervisor.account, version=1, now=now())
     scenario, area = measured_scenario(store)
-    night = on_desk(app, supervisor.account)
-    clock, phone_pages.now = phone_pages.now, lambda: at("21:30")  # the phone shows a night that is going on
+    night = on_desk(store, supervisor.account)
     planner = credentials(store, "planner")
     assert planner is not None
     planned = planning_results(store, planner.account)
-    job = searching_job(store, planner.account)
+    store.close()
+    app.extensions["lamplight.store"].close()  # PostgreSQL copies no database that is in use
+    parts = {"lon": round(lon + 0.004, 5), "lat": round(lat + 0.003, 5), "key": point["key"],
+             "token": receipts[1].token, "report": receipts[1].id, "scenario": scenario, "area": area,
+             "night": night, **planned}  # fmt: skip
+    return Town("", parts, {name: word for name, word, *_ in accounts})
+
+
+@contextmanager
+def served(url: str, town: Town, *, desk: bool = False) -> Iterator[Town]:
+    """Serve a prepared town, or a copy of it, with a job going on; desk : with its night read into memory."""
+    app = create_app(Settings(url, SECRET, secure=False, demo=True))
+    store: Store = app.extensions["lamplight.store"]
+    planner = credentials(store, "planner")
+    assert planner is not None
+    job = searching_job(store, planner.account)  # here, since a job that is not heard of for long is begun again
+    if desk:
+        read_night(app, town.parts["night"])
+    clock, phone_pages.now = phone_pages.now, lambda: at("21:30")  # the phone shows a night that is going on
     server = create_server(app, host="127.0.0.1", port=0, threads=8)
     running = threading.Thread(target=server.run, daemon=True)
     running.start()
-    parts = {"lon": round(lon + 0.004, 5), "lat": round(lat + 0.003, 5), "key": point["key"],
-             "token": receipts[1].token, "report": receipts[1].id, "scenario": scenario, "area": area,
-             "night": night, "job": job, **planned}  # fmt: skip
     try:
-        yield Town(f"http://127.0.0.1:{server.effective_port}", parts, {name: word for name, word, *_ in accounts})
+        yield Town(f"http://127.0.0.1:{server.effective_port}", {**town.parts, "job": job}, town.passwords)
     finally:
         phone_pages.now = clock
         server.close()
         running.join(5)
         store.close()
-        app.extensions["lamplight.store"].close()
 
 
 def _report(store: Store, app: Any, lon: float, lat: float, n: int) -> Any:
@@ -249,7 +261,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
         url = f"sqlite:///{folder}/town.sqlite"
         fill(url, Path(folder))
-        with served(url) as town, running.chromium.launch(executable_path=chromium(), args=WEBGL) as browser:
+        with (
+            served(url, prepare(url), desk=True) as town,
+            running.chromium.launch(executable_path=chromium(), args=WEBGL) as browser,
+        ):
             if asked.pictures:
                 write_pictures(browser, town, PICTURES)
                 return 0

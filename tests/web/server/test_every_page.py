@@ -1,9 +1,7 @@
 """Every page there is: drawn without any other host, without a fault, and without a violation that axe can find."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from apiflask import APIFlask
 
 from tests.web.server.chromium import violations
@@ -22,12 +20,6 @@ NO_PAGE = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def town(town_url: str) -> Iterator[Town]:
-    with served(town_url) as made:
-        yield made
-
-
 def test_no_page_is_left_unseen(app: APIFlask) -> None:
     parts = {"lon": 1, "lat": 1, "key": "points/P1", "token": "t", "report": 1, "scenario": 1, "night": 1,
              "run": "0" * 12, "area": "1", "job": 1, "upload": 1, "version": 1}  # fmt: skip
@@ -39,9 +31,10 @@ def test_no_page_is_left_unseen(app: APIFlask) -> None:
     assert pages - NO_PAGE - seen == set()
 
 
-def test_every_page_is_whole_and_accessible_and_asks_no_other_host(browser: Any, town: Town) -> None:
-    for shot in shots(browser, town, [("phone", "en"), ("desk", "zh")]):
-        assert shot.faults == [], shot.file
-        assert violations(shot.page) == [], shot.file
-        wide = shot.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide == 0, f"{shot.file} is {wide} px too wide"
+def test_every_page_is_whole_and_accessible_and_asks_no_other_host(browser: Any, shown: tuple[str, Town]) -> None:
+    with served(*shown, desk=True) as town:
+        for shot in shots(browser, town, [("phone", "en"), ("desk", "zh")]):
+            assert shot.faults == [], shot.file
+            assert violations(shot.page) == [], shot.file
+            wide = shot.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide == 0, f"{shot.file} is {wide} px too wide"

@@ -6,13 +6,7 @@ from typing import Any
 import pytest
 
 from tests.web.server.chromium import DESK, PHONE, violations
-from tests.web.server.screens import Town, served
-
-
-@pytest.fixture
-def town(town_url: str) -> Iterator[Town]:
-    with served(town_url) as made:
-        yield made
+from tests.web.server.screens import Town
 
 
 @pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])

@@ -24,15 +24,15 @@ SHOWN = """async () => {
 
 
 @pytest.fixture
-def address(town_file: Path, tmp_path: Path) -> str:
+def address(shown_file: tuple[Path, Town], tmp_path: Path) -> str:
     """The store of a town; what the browser shows depends on no database."""
-    shutil.copy(town_file, tmp_path / "town.sqlite")
+    shutil.copy(shown_file[0], tmp_path / "town.sqlite")
     return f"sqlite:///{tmp_path / 'town.sqlite'}"
 
 
 @pytest.fixture
-def town(address: str) -> Iterator[Town]:
-    with served(address) as made:
+def town(shown_file: tuple[Path, Town], address: str) -> Iterator[Town]:
+    with served(address, shown_file[1]) as made:
         yield made
 
 
