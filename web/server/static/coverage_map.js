@@ -1,18 +1,14 @@
 // Maps of coverage: areas in five classes, the gaps of a chosen one, and points as a scenario leaves them. Each box says
 // in its data attributes what it draws; a page without a map, or a browser without WebGL, keeps its tables.
 
-import { mapStyle } from "./map_style.js";
+import { NOTHING, addFurniture, boundsOf, canDraw, groundOf, openMap } from "./map_frame.js";
 
-const NOTHING = { type: "FeatureCollection", features: [] };
 const EDGES = [0.2, 0.4, 0.6, 0.8];
 const GRADES = ["--grade-0", "--grade-1", "--grade-2", "--grade-3", "--grade-4"];
 const TOUCH_PX = 16;
 // What stands on a point, beside its colour, so that nobody needs to tell colours apart.
 const MARKS = { added: "新", moved: "移", changed: "改", closed: "关", live: "" };
 const DOTS = { added: "#0a7d4f", moved: "#8a4300", changed: "#6b3fa0", closed: "#4d555d", live: "#0a56a5" };
-const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-let maplibre = null;
 
 /** The class of a share, upper ends included as in the tables; -1 for none. */
 export function gradeOf(share) {
@@ -34,37 +30,18 @@ export async function fetchJson(address, otherwise) {
 /** Draw one box. Returns {box, map, paint(shares by code), onPoint, onPlace} or null where nothing can be drawn. */
 export async function cityMap(box) {
   const words = JSON.parse(box.dataset.labels || "{}");
-  if (!document.createElement("canvas").getContext("webgl2")) return giveUp(box, words);
-  maplibre ??= await import("/assets/maplibre-gl.mjs");
-  if (globalThis.pmtiles) maplibre.addProtocol("pmtiles", new globalThis.pmtiles.Protocol().tile);
+  if (!canDraw()) return giveUp(box, words);
   const [areas, gaps, points] = await Promise.all(
     ["areas", "gaps", "points"].map((name) => fetchJson(box.dataset[name], NOTHING)),
   );
-  const stage = document.createElement("div");
-  stage.className = "map-stage";
-  box.replaceChildren(stage);
-  const tiles = globalThis.pmtiles ? absolute(box.dataset.tiles) : "";
-  const map = new maplibre.Map({
-    container: stage,
-    style: mapStyle({ tiles, base: absolute(box.dataset.base), points: NOTHING, route: NOTHING, here: NOTHING,
-      scale: parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1 }),
-    ...viewOf(box, areas, gaps, points),
-    attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
-    fadeDuration: calm ? 0 : 150, maxZoom: 18, minZoom: 4,
-    locale: { "Map.Title": box.getAttribute("aria-label") ?? "" },
-  });
-  map.on("error", () => map.triggerRepaint());
-  map.touchZoomRotate.disableRotation();
-  map.keyboard.disableRotation();
-  await map.once("style.load");
-  addLayers(box, map, { areas, gaps, points, tiles });
+  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1;
+  const view = viewOf(box, areas, gaps, points);
+  const map = await openMap(box, groundOf(box, scale), view, box.getAttribute("aria-label") ?? "");
+  addLayers(box, map, { areas, gaps, points });
   addFurniture(box, map, words);
   const drawn = { box, map, codes: areas.features.map(({ properties }) => properties.code), shares: {} };
   drawn.paint = (shares) => paint(drawn, shares);
   letPoint(drawn);
-  map.once("idle", () => {
-    box.dataset.ready = "true";
-  });
   return drawn;
 }
 
@@ -77,13 +54,9 @@ function giveUp(box, words) {
   return null;
 }
 
-function absolute(address) {
-  return address ? location.origin + address : "";
-}
-
 // --- what is drawn --------------------------------------------------------------------------------------------------
 
-function addLayers(box, map, { areas, gaps, points, tiles }) {
+function addLayers(box, map, { areas, gaps, points }) {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const grade = ["coalesce", ["feature-state", "grade"], -2];
   const none = ["==", grade, -1];
@@ -92,7 +65,8 @@ function addLayers(box, map, { areas, gaps, points, tiles }) {
   map.addSource("gaps", { type: "geojson", data: gaps });
   map.addSource("dots", { type: "geojson", data: points, promoteId: "code" });
   // beneath the streets, which stay in sight
-  const beneath = tiles ? map.getStyle().layers.find(({ id }) => id.endsWith("-edge"))?.id : undefined;
+  const tiled = globalThis.pmtiles && box.dataset.tiles;
+  const beneath = tiled ? map.getStyle().layers.find(({ id }) => id.endsWith("-edge"))?.id : undefined;
   const fill = ["match", grade, ...GRADES.flatMap((name, n) => [n, colour(name)]), "#ffffff"];
   map.addLayer({ id: "areas", type: "fill", source: "areas", paint: {
     "fill-color": fill, "fill-opacity": ["case", [">=", grade, 0], 0.82, 0],
@@ -158,21 +132,9 @@ function viewOf(box, areas, gaps, points) {
   const chosen = areas.features.filter(({ properties }) => properties.code === box.dataset.chosen);
   const shown = [chosen, gaps.features, areas.features, points.features].find((list) => list.length);
   const known = (box.dataset.bounds ?? "").split(",").map(Number);
-  const bounds = shown ? boundsOf(shown) : known;
+  const bounds = shown ? boundsOf(shown.map(({ geometry }) => geometry.coordinates)) : known;
   if (bounds.length !== 4 || !bounds.every(Number.isFinite)) return {};
   return { bounds, fitBoundsOptions: { padding: 24, maxZoom: 15 } };
-}
-
-function boundsOf(features) {
-  const box = [Infinity, Infinity, -Infinity, -Infinity];
-  const widen = (places) => {
-    if (typeof places[0] !== "number") return places.forEach(widen);
-    const [lon, lat] = places;
-    [box[0], box[1]] = [Math.min(box[0], lon), Math.min(box[1], lat)];
-    [box[2], box[3]] = [Math.max(box[2], lon), Math.max(box[3], lat)];
-  };
-  features.forEach(({ geometry }) => widen(geometry.coordinates));
-  return box;
 }
 
 /** Let maps show the same view, whichever is moved; at first the first one's. */
@@ -192,33 +154,11 @@ export function moveTogether(maps) {
 
 // --- what stands over the map, and what a pointer does ---------------------------------------------------------------
 
-function addFurniture(box, map, words) {
-  const zoom = document.createElement("div");
-  zoom.className = "map-buttons";
-  for (const [sign, label, act] of [["+", words.zoomin, () => map.zoomIn()], ["−", words.zoomout, () => map.zoomOut()]]) {
-    const made = document.createElement("button");
-    made.type = "button";
-    made.textContent = sign;
-    made.setAttribute("aria-label", label ?? sign);
-    made.addEventListener("click", act);
-    zoom.append(made);
-  }
-  box.append(zoom);
+function letPoint(drawn) {
+  const { box, map } = drawn;
   const said = document.createElement("p");
   said.className = "map-said";
   box.append(said);
-  const credits = [box.dataset.attribution, box.dataset.approval].filter(Boolean);
-  if (credits.length) {
-    const line = document.createElement("p");
-    line.className = "map-credits";
-    line.textContent = credits.join("　");
-    box.append(line);
-  }
-}
-
-function letPoint(drawn) {
-  const { box, map } = drawn;
-  const said = box.querySelector(".map-said");
   map.on("mousemove", (event) => {
     const dot = dotNear(map, event.point);
     const area = map.queryRenderedFeatures(event.point, { layers: ["areas"] })[0];

@@ -2,9 +2,8 @@
 // a few vector sources, so that ten thousand streets and five hundred reports cost no element of the page. The lines of
 // the streets come once; what changes is who walks them.
 
-import { mapStyle } from "./map_style.js";
+import { NOTHING, addFurniture, boundsOf, calm, canDraw, groundOf, openMap } from "./map_frame.js";
 
-const NOTHING = { type: "FeatureCollection", features: [] };
 const INK = "#2f2e2b";
 const MUST = "#b3001b";
 const LEFT = "#8a8a8a";
@@ -12,32 +11,18 @@ const TOUCH_PX = 12;
 const COLOURS = 10;
 const WAIT_MS = 1000;
 const SOURCES = ["routes", "left", "ways", "crews", "reports", "help"];
-const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+// sources whose features are stops of a night, each there once
+const STREETS = new Set(["routes", "left"]);
+// source -> what it shows now
+const shown = {};
 
 /** Draw the map in `box`; null where the browser cannot. drawn: by source; palette: the colours of crews. */
 export async function drawDesk(box, drawn, words, palette) {
-  if (!document.createElement("canvas").getContext("webgl2")) return null;
-  const maplibre = await import("/assets/maplibre-gl.mjs");
-  if (globalThis.pmtiles) maplibre.addProtocol("pmtiles", new globalThis.pmtiles.Protocol().tile);
-  const stage = document.createElement("div");
-  stage.className = "map-stage";
-  box.replaceChildren(stage);
-  const map = new maplibre.Map({
-    container: stage,
-    style: styleOf(box, drawn, palette),
-    bounds: boundsOf(drawn) ?? box.dataset.bounds.split(",").map(Number),
-    fitBoundsOptions: { padding: 24, maxZoom: 16 },
-    attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
-    fadeDuration: calm ? 0 : 150, maxZoom: 18, minZoom: 4, locale: { "Map.Title": words.map },
-  });
-  map.on("error", () => map.triggerRepaint());
-  map.touchZoomRotate.disableRotation();
-  map.keyboard.disableRotation();
-  await map.once("style.load");
+  if (!canDraw()) return null;
+  const bounds = boundsOf(linesDrawn(drawn)) ?? box.dataset.bounds.split(",").map(Number);
+  const view = { bounds, fitBoundsOptions: { padding: 24, maxZoom: 16 } };
+  const map = await openMap(box, styleOf(box, drawn, palette), view, words.map);
   addFurniture(box, map, words);
-  map.once("idle", () => {
-    box.dataset.ready = "true";
-  });
   return map;
 }
 
@@ -92,9 +77,30 @@ function collection(features) {
   return { type: "FeatureCollection", features };
 }
 
-/** Draw anew what has changed. */
+/** Draw anew what has changed: of ten thousand streets only those that changed hands are sent. */
 export function redraw(map, drawn) {
-  for (const name of SOURCES) map.getSource(name)?.setData(drawn[name] ?? NOTHING);
+  for (const name of SOURCES) {
+    const source = map.getSource(name);
+    const after = drawn[name] ?? NOTHING;
+    if (!source || same(shown[name], after)) continue;
+    if (STREETS.has(name)) source.updateData(changesOf(shown[name], after));
+    else source.setData(after);
+    shown[name] = after;
+  }
+}
+
+function same(one, other) {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** What to take away and to add, by the stop that each street is. */
+function changesOf(before, after) {
+  const keyed = ({ features }) => new Map(features.map((one) => [one.properties.stop, one]));
+  const [old, now] = [keyed(before), keyed(after)];
+  const stays = (stop) => now.has(stop) && same(old.get(stop).properties, now.get(stop).properties);
+  const remove = [...old.keys()].filter((stop) => !stays(stop));
+  const gone = new Set(remove);
+  return { remove, add: [...now].filter(([stop]) => !old.has(stop) || gone.has(stop)).map(([, one]) => one) };
 }
 
 /** Show one crew's route alone, the others faint; "" shows all alike. */
@@ -106,7 +112,7 @@ export function showCrew(map, crew) {
 
 /** Bring places, [lon, lat] each, into view. */
 export function look(map, places) {
-  const bounds = around(places);
+  const bounds = boundsOf(places);
   if (bounds) map.fitBounds(bounds, { padding: 48, maxZoom: 16, animate: !calm });
 }
 
@@ -135,31 +141,18 @@ export function placesOf(drawn, crew) {
   return own.flatMap(({ geometry }) => geometry.coordinates);
 }
 
-function boundsOf(drawn) {
-  return around((drawn.routes?.features ?? []).flatMap(({ geometry }) => geometry.coordinates));
-}
-
-function around(places) {
-  if (!places.length) return null;
-  const box = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const [lon, lat] of places) {
-    box[0] = Math.min(box[0], lon);
-    box[1] = Math.min(box[1], lat);
-    box[2] = Math.max(box[2], lon);
-    box[3] = Math.max(box[3], lat);
-  }
-  return box;
+function linesDrawn(drawn) {
+  return (drawn.routes?.features ?? []).map(({ geometry }) => geometry.coordinates);
 }
 
 function styleOf(box, drawn, palette) {
-  const style = mapStyle({
-    tiles: globalThis.pmtiles && box.dataset.tiles ? location.origin + box.dataset.tiles : "",
-    base: box.dataset.base ? location.origin + box.dataset.base : "",
-    points: NOTHING, route: NOTHING, here: NOTHING, scale: 1,
-  });
+  const style = groundOf(box);
   const own = new Set(["route-edge", "route", "here", "chosen", "groups", "group-counts", "points", "point-names"]);
   for (const name of ["points", "marks", "route", "here"]) delete style.sources[name];
-  for (const name of SOURCES) style.sources[name] = { type: "geojson", data: drawn[name] ?? NOTHING };
+  for (const name of SOURCES) {
+    shown[name] = drawn[name] ?? NOTHING;
+    style.sources[name] = { type: "geojson", data: shown[name], ...(STREETS.has(name) && { promoteId: "stop" }) };
+  }
   style.layers = [...style.layers.filter(({ id }) => !own.has(id)), ...layersOf(palette)];
   return style;
 }
@@ -203,23 +196,4 @@ function layersOf(palette) {
     letters("report-names", "reports", { "text-field": ["get", "name"], "text-size": 12, "text-anchor": "left",
       "text-offset": [0.9, 0] }, { "text-color": INK }, { minzoom: 13.5 }),
   ];
-}
-
-function addFurniture(box, map, words) {
-  const zoom = document.createElement("div");
-  zoom.className = "map-buttons";
-  for (const [sign, label, act] of [["+", words.zoomin, () => map.zoomIn()], ["−", words.zoomout, () => map.zoomOut()]]) {
-    const made = document.createElement("button");
-    Object.assign(made, { type: "button", textContent: sign, title: label });
-    made.setAttribute("aria-label", label);
-    made.addEventListener("click", act);
-    zoom.append(made);
-  }
-  box.append(zoom);
-  const credits = [box.dataset.attribution, box.dataset.approval].filter(Boolean);
-  if (!credits.length) return;
-  const line = document.createElement("p");
-  line.className = "map-credits";
-  line.textContent = credits.join("　");
-  box.append(line);
 }
