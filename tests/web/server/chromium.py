@@ -19,7 +19,7 @@ def chromium() -> str | None:
 def violations(page: Any) -> list[tuple[str, list[str]]]:
     """Return what axe finds: rule, and the elements that break it."""
     page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES)
+    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
     return [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]]
 
 

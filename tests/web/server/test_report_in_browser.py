@@ -26,6 +26,8 @@ from web.server.settings import Settings
 
 STATIC = Path(__file__).parents[3] / "web/server/static"
 READY = "#map[data-ready]"
+#: For what the browser does before anything reaches a store, and for how pages look.
+on_one_database = pytest.mark.parametrize("town_url", ["sqlite"], indirect=True)
 
 
 class Server:
@@ -204,6 +206,7 @@ def test_going_back_and_sending_again_makes_no_second_report(visit: Visit, site:
     assert page.input_value("[name=key]") != key
 
 
+@on_one_database
 def test_faults_are_told_where_they_are_and_at_the_top(visit: Visit, site: Site) -> None:
     page = visit()
     page.click("#send")
@@ -279,6 +282,7 @@ def test_a_report_whose_receipt_was_lost_on_the_way_is_not_made_twice(visit: Vis
     assert len(site.rows()) == 1 and kept_nothing(page)
 
 
+@on_one_database
 def test_a_kept_report_that_is_deleted_is_never_sent(visit: Visit, site: Site) -> None:
     page = visit()
     site.cut(page)
@@ -366,6 +370,7 @@ def test_without_scripts_the_form_does_all_the_same(visit: Visit, site: Site) ->
     assert [row.note for row in site.rows()] == ["穿灰色外套"]
 
 
+@on_one_database
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_page_of_a_report_can_be_used_by_everybody(
@@ -402,6 +407,7 @@ def test_every_page_of_a_report_can_be_used_by_everybody(
     assert wide <= 0, "nothing is wider than the page"
 
 
+@on_one_database
 def test_the_words_of_the_form_are_complete(visit: Visit, site: Site) -> None:
     words = json.loads(visit().get_attribute("#report", "data-words"))
     script = "".join((STATIC / f"{name}.js").read_text() for name in ("report", "report_kept"))
