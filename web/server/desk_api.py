@@ -22,6 +22,7 @@ from web.server.access import account, needs, own_area, own_store, public_city
 from web.server.desk_board import Desk, Loading, NeedsConfirmingError, desk_of, done, tried
 from web.server.desk_streets import PackedStreets, duties_seen
 from web.server.errors import problem, status_of
+from web.server.parameters import sent_json
 
 #: When to ask again while a night is being read.
 AGAIN_S = 1
@@ -169,7 +170,7 @@ def _given() -> dict[str, str]:
     """Return what was sent, JSON or a form, each value as text; raises QuestionError on anything else."""
     if not request.is_json:
         return request.form.to_dict()
-    said = request.get_json(silent=True)
+    said = sent_json()
     if not isinstance(said, dict):
         raise QuestionError("请求须为 JSON 对象", "the request must be a JSON object")
     words = {True: "yes", False: "no", None: ""}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from flask import request
 from werkzeug.datastructures import MultiDict
 
 from gis.errors import LamplightError
@@ -13,6 +14,14 @@ from gis.errors import LamplightError
 MOST_CHARACTERS = 400
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+
+
+def sent_json() -> Any:
+    """Return the JSON that was sent; None for what is none, or is nested deeper than anybody would."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from web.server.access import account, needs, own_store, whole_store
 from web.server.app import derived_key
 from web.server.city import now
 from web.server.errors import problem
+from web.server.parameters import sent_json
 
 #: Of one sending: a report with a photo travels alone.
 MOST_BYTES, MOST_PHOTO_BYTES = 8 << 20, 5 << 20
@@ -34,7 +35,7 @@ def events() -> Response:
     """
     if (request.content_length or 0) > MOST_BYTES:
         return problem(413, "一次上传的内容太大", "this is too much to send at once")
-    sent = request.get_json(silent=True)
+    sent = sent_json()
     if not isinstance(sent, dict) or not isinstance(sent.get("events"), list):
         return problem(422, "上传的内容无法读取", "what was sent cannot be read")
     me = account()
