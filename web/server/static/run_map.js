@@ -1,6 +1,7 @@
 // A run on the live map: areas and cells in their colours, lines, numbered places, and a legend from the same file.
 
 import { drawn } from "./map.js";
+import { boundsOf } from "./map_frame.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const box = document.getElementById("map");
@@ -107,13 +108,6 @@ function tellWhatIsTouched() {
 /** Show all of it; the map's own frame is of the points of help. */
 function fit(features) {
   map.setMaxBounds(null);
-  const places = features.flatMap(({ geometry }) => (geometry ? geometry.coordinates.flat(Infinity) : []));
-  let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i + 1 < places.length; i += 2) {
-    west = Math.min(west, places[i]);
-    east = Math.max(east, places[i]);
-    south = Math.min(south, places[i + 1]);
-    north = Math.max(north, places[i + 1]);
-  }
-  if (west < east || south < north) map.fitBounds([[west, south], [east, north]], { padding: 24, animate: false });
+  const box = boundsOf(features.flatMap(({ geometry }) => (geometry ? [geometry.coordinates] : [])));
+  if (box && (box[0] < box[2] || box[1] < box[3])) map.fitBounds(box, { padding: 24, animate: false });
 }
