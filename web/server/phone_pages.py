@@ -109,7 +109,8 @@ def _done(own: OwnRoute) -> list[dict[str, Any]]:
 
 def _shell(account_id: int | None = None) -> str:
     return render_template(
-        "phone/shell.html", title=_("今晚巡查"), account_id=account_id, version=current_app.extensions["lamplight.report_version"],
+        "phone/shell.html", title=_("今晚巡查"), account_id=account_id,
+        version=current_app.extensions["lamplight.report_version"],
         needs=[(name, said(need.words), need.urgent) for name, need in NEEDS.items()],
         outcomes=[(name, said(words)) for name, words in OUTCOMES.items()],
         receivers=[(name, said(receiver.words)) for name, receiver in RECEIVERS.items()],
