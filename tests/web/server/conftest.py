@@ -13,6 +13,7 @@ from tests.postgis_server import PostgisServer
 from tests.requirements import missing
 from tests.web.server.chromium import AXE, WEBGL, chromium
 from tests.web.server.demo_town import SECRET, fill
+from tests.web.server.night_world import plan
 from tests.web.server.screens import Town, prepare, served
 from tests.web.server.staff import CHEAP
 from web.server.app import create_app
@@ -55,14 +56,14 @@ def shown_file(town_file: Path) -> tuple[Path, Town]:
     """The demo town with accounts, reports, a night and results in one SQLite file; to be copied, never written to."""
     copied = town_file.with_name("shown.sqlite")
     shutil.copy(town_file, copied)
-    return copied, prepare(f"sqlite:///{copied}")
+    return copied, prepare(f"sqlite:///{copied}", plan(town_file))
 
 
 @pytest.fixture(scope="session")
-def shown_database(postgis_server: PostgisServer, town_database: str) -> tuple[str, Town]:
+def shown_database(postgis_server: PostgisServer, town_database: str, town_file: Path) -> tuple[str, Town]:
     """The name of a database that holds the same, to be used as a template."""
     url = postgis_server.new_database(town_database)
-    return database_of(url), prepare(url)
+    return database_of(url), prepare(url, plan(town_file))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])

@@ -56,9 +56,9 @@ def ahead(clock: str) -> dt.timedelta:
     return at(clock) - dt.datetime.now(dt.UTC)
 
 
-def on_desk(store: Store, by: Account) -> int:
-    """Plan the evening in a store, open it, and let streets be ticked off; return the night's number."""
-    night = open_evening(store, run_patrol(store, PatrolQuestion(EVENING, seconds=0.0)), by)
+def on_desk(store: Store, planned: Run, by: Account) -> int:
+    """Open the night of a plan in a town's store and let streets be ticked off; return the night's number."""
+    night = open_evening(store, planned, by)
     _tick(store, night.id)
     return night.id
 

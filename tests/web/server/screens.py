@@ -26,12 +26,13 @@ from waitress.server import create_server
 from layers.accounts import credentials
 from layers.casebook import move
 from layers.intake import NewReport, receive
+from layers.run import Run
 from layers.scope import Scope
 from layers.store import Store
 from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations
 from tests.web.server.demo_town import SECRET, fill
 from tests.web.server.job_world import searching_job
-from tests.web.server.night_world import at, on_desk, read_night
+from tests.web.server.night_world import at, on_desk, plan, read_night
 from tests.web.server.planning_world import planning_results
 from tests.web.server.scenario_world import measured_scenario
 from web.server import phone_pages
@@ -100,8 +101,8 @@ class Shot:
         return f"{self.name}-{self.size}-{self.language}.png"
 
 
-def prepare(url: str) -> Town:
-    """Put demo accounts, reports, a night and results into the town in the store at ``url``; not served yet."""
+def prepare(url: str, planned: Run) -> Town:
+    """Put demo accounts, reports, the planned night and results into the town in the store at ``url``."""
     app = create_app(Settings(url, SECRET, secure=False, demo=True))
     store = Store(url)
     accounts = demo_accounts(store, now())
@@ -114,15 +115,15 @@ def prepare(url: str) -> Town:
     receipts = [_report(store, app, lon, lat, n) for n in range(4)]
     move(store, receipts[1].id, "verified", by=supervisor.account, version=1, now=now())
     scenario, area = measured_scenario(store)
-    night = on_desk(store, supervisor.account)
+    night = on_desk(store, planned, supervisor.account)
     planner = credentials(store, "planner")
     assert planner is not None
-    planned = planning_results(store, planner.account)
+    results = planning_results(store, planner.account)
     store.close()
     app.extensions["lamplight.store"].close()  # PostgreSQL copies no database that is in use
     parts = {"lon": round(lon + 0.004, 5), "lat": round(lat + 0.003, 5), "key": point["key"],
              "token": receipts[1].token, "report": receipts[1].id, "scenario": scenario, "area": area,
-             "night": night, **planned}  # fmt: skip
+             "night": night, **results}  # fmt: skip
     return Town("", parts, {name: word for name, word, *_ in accounts})
 
 
@@ -262,7 +263,7 @@ def main() -> int:
         url = f"sqlite:///{folder}/town.sqlite"
         fill(url, Path(folder))
         with (
-            served(url, prepare(url), desk=True) as town,
+            served(url, prepare(url, plan(Path(folder, "town.sqlite"))), desk=True) as town,
             running.chromium.launch(executable_path=chromium(), args=WEBGL) as browser,
         ):
             if asked.pictures:
