@@ -28,8 +28,12 @@ from layers.version_rows import active_versions, load_rows
 
 Flags = NDArray[np.bool_]
 #: "city": figures of the city as a whole, which nobody below it sees; "asked": of the areas asked about, seen by whom
-#: they all belong to; "open": nothing that lies anywhere.
-Way = Literal["city", "asked", "open", "area", "segment", "point", "crew", "person", "track", "cell", "cluster", "unit"]
+#: they all belong to; "open": nothing that lies anywhere; "note": notes, but for those that name places.
+Way = Literal[
+    "city", "asked", "open", "note", "area", "segment", "point", "crew", "person", "track", "cell", "cluster", "unit"
+]
+#: Codes of notes that name points wherever they stand, withheld ones too.
+NAMING_NOTES = ("points-unsnapped",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Declared:
     city: tuple[str, ...] = ()
 
 
-_CITY, _ASKED, _OPEN = Declared("city"), Declared("asked"), Declared("open")
+_CITY, _ASKED, _OPEN, _NOTES = Declared("city"), Declared("asked"), Declared("open"), Declared("note", "code")
 _AREA, _SEGMENT, _CELL = Declared("area", "code"), Declared("segment", "segment_id"), Declared("cell")
 _CREW, _CLUSTER = Declared("crew"), Declared("cluster")
 #: kind of run -> table -> how its rows are told apart.
@@ -56,7 +60,7 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = MappingProxyType({
     "coverage": {
         "areas": _AREA, "gaps": _AREA, "roster": Declared("area", "area_code"), "points": Declared("point", "code"),
         "segments": Declared("segment", "segment_id", points=("point", "second_point")),
-        **dict.fromkeys(("totals", "levels", "hours", "inequality", "lorenz"), _CITY), "notes": _OPEN,
+        **dict.fromkeys(("totals", "levels", "hours", "inequality", "lorenz"), _CITY), "notes": _NOTES,
         "area_hours": _AREA, "clock": _OPEN,
     },
     "comparison": {"areas": _AREA, "totals": _CITY, "parameters": _OPEN},
@@ -69,42 +73,42 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = MappingProxyType({
             "runner_up", "runner_up_lon", "runner_up_lat", "runner_up_loses",
         )),
         "areas": _AREA, "left_out": Declared("area", "area_code"), "segments": _SEGMENT,
-        **dict.fromkeys(("totals", "frontier", "story"), _CITY), "notes": _OPEN,
+        **dict.fromkeys(("totals", "frontier", "story"), _CITY), "notes": _NOTES,
     },
     "patrol": {
         "crews": _CREW, "steps": _CREW, "legs": _CREW, "uncovered": _SEGMENT, "plan": _ASKED, "variety": _ASKED,
-        "notes": _OPEN,
+        "notes": _NOTES,
     },
     "effort": {"effort": _SEGMENT},
     "tracks": {
         "tracks": Declared("person", "person"), "effort": _SEGMENT, "unmatched": Declared("track", "track"),
-        "flags": Declared("track", "track"), "done": _CREW, "missed": _CREW, "rejected": _CITY, "notes": _OPEN,
+        "flags": Declared("track", "track"), "done": _CREW, "missed": _CREW, "rejected": _CITY, "notes": _NOTES,
     },
     "hotspot-map": {
-        "segments": _SEGMENT, "cells": _CELL, "areas": _AREA, "notes": _OPEN,
+        "segments": _SEGMENT, "cells": _CELL, "areas": _AREA, "notes": _NOTES,
         "summary": Declared("open", emptied=(
             "reports", "patrol_reports", "passive_reports", "off_street", "street_m", "looked_m", "walked_km",
             "unknown_m", "expected_week", "low_week", "high_week",
         )),
     },
     "hotspot-scan": {
-        "clusters": _CLUSTER, "members": _CLUSTER, "notes": _OPEN,
+        "clusters": _CLUSTER, "members": _CLUSTER, "notes": _NOTES,
         "summary": Declared("open", emptied=("places", "reports")),
     },
     "hotspot-emerging": {
-        "cells": _CELL, "steps": _CELL, "notes": _OPEN, "summary": Declared("open", emptied=("cells", "reports")),
+        "cells": _CELL, "steps": _CELL, "notes": _NOTES, "summary": Declared("open", emptied=("cells", "reports")),
     },
     "hotspot-forecast": {
-        "cells": _CELL, "segments": _SEGMENT, "profile": _OPEN, "weather": _OPEN, "notes": _OPEN,
+        "cells": _CELL, "segments": _SEGMENT, "profile": _OPEN, "weather": _OPEN, "notes": _NOTES,
         "summary": Declared("open", emptied=("expected", "low", "high")),
     },
     "hotspot-backtest": {
         "summary": _OPEN, "months": Declared("open", emptied=("hits", "expected", "n")), "calibration": _ASKED,
-        "weights": _OPEN, "notes": _OPEN,
+        "weights": _OPEN, "notes": _NOTES,
     },
     "hotspot-release": {
         "published": Declared("unit", "id"), "cells": Declared("unit", "unit"), "geography": Declared("unit", "id"),
-        "summary": Declared("open", emptied=("shown", "withheld")), "ledger": _OPEN, "notes": _OPEN,
+        "summary": Declared("open", emptied=("shown", "withheld")), "ledger": _OPEN, "notes": _NOTES,
     },
 })  # fmt: skip
 #: Parameters that name another run, whose secrets a run shares.
@@ -243,6 +247,8 @@ class _Places:
         needs = {"crew": {"date", "crew"}, "cell": {"column", "row"}, "cluster": {"cluster"}}
         if not needs.get(way, {declared.column}) <= set(table.columns):
             return np.zeros(len(table), bool)
+        if way == "note":
+            return np.asarray(~table["code"].isin(NAMING_NOTES), bool)
         if way == "cell":
             return self._cells(table)
         if way == "crew":

@@ -30,12 +30,15 @@ from layers.intake import NewReport, receive
 from layers.public_points import public_points
 from layers.records import FUNCTIONS, LAYERS
 from layers.store import Store
+from planner.coverage_question import CoverageQuestion
+from planner.runs import run_coverage
 from tests.web.server.conftest import SECRET
 from tests.web.server.machines import bearer, token_of
 from tests.web.server.staff import CITY, ELSEWHERE, HERE, Browser, add, signed_in
 from web.server.app import create_app
 from web.server.assets_served import FILES
 from web.server.language import LANGUAGES
+from web.server.run_pages import STARTED
 from web.server.settings import Settings
 
 #: Every word of these is found nowhere else in the town; they are as long as they are so that none comes by chance.
@@ -62,18 +65,27 @@ CHANGING = re.compile(
 )
 NUMBER = re.compile(r"-?\d+\.\d{4,}")
 STILL = datetime(2026, 11, 27, 13, 0, 30, tzinfo=UTC)
-ONE = {"report_id": "1", "photo_id": "1", "account_id": "1", "z": "3", "x": "6", "y": "3"}
+ONE = {
+    **dict.fromkeys(("report_id", "photo_id", "account_id", "night_id", "job_id", "scenario_id", "upload_id"), "1"),
+    "z": "3", "x": "6", "y": "3",
+}  # fmt: skip
 
 Place = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Town:
-    """A served town that holds the three points; hidden : where the hidden ones stand; token : of a report."""
+    """A served town that holds the three points.
+
+    hidden : where the hidden ones stand; token : of a report; run : of a coverage that counts them; version : of the
+    points.
+    """
 
     app: APIFlask
     hidden: tuple[Place, ...]
     token: str
+    run: str
+    version: int
 
 
 @pytest.fixture
@@ -98,9 +110,10 @@ def town(town_url: str) -> Iterator[Town]:
         store, NewReport(lon, lat, ("food_clothes",)), submission_key="6c1f2f5e-3a52-4d59-9d4a-0d3a2f1f6b11",
         secret=b"s" * 32, now=datetime.now(UTC),
     )  # fmt: skip
+    run, version = run_coverage(store, CoverageQuestion()), store.current()["service-points", ""]
     store.close()
     app = create_app(Settings(town_url, SECRET, secure=False), testing=True)
-    yield Town(app, (at[0], at[1]), receipt.token)
+    yield Town(app, (at[0], at[1]), receipt.token, run.id, version.id)
     app.extensions["lamplight.store"].close()
 
 
@@ -181,8 +194,12 @@ def addresses(town: Town, rule: Rule, codes: tuple[str, ...]) -> list[str]:
     layers = sorted({"-".join(filter(None, (name, part))) for name, of in LAYERS.items() for part in of.parts or ("",)})
     known: dict[str, list[str]] = {
         "code": [*LANGUAGES] if rule.endpoint == "public.speak" else [*codes],
-        "kind": ["points", "stations"], "fid": [*codes, "1", "40"], "ending": ["json", "geojson", "kml", "xlsx"],
-        "name": [*FILES] if rule.endpoint == "assets.asset" else layers, "token": [town.token, "x" * 43],
+        "kind": [*STARTED] if rule.endpoint == "runs.new" else ["points", "stations"], "run_id": [town.run],
+        "version_id": [str(town.version)], "fid": [*codes, "1", "40"], "ending": ["json", "geojson", "kml", "xlsx"],
+        "name": {"assets.asset": [*FILES], "runs.file": ["own-area.xlsx", "own-area.geojson"]}.get(
+            rule.endpoint, layers
+        ),
+        "token": [town.token, "x" * 43],
         "wanted": [*LANGUAGES], "session_id": ["x"], **{name: [value] for name, value in ONE.items()},
         "filename": [str(path.relative_to(static)) for path in static.rglob("*") if path.is_file()],
     }  # fmt: skip
