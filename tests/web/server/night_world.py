@@ -71,7 +71,7 @@ def read_night(app: Flask, night_id: int) -> None:
     app.extensions["lamplight.desk"].ground(opened.run_id, opened.date, lines, wait_s=300.0)
 
 
-def _tick(store: Store, night_id: int, count: int = 24) -> None:
+def _tick(store: Store, night_id: int, count: int = 9) -> None:
     """Let the demo's grid worker tick off the first streets of its route."""
     worker = credentials(store, "worker")
     mine = [one for one in routes(store, night_id) if worker and worker.account.name in one.persons.split("、")]

@@ -206,7 +206,9 @@ def write_pictures(browser: Any, town: Town, folder: Path) -> None:
     near = f"/?lon={awake['lon'] + 0.003}&lat={awake['lat'] + 0.002}"
     for name, username, height, addresses in (
         ("public-find", "", 844, (near, near)),
+        ("public-point", "", 844, ("/{key}", "/{key}/notice")),
         ("staff-reports", "supervisor", 640, ("/staff/reports/{report}", "/staff/reports")),
+        ("staff-accounts", "admin", 640, ("/staff/audit", "/staff/accounts")),
         ("planner-coverage", "planner", 900, ("/staff/coverage?hour=50&area={area}",) * 2),
         ("planner-scenarios", "planner", 900, ("/staff/scenarios/{scenario}", "/staff/scenarios/compare?b={scenario}")),
         ("planner-run", "planner", 900, ("/staff/runs/{run}",) * 2),
@@ -230,6 +232,7 @@ def _of_the_phone(browser: Any, town: Town) -> Iterator[Image.Image]:
     """Draw the grid worker's phone: the next street, a discovery, and what is recorded until when."""
     page = browser.new_page(viewport={"width": PHONE[0], "height": PHONE[1]}, locale="zh-CN", color_scheme="dark")
     page.context.grant_permissions(["geolocation"])
+    page.clock.set_fixed_time(at("21:30"))  # a phone forgets a route that is over
     sign_in(page, town, "worker")
     _opened(page, town, "phone", "/phone", "", "zh", [])
     for press in ("#done", "#found", "#report-close, #open-more"):
