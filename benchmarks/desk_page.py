@@ -4,7 +4,8 @@
     python -m benchmarks.desk_page --url http://127.0.0.1:8000
 
 The page is the server's own; what its map asks for (streets, board, marks) is answered here with so many made-up ones
-around the same place. Chromium draws without a graphics card, as the machines that test do: with one it is faster.
+around the same place. Chromium draws without a graphics card, as the machines that test do: with one it is faster. So
+the page's own work in a frame is told apart from the frame, and the same map is moved with nothing drawn on it.
 """
 
 import argparse
@@ -12,22 +13,40 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 CREWS, SCALE = 60, 100_000
+SCREEN = {"width": 1280, "height": 800}
 WEBGL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-#: Counts frames and tasks above 50 ms while something is done.
+#: Counts frames, the page's own work in each, and tasks above 50 ms while something is done.
 WATCH = """
 () => {
-  const seen = { frames: [], tasks: [] };
+  const seen = { frames: [], work: [], tasks: [] };
   let last = performance.now();
   let on = true;
   const tick = (now) => { seen.frames.push(now - last); last = now; if (on) requestAnimationFrame(tick); };
   requestAnimationFrame(tick);
   const observer = new PerformanceObserver((list) => list.getEntries().forEach((e) => seen.tasks.push(e.duration)));
   observer.observe({ entryTypes: ["longtask"] });
-  globalThis.endWatch = () => { on = false; observer.disconnect(); return seen; };
+  globalThis.ownWork = [];
+  globalThis.endWatch = () => {
+    on = false;
+    observer.disconnect();
+    return { ...seen, work: globalThis.ownWork };
+  };
+}
+"""
+#: Times what the page itself does for a frame: all of a frame but what the browser then needs to draw it.
+TIMED = """
+() => {
+  const ask = globalThis.requestAnimationFrame.bind(globalThis);
+  globalThis.ownWork = [];
+  globalThis.requestAnimationFrame = (draw) => ask((now) => {
+    const start = performance.now();
+    draw(now);
+    globalThis.ownWork.push(performance.now() - start);
+  });
 }
 """
 
@@ -76,9 +95,13 @@ def marks(reports: int, lon: float, lat: float) -> dict[str, Any]:
 
 def told(name: str, seen: dict[str, list[float]]) -> dict[str, Any]:
     """Return what was seen while something was done."""
-    frames = sorted(seen["frames"])
-    at = lambda share: round(frames[min(len(frames) - 1, int(share * len(frames)))], 1) if frames else None  # noqa: E731
-    return {"what": name, "frames": len(frames), "frame_ms_median": at(0.5), "frame_ms_p95": at(0.95),
+
+    def at(share: float, times: list[float]) -> float | None:
+        return round(sorted(times)[min(len(times) - 1, int(share * len(times)))], 1) if times else None
+
+    frames, work = seen["frames"], seen["work"]
+    return {"what": name, "frames": len(frames), "frame_ms_median": at(0.5, frames), "frame_ms_p95": at(0.95, frames),
+            "own_work_ms_p95": at(0.95, work), "own_work_ms_most": at(1, work),
             "long_tasks": len(seen["tasks"]), "longest_task_ms": round(max(seen["tasks"], default=0.0))}  # fmt: skip
 
 
@@ -91,52 +114,66 @@ def answer(body: Callable[[], Any]) -> Callable[[Any], None]:
     return fulfil
 
 
-def measure(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """Open the desk and look at it while it is drawn, moved and changed."""
+def open_desk(page: Any, asked: argparse.Namespace, streets_drawn: int, reports: int, version: list[int]) -> None:
+    """Sign in and open a desk whose map is answered here."""
+    page.goto(f"{asked.url}/sign-in")
+    page.fill("[name=username]", asked.username)
+    page.fill("[name=password]", asked.password)
+    page.click("main form button[type=submit]")
+    page.wait_for_url(f"{asked.url}/staff*")
+    for pattern, body in (
+        ("**/streets.json", lambda: streets(streets_drawn, asked.lon, asked.lat)),
+        ("**/board.json", lambda: board(streets_drawn, version[0])),
+        ("**/marks*", lambda: marks(reports, asked.lon, asked.lat)),
+    ):
+        page.route(pattern, answer(body))
+    page.add_init_script(f"({TIMED})();({WATCH})()")
+    page.goto(f"{asked.url}/staff/tonight")
+    page.wait_for_selector("#map[data-ready=true]", timeout=120_000)
+
+
+def moved(page: Any) -> list[dict[str, Any]]:
+    """Return what was seen while the map was dragged about and brought nearer."""
+    box = page.locator("#map canvas").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.evaluate(WATCH)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    for i in range(40):
+        page.mouse.move(middle[0] + 3 * i * (-1) ** (i // 20), middle[1] + 2 * i, steps=2)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    pan = told("pan", page.evaluate("endWatch()"))
+    page.evaluate(WATCH)
+    for _ in range(4):
+        page.mouse.wheel(0, -240)
+        page.wait_for_timeout(400)
+    return [pan, told("zoom", page.evaluate("endWatch()"))]
+
+
+def measure(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Open the desk and look at it while it is drawn, moved and changed; then the same map with nothing on it."""
     from playwright.sync_api import sync_playwright
 
-    found = []
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as running, running.chromium.launch(executable_path=chromium, args=WEBGL) as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"{asked.url}/sign-in")
-        page.fill("[name=username]", asked.username)
-        page.fill("[name=password]", asked.password)
-        page.click("main form button[type=submit]")
-        page.wait_for_url(f"{asked.url}/staff*")
         version = [0]
-        for pattern, body in (
-            ("**/streets.json", lambda: streets(asked.streets, asked.lon, asked.lat)),
-            ("**/board.json", lambda: board(asked.streets, version[0])),
-            ("**/marks*", lambda: marks(asked.reports, asked.lon, asked.lat)),
-        ):
-            page.route(pattern, answer(body))
-        page.add_init_script(f"({WATCH})()")
-        page.goto(f"{asked.url}/staff/tonight")
-        page.wait_for_selector("#map[data-ready=true]", timeout=120_000)
-        found.append(told("open", page.evaluate("endWatch()")))
-        box = page.locator("#map canvas").bounding_box()
-        middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.evaluate(WATCH)
-        page.mouse.move(*middle)
-        page.mouse.down()
-        for i in range(40):
-            page.mouse.move(middle[0] + 3 * i * (-1) ** (i // 20), middle[1] + 2 * i, steps=2)
-        page.mouse.up()
-        page.wait_for_timeout(500)
-        found.append(told("pan", page.evaluate("endWatch()")))
-        page.evaluate(WATCH)
-        for _ in range(4):
-            page.mouse.wheel(0, -240)
-            page.wait_for_timeout(400)
-        found.append(told("zoom", page.evaluate("endWatch()")))
-        version[0] = 1  # everybody's streets change hands
+        page = browser.new_page(viewport=SCREEN)
+        open_desk(page, asked, asked.streets, asked.reports, version)
+        yield told("open", page.evaluate("endWatch()"))
+        yield from moved(page)
+        version[0] = 1  # a few of everybody's streets change hands
         page.evaluate(WATCH)
         page.click("[data-show]")
         page.wait_for_timeout(3000)
-        found.append(told("redraw", page.evaluate("endWatch()")))
-        found.append({"what": "elements", "count": page.evaluate("document.querySelectorAll('*').length")})
-    return found
+        yield told("redraw", page.evaluate("endWatch()"))
+        yield {"what": "elements", "count": page.evaluate("document.querySelectorAll('*').length")}
+        empty = browser.new_context().new_page()
+        empty.set_viewport_size(SCREEN)
+        open_desk(empty, asked, 0, 0, version)
+        empty.evaluate("endWatch()")
+        for line in moved(empty):
+            yield {**line, "what": f"{line['what']}, nothing drawn"}
 
 
 def main() -> int:

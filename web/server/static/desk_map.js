@@ -13,6 +13,11 @@ const WAIT_MS = 1000;
 const SOURCES = ["routes", "left", "ways", "crews", "reports", "help"];
 // sources whose features are stops of a night, each there once
 const STREETS = new Set(["routes", "left"]);
+// Without a graphics card every corner counts: streets reach little beyond their tile, and far out, where thousands are
+// in view and their ends meet unseen, they end bluntly. So the map moves as fast as one without routes.
+const BEYOND_TILE_PX = 8;
+const ENDS = ["step", ["zoom"], "butt", 14, "round"];
+const CORNERS = ["step", ["zoom"], "bevel", 14, "round"];
 // source -> what it shows now
 const shown = {};
 
@@ -151,14 +156,15 @@ function styleOf(box, drawn, palette) {
   for (const name of ["points", "marks", "route", "here"]) delete style.sources[name];
   for (const name of SOURCES) {
     shown[name] = drawn[name] ?? NOTHING;
-    style.sources[name] = { type: "geojson", data: shown[name], ...(STREETS.has(name) && { promoteId: "stop" }) };
+    const streets = STREETS.has(name) ? { promoteId: "stop", buffer: BEYOND_TILE_PX } : {};
+    style.sources[name] = { type: "geojson", data: shown[name], ...streets };
   }
   style.layers = [...style.layers.filter(({ id }) => !own.has(id)), ...layersOf(palette)];
   return style;
 }
 
 function lines(id, source, filter, paint, more = {}) {
-  return { id, type: "line", source, filter, layout: { "line-cap": "round", "line-join": "round" }, paint, ...more };
+  return { id, type: "line", source, filter, layout: { "line-cap": ENDS, "line-join": CORNERS }, paint, ...more };
 }
 
 function letters(id, source, layout, paint, more = {}) {
