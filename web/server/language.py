@@ -34,9 +34,16 @@ def language() -> str:
 
 
 def _(text: str, **values: Any) -> str:
-    """Return ``text``, which is Chinese, in the language of the request, its %(names)s filled in."""
-    found = catalogue(language()).gettext(text)
-    return found % values if values else found
+    """Return ``text``, which is Chinese, in the language of the request, its %(names)s filled in.
+
+    Where a catalogue has a singular and a plural, the first of the values decides.
+    """
+    spoken = catalogue(language())
+    found = spoken.gettext(text)
+    if not values:
+        return found
+    several = spoken.ngettext(text, text, 2) if str(next(iter(values.values()))) != "1" else text
+    return (found if several == text else several) % values
 
 
 def said(words: Words | LamplightError) -> str:

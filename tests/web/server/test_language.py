@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
+from flask import Flask
 
-from web.server.language import FOLDER
+from web.server.language import COOKIE, FOLDER, _
 
 SERVER = FOLDER.parent
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
@@ -30,14 +31,19 @@ def named_in_records() -> set[str]:
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
-def translated(path: Path) -> dict[str, str]:
+def translated(path: Path) -> dict[str, tuple[str, ...]]:
+    """English of every Chinese text: one, or a singular and a plural."""
     with path.open("rb") as file:
-        return {str(message.id): str(message.string) for message in read_po(file, locale="en") if message.id}
+        found = [message for message in read_po(file, locale="en") if message.id]
+    return {
+        one.id[0] if one.pluralizable else one.id: tuple(one.string) if one.pluralizable else (one.string,)
+        for one in found
+    }
 
 
 def test_every_text_has_its_english() -> None:
     english = {text: en for path in FILES for text, en in translated(path).items()}
-    missing = {text: where for text, where in said().items() if not english.get(text)}
+    missing = {text: where for text, where in said().items() if not all(english.get(text, [""]))}
     assert missing == {}
 
 
@@ -48,13 +54,21 @@ def test_no_catalogue_keeps_what_no_page_says(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_english_fills_in_what_chinese_fills_in(path: Path) -> None:
-    for text, english in translated(path).items():
-        assert Counter(PLACEHOLDER.findall(text)) == Counter(PLACEHOLDER.findall(english)), text
+    for text, forms in translated(path).items():
+        for english in forms:
+            assert Counter(PLACEHOLDER.findall(text)) == Counter(PLACEHOLDER.findall(english)), text
 
 
 def test_two_catalogues_do_not_contradict_each_other() -> None:
-    meanings: dict[str, set[str]] = {}
+    meanings: dict[str, set[tuple[str, ...]]] = {}
     for path in FILES:
         for text, english in translated(path).items():
             meanings.setdefault(text, set()).add(english)
     assert {text: found for text, found in meanings.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize(("chosen", "one", "several"), [("en", "1 day ago", "3 days ago"), ("zh", "1 天前", "3 天前")])
+def test_one_is_not_said_as_several_are(chosen: str, one: str, several: str) -> None:
+    app = Flask(__name__)
+    with app.test_request_context(headers={"Cookie": f"{COOKIE}={chosen}"}):
+        assert [_("%(days)d 天前", days=days) for days in (1, 3)] == [one, several]
