@@ -1,5 +1,6 @@
 """The city as the question of coverage sees it: everything placed on the network, nothing left to look up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,11 @@ def select(positions: Positions, chosen: NDArray[np.bool_] | NDArray[np.int64]) 
     return Positions(positions.segment[chosen], positions.offset_m[chosen], positions.gap_m[chosen])
 
 
+def join(parts: Sequence[Positions]) -> Positions:
+    """Return the positions of all ``parts``, one after the other."""
+    return Positions(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("segment", "offset_m", "gap_m")))
+
+
 def chosen(places: Placed, those: NDArray[np.bool_]) -> Placed:
     """Return the places ``those``, in their order."""
     area = {level: of[those] for level, of in places.area.items()}
@@ -90,6 +96,5 @@ def chosen(places: Placed, those: NDArray[np.bool_]) -> Placed:
 
 def together(parts: list[Placed]) -> Placed:
     """Return the places of all ``parts``, one after the other; their areas are of the same levels."""
-    at = (np.concatenate([getattr(p.positions, f) for p in parts]) for f in ("segment", "offset_m", "gap_m"))
     area = {level: np.concatenate([p.area[level] for p in parts]) for level in parts[0].area}
-    return Placed(np.concatenate([p.weight for p in parts]), Positions(*at), area)
+    return Placed(np.concatenate([p.weight for p in parts]), join([p.positions for p in parts]), area)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import geopandas as gpd
@@ -19,19 +20,18 @@ from gis.network import Positions, StreetNetwork
 from gis.snapping import snap
 from gis.street_pieces import StreetPieces, cut_by_areas, locate
 from layers.codes import LEVELS
-from layers.hours import OpeningHours
-from layers.records import ALL_FUNCTIONS, layer_schema
+from layers.records import layer_schema
 from layers.rows import canonical_table
 from layers.store import Store
 from layers.version_rows import LayerVersion
 from planner.coverage import CoverageInputs, CoverageQuestion
-from planner.coverage_inputs import HOURS_A_WEEK, HelpPoints, Placed, select
-from planner.coverage_question import PLANNED_STATES
+from planner.coverage_inputs import HelpPoints, Placed, join, select
 from planner.demand import AreaTier
 from planner.hotspots.effort import effort_of
 from planner.hotspots.records import HotspotRecords
 from planner.notes import Note
 from planner.patrol.records import PatrolRecords
+from planner.points import function_sets, help_points, laid, listed, opening, with_sites
 from planner.scenarios.overlay import overlay
 from planner.siting.question import SitingQuestion
 from planner.siting.sites import Sites
@@ -40,6 +40,8 @@ from planner.siting.sites import Sites
 Progress: TypeAlias = Callable[[str], None]
 VersionKey: TypeAlias = tuple[str, str]
 GRID_CELL = "grid_cell"
+#: The layers whose rows are points where people find help, in the order they stand in.
+POINT_LAYERS = ("service-points", "rescue-stations")
 DAYS_A_WEEK = 7.0
 
 
@@ -161,83 +163,30 @@ class CityLoader:
         return self._derived(f"{key}:{limit_m:g}:{hashlib.sha256(usable.tobytes()).hexdigest()[:16]}", place)
 
     def _points(self, network: StreetNetwork, usable: NDArray[np.bool_]) -> HelpPoints:
-        services, stations = self._table("service-points"), self._table("rescue-stations")
-        station = np.repeat([False, True], [len(services), len(stations)])
-        parts = [self._arrays(layer, network, usable, {}) for layer in ("service-points", "rescue-stations")]
-        at = Positions(*(np.concatenate([part[name] for part in parts]) for name in ("segment", "offset_m", "gap_m")))
-        both = pd.concat(
-            [services, stations.assign(functions=ALL_FUNCTIONS, build_state="existing")], ignore_index=True
-        )
-        both, station, at = self._with_plan(both, station, at, network, usable)
-        both, station, at = self._with_scenario(both, station, at, network, usable)
-        hours = both["hours"].fillna("").astype(str).str.strip().to_numpy(object)
-        week = [OpeningHours.parse(text).week_table() if text else np.zeros(HOURS_A_WEEK, bool) for text in hours]
-        moment = self._question.at
-        then = [moment is None or (bool(text) and OpeningHours.parse(text).open_at(moment)) for text in hours]
-        return HelpPoints(
-            code=both["code"].to_numpy(object),
-            name=both["name"].to_numpy(object),
-            functions=_functions(both["functions"]),
-            capacity=both["capacity"].to_numpy(np.float64),
-            positions=at,
-            station=station,
-            planned=both["build_state"].isin(list(PLANNED_STATES)).to_numpy(bool),
-            hours_known=hours != "",
-            open_week=np.array(week, bool).reshape(len(both), HOURS_A_WEEK),
-            open_then=np.array(then, bool),
-        )
+        question = self._question
+        parts = [self._arrays(layer, network, usable, {}) for layer in POINT_LAYERS]
+        points, at = listed(*map(self._table, POINT_LAYERS)), join([_placed(part).positions for part in parts])
+        onto_streets = partial(snap, network, limit_m=question.snap_limit_m, usable=usable)
+        if question.plan is not None:
+            planned = with_sites(points, self._sites(question.plan))
+            points, at = planned.points, laid(planned, at, onto_streets)
+        if question.changes:
+            changed = overlay(points, question.changes)
+            points, at = changed.points, laid(changed, at, onto_streets)
+        return help_points(points, at, question.at)
 
-    def _with_plan(
-        self,
-        points: pd.DataFrame,
-        station: NDArray[np.bool_],
-        at: Positions,
-        network: StreetNetwork,
-        usable: NDArray[np.bool_],
-    ) -> tuple[pd.DataFrame, NDArray[np.bool_], Positions]:
-        """Return the points as the plan asked about leaves them: those it opens or improves in, those it closes out."""
-        if self._question.plan is None:
-            return points, station, at
-        run = self._store.run(self._question.plan)
+    def _sites(self, plan: str) -> pd.DataFrame:
+        run = self._store.run(plan)
         if run.kind != "siting":
             raise QuestionError(f"分析 {run.id} 不是选址方案", f"run {run.id} is a {run.kind}, not a plan of sites")
-        sites = run.tables["sites"]
-        opened = sites[sites["action"] != "close"]
-        kept = ~points["code"].isin(list(sites["place"])).to_numpy(bool)
-        new = snap(network, opened["lon"], opened["lat"], limit_m=self._question.snap_limit_m, usable=usable)
-        columns = opened[["code", "name", "functions", "hours", "capacity"]].assign(build_state="existing")
-        left = select(at, kept)
-        names = ("segment", "offset_m", "gap_m")
-        together = Positions(*(np.concatenate([getattr(left, f), getattr(new, f)]) for f in names))
-        stations = np.append(station[kept], np.zeros(len(opened), bool))
-        return pd.concat([points[kept], columns], ignore_index=True), stations, together
-
-    def _with_scenario(
-        self,
-        points: pd.DataFrame,
-        station: NDArray[np.bool_],
-        at: Positions,
-        network: StreetNetwork,
-        usable: NDArray[np.bool_],
-    ) -> tuple[pd.DataFrame, NDArray[np.bool_], Positions]:
-        """Return the points as the scenario asked about leaves them; those it moves or adds are put on the network."""
-        if not self._question.changes:
-            return points, station, at
-        made = overlay(points, self._question.changes)
-        put = np.flatnonzero(~np.isnan(made.lon))
-        new = snap(network, made.lon[put], made.lat[put], limit_m=self._question.snap_limit_m, usable=usable)
-        laid = select(at, np.maximum(made.source, 0)) if len(at.segment) else _nowhere(len(made.source))
-        for name in ("segment", "offset_m", "gap_m"):
-            getattr(laid, name)[put] = getattr(new, name)
-        stations = np.append(station, False)[made.source]
-        return made.points, stations, laid
+        return run.tables["sites"]
 
     def siting(
         self, city: CoverageInputs, question: SitingQuestion
     ) -> tuple[Sites, Sites | None, NDArray[np.object_], float]:
         """Return (existing points, imported candidates, forbidden polygons, weeks the discovery reports span)."""
         points, standing = city.points, np.flatnonzero(~city.points.planned)
-        both = [self._table(layer) for layer in ("service-points", "rescue-stations")]
+        both = [self._table(layer) for layer in POINT_LAYERS]
         lon, lat = (np.concatenate(of)[standing] for of in zip(*map(_lonlat, both), strict=True))
         hours = np.concatenate([of["hours"].fillna("").to_numpy(object) for of in both])[standing]
         existing = Sites(
@@ -259,16 +208,16 @@ class CityLoader:
         duties = self._table("patrol-duties")
         here = duties["geometry"].notna().to_numpy(bool)
         placed = self._arrays("patrol-duties", network, usable, {})
-        nowhere = _nowhere(len(here))
+        at = Positions(np.full(len(here), -1, np.int32), np.full(len(here), np.nan), np.full(len(here), np.inf))
         for name in ("segment", "offset_m", "gap_m"):
-            getattr(nowhere, name)[here] = placed[name]
-        both = [self._table(layer) for layer in ("service-points", "rescue-stations")]
+            getattr(at, name)[here] = placed[name]
+        both = [self._table(layer) for layer in POINT_LAYERS]
         lon, lat = (np.concatenate(of) for of in zip(*map(_lonlat, both), strict=True))
         x, y = to_metric(lon, lat, network.crs)
         found_at = pd.to_datetime(self._table("reports", fields=("found_at",))["found_at"])
         roster = self._table("roster")
         hotspots = self.hotspots(city, walked)
-        return PatrolRecords(city, duties, nowhere, roster, found_at, np.asarray(x), np.asarray(y), lon, lat, hotspots)
+        return PatrolRecords(city, duties, at, roster, found_at, np.asarray(x), np.asarray(y), lon, lat, hotspots)
 
     def hotspots(self, city: CoverageInputs, walked: Collection[str]) -> HotspotRecords:
         """Return what the records say of people found and of where anyone looked; walked : ids of runs of effort."""
@@ -282,19 +231,16 @@ class CityLoader:
         )
 
     def _candidates(self, network: StreetNetwork, question: SitingQuestion) -> Sites:
-        table, moment = self._table("candidates"), question.coverage.at
+        table = self._table("candidates")
         usable = np.isfinite(travel_by(network, "walk").seconds_per_m)
-        placed = self._arrays("candidates", network, usable, {})
-        hours = [OpeningHours.parse(text) for text in table["hours"]]
-        week = np.array([h.week_table() for h in hours], bool).reshape(len(table), HOURS_A_WEEK)
+        placed = _placed(self._arrays("candidates", network, usable, {})).positions
+        open_week, open_then = opening(table["hours"].to_numpy(object), question.coverage.at)
         code, place = table["code"].to_numpy(object), table["place"].to_numpy(object)
         return Sites(
             code, table["name"].to_numpy(object), np.where(place == "", code, place),
             table["build_state"].to_numpy(object), table["cost"].fillna(1.0).to_numpy(np.float64),
-            table["capacity"].to_numpy(np.float64), _functions(table["functions"]),
-            table["hours"].to_numpy(object),
-            np.array([moment is None or h.open_at(moment) for h in hours], bool), week, *_lonlat(table),
-            Positions(placed["segment"], placed["offset_m"], placed["gap_m"]),
+            table["capacity"].to_numpy(np.float64), function_sets(table["functions"]),
+            table["hours"].to_numpy(object), open_then, open_week, *_lonlat(table), placed,
         )  # fmt: skip
 
     def _notes(self) -> list[Note]:
@@ -342,15 +288,6 @@ def _placed(arrays: dict[str, NDArray[Any]]) -> Placed:
     positions = Positions(arrays["segment"], arrays["offset_m"], arrays["gap_m"])
     area = {name.removeprefix("area_"): of for name, of in arrays.items() if name.startswith("area_")}
     return Placed(arrays["weight"], positions, area)
-
-
-def _nowhere(count: int) -> Positions:
-    return Positions(np.full(count, -1, np.int32), np.full(count, np.nan), np.full(count, np.inf))
-
-
-def _functions(listed: pd.Series) -> NDArray[np.object_]:
-    """Return comma lists as (k,) frozensets."""
-    return np.array([None, *(frozenset(str(f).split(",")) for f in listed)], object)[1:]
 
 
 def _lonlat(table: gpd.GeoDataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
