@@ -77,6 +77,23 @@ def round_edges(values: Floats, count: int = 5, *, whole: bool = False) -> Float
     return np.array(ends)
 
 
+def even_edges(values: Floats, count: int = 5) -> Floats:
+    """Return at most ``count`` - 1 ascending upper ends, round and a step apart, of values of one magnitude.
+
+    Values that spread wider than ten to one, or hardly at all, have the ends of ``round_edges``.
+    """
+    positive = values[np.isfinite(values) & (values > LEAST)]
+    least, most = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 1.0)
+    if not 1.25 * least <= most <= 10 * least:
+        return round_edges(values, count)
+    power = math.floor(math.log10(most - least))
+    for step in (float(f"{digit}e{p}") for p in range(power - 1, power + 2) for digit in (1, 2, 5)):
+        ends = np.arange(math.floor(least / step) + 1, math.ceil(most / step)) * step
+        if len(ends) < count:
+            break
+    return np.round(ends, 12)
+
+
 def edge_labels(edges: Floats, *, whole: bool = False) -> list[str]:
     """Return the classes as text: 0–0.1, 0.1–0.2, > 0.2; of whole numbers 1, 2–5, > 5."""
     ends = [figure(edge, 3) for edge in edges]

@@ -23,7 +23,7 @@ from layers.run import Run
 from layers.store import Store
 from tests.web import hotspot_toy as toy
 from tests.web.conftest import HOSTILE
-from web.hotspot_classes import class_of, edge_labels, round_edges
+from web.hotspot_classes import class_of, edge_labels, even_edges, round_edges
 from web.hotspot_drawing import hotspot_drawing
 from web.hotspot_files import WRITERS, write_hotspots
 from web.hotspot_map import hot_edges, hotspot_map
@@ -264,6 +264,16 @@ def test_classes_have_round_ends_and_hold_every_value(values: list[float], whole
         assert 0 <= k <= len(edges)
         assert k == len(edges) or value <= edges[k] * (1 + 1e-9) + 1e-12
         assert k == 0 or value >= edges[k - 1] * (1 - 1e-9) - 1e-12
+
+
+@given(st.lists(st.floats(1.0, 9.9), min_size=1, max_size=60), st.integers(-6, 6))
+def test_values_of_one_magnitude_are_told_apart(values: list[float], power: int) -> None:
+    array = np.array(values) * 10.0**power
+    edges = even_edges(array)
+    assert (np.diff(edges) > 0).all() and 1 <= len(edges) <= 4
+    if array.max() >= 1.5 * array.min():
+        assert len(set(class_of(array[[array.argmin(), array.argmax()]], edges))) == 2
+        assert np.diff(edges, 2) == pytest.approx(0, abs=1e-6 * edges[-1])
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def _area_rates(what: HotspotDrawing, level: str | None) -> tuple[list[Feature],
     """Colour the areas of a tier by how many people can be found, where anybody looked."""
     areas = what.at_level(level or what.level)
     rate, unknown = areas["rate_week"].to_numpy(float), areas["state"].eq("unknown").to_numpy(bool)
-    edges = hotspot_classes.round_edges(rate[~unknown])
+    edges = hotspot_classes.even_edges(rate[~unknown])
     looks = hotspot_classes.scale(edges, hotspot_classes.WARM)
     of = hotspot_classes.class_of(np.nan_to_num(rate), edges)
     blind = unknown | np.isnan(rate)

@@ -133,7 +133,7 @@ def _coverage_result(run: Run, own: Mapping[str, Any] | None) -> list[Words]:
 def _map_result(run: Run, own: Mapping[str, Any] | None) -> list[Words]:
     facts = _first(run, "summary")
     if math.isfinite(facts["expected_week"]):
-        said = interval(facts["expected_week"], facts["low_week"], facts["high_week"], 3)
+        said = interval(facts["expected_week"], facts["low_week"], facts["high_week"])
         blind = percent(facts["unknown_m"], facts["street_m"])
         return [Words(
             f"每周可遇到约 {said} 人；{blind} 的街面没人去看，情况不明",
@@ -141,7 +141,7 @@ def _map_result(run: Run, own: Mapping[str, Any] | None) -> list[Words]:
         )]  # fmt: skip
     if own is None or own["state"] == "unknown":
         return [Words("本辖区没人去看，情况不明", "nobody looked in this area: nothing is known")]
-    said = interval(own["rate_week"], own["rate_low"], own["rate_high"], 3)
+    said = interval(own["rate_week"], own["rate_low"], own["rate_high"])
     return [Words(f"{own['name']}每周可遇到约 {said} 人", f"{own['name']}: about {said} people can be found in a week")]
 
 
