@@ -30,7 +30,7 @@ from planner.demand import SpreadPeople, spread_totals
 from planner.inequality_tables import inequality_tables
 from planner.roster import roster_gaps
 
-__all__ = ["CoverageInputs", "CoverageQuestion", "coverage_json", "measure_coverage"]
+__all__ = ["CoverageInputs", "CoverageQuestion", "coverage_json", "measure_coverage", "measure_gaps"]
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +90,16 @@ def measure_coverage(inputs: CoverageInputs, question: CoverageQuestion) -> dict
         "roster": _roster(areas, inputs, question),
         "notes": note_table(notes),
     }
+
+
+def measure_gaps(inputs: CoverageInputs, question: CoverageQuestion, people_per_m: Floats) -> pd.DataFrame:
+    """Return the table "gaps" of ``measure_coverage`` alone.
+
+    people_per_m : (p,) people spread along each piece, as ``spread_people`` finds them.
+    """
+    reach = _reach(inputs, question, choose_points(inputs.points, question))
+    longest_s = segment_times(reach.graph, reach.sources, reach.near).longest_s
+    return _gaps(inputs, question, reach, longest_s, people_per_m)
 
 
 def spread_people(inputs: CoverageInputs, question: CoverageQuestion) -> SpreadPeople:
@@ -169,10 +179,17 @@ def _street_tables(
     covered_m = np.minimum(np.column_stack(covered), network.length_m[:, None])
     codes = inputs.points.code[choice.position]
     segments = segment_table(network, times, backup, codes, covered_m, question.thresholds_s)
-    open_ = np.isfinite(graph.seconds_per_m[pieces.segment])
+    return segments, _gaps(inputs, question, reach, times.longest_s, people_per_m)
+
+
+def _gaps(
+    inputs: CoverageInputs, question: CoverageQuestion, reach: _Reach, longest_s: Floats, people_per_m: Floats
+) -> pd.DataFrame:
+    pieces = inputs.pieces
+    open_ = np.isfinite(reach.graph.seconds_per_m[pieces.segment])
     uncovered_m = np.where(open_, pieces.to_m - pieces.from_m - reach.covered_m[:, -1], 0.0)
     lost = chosen(inputs.homes, (reach.home_s > question.thresholds_s[-1]) & (inputs.homes.positions.segment >= 0))
-    return segments, gap_table(network, pieces, inputs.tiers, uncovered_m, times.longest_s, people_per_m, lost)
+    return gap_table(inputs.network, pieces, inputs.tiers, uncovered_m, longest_s, people_per_m, lost)
 
 
 def _roster(areas: pd.DataFrame, inputs: CoverageInputs, question: CoverageQuestion) -> pd.DataFrame:

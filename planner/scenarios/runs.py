@@ -14,8 +14,8 @@ from layers.codes import Level, level_of
 from layers.run import Run
 from layers.store import Store
 from planner.comparison import compare_coverage
-from planner.coverage import CoverageInputs, CoverageQuestion, spread_people
-from planner.coverage_inputs import select
+from planner.coverage import CoverageInputs, CoverageQuestion, measure_gaps, spread_people
+from planner.coverage_inputs import HelpPoints, select
 from planner.coverage_reach import choose_points, graph_of, within
 from planner.loading import CityLoader
 from planner.runs import run_inputs, software, unread_layers, used_versions
@@ -45,7 +45,7 @@ class _City:
 
 
 class WhatIf:
-    """Answers whom a scenario's points would reach without keeping a run; what is slow to load stays in memory."""
+    """Answers whom points would reach, and whom not, without keeping a run; what is slow to load stays in memory."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -57,15 +57,8 @@ class WhatIf:
 
         Raises StoreError if no streets have been imported, QuestionError on a scenario that no longer fits the points.
         """
-        used = used_versions(self._store, unread=unread_layers(question))
-        bare = replace(question, scenario=None, changes=(), function=None, at=None)
-        mark = repr((sorted(run_inputs(used).items()), sorted(bare.parameters.items(), key=str)))
-        with self._lock:
-            city = self._cities.get(mark) or self._load(mark, bare)
-            self._cities.move_to_end(mark)
+        city, points = self._city(question)
         inputs, pieces = city.inputs, city.inputs.pieces
-        loader = CityLoader(self._store, used, question, software(), lambda step: None)
-        points = loader.points(inputs.network)
         sources = select(points.positions, choose_points(points, question).position)
         piece = (pieces.segment, pieces.from_m, pieces.to_m)
         found = within(city.graph, sources, inputs.homes, piece, city.people_per_m, question.thresholds_s)
@@ -78,6 +71,23 @@ class WhatIf:
             covered_people=found.home_people[at_home].sum(axis=0) + per_m @ metres,
             covered_street_m=metres.sum(axis=0),
         )
+
+    def gaps(self, question: CoverageQuestion, area_code: str) -> pd.DataFrame:
+        """Return the rows of one area in the table "gaps" that a run of ``question`` has. Raises as ``reached``."""
+        city, points = self._city(question)
+        table = measure_gaps(replace(city.inputs, points=points), question, city.people_per_m)
+        return table[table["code"] == area_code] if len(table) else table
+
+    def _city(self, question: CoverageQuestion) -> tuple[_City, HelpPoints]:
+        """Return the city of ``question``, from memory where it is there, and the points as the question has them."""
+        used = used_versions(self._store, unread=unread_layers(question))
+        bare = replace(question, scenario=None, changes=(), function=None, at=None)
+        mark = repr((sorted(run_inputs(used).items()), sorted(bare.parameters.items(), key=str)))
+        with self._lock:
+            city = self._cities.get(mark) or self._load(mark, bare)
+            self._cities.move_to_end(mark)
+        loader = CityLoader(self._store, used, question, software(), lambda step: None)
+        return city, loader.points(city.inputs.network)
 
     def _load(self, mark: str, question: CoverageQuestion) -> _City:
         used = used_versions(self._store, unread=unread_layers(question))

@@ -144,6 +144,19 @@ def test_what_if_says_at_once_what_the_run_says_later(new_store, question) -> No
     assert len(town.runs("coverage")) == 4
 
 
+def test_the_gaps_of_an_hour_are_those_a_run_at_that_hour_lists(new_store, question) -> None:
+    town = toy.keep(new_store("live"), toy.layers_of_town())
+    what_if, lengths = WhatIf(town), set()
+    for at in (None, HourOfWeek(1, 600), HourOfWeek(6, 120)):
+        asked = replace(question, at=at, scenario=1, changes=(CLOSED, MOVED))
+        expected = run_coverage(town, asked).tables["gaps"]
+        for code in (toy.DISTRICT, toy.WEST, toy.EAST_COMMUNITY):
+            found = what_if.gaps(asked, code)
+            pd.testing.assert_frame_equal(found, expected[expected["code"] == code], check_dtype=False)
+            lengths.add(round(found["gap_m"].sum()))
+    assert len(lengths) > 3, "the hour tells"
+
+
 def test_gains_and_losses_name_areas_and_streets(new_store, question) -> None:
     town = toy.keep(new_store("live"), toy.layers_of_town())
     before = run_coverage(town, question)

@@ -77,9 +77,8 @@ def sums(rows: pd.DataFrame) -> Mapping[str, float]:
     return {n: float(rows[n].sum()) for n in ("people", "street_m", "covered_people", "covered_street_m")}
 
 
-def gaps_of(run: Run, area: str) -> list[dict[str, Any]]:
-    """Return an area's longest gaps, those along which most people live first."""
-    gaps = run.tables["gaps"]
+def gaps_of(gaps: pd.DataFrame, area: str) -> list[dict[str, Any]]:
+    """Return an area's longest gaps of the table "gaps", those along which most people live first."""
     if not len(gaps):
         return []
     found = gaps[gaps["code"] == area]

@@ -2,10 +2,23 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, json, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    json,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 
 from gis.errors import StoreError
 from gis.file_writing import csv_bytes
@@ -18,6 +31,7 @@ from layers.scenario_content import entries_from
 from layers.scenarios import content_of, points_before, points_inside, scenario
 from planner.coverage_question import CoverageQuestion
 from planner.runs import kept_coverage
+from planner.scenarios.runs import WhatIf
 from web.coverage_files import coverage_drawing
 from web.drawing import FUNCTION_NAMES, LEVEL_NAMES, MODE_NAMES
 from web.server import coverage_maps, staff_frame
@@ -79,10 +93,11 @@ def view() -> Answer:
     if run is not None:
         rows = area_rows(run, view_)
         levels, level = levels_of(run), level_of_view(run, view_)
+        longest, at_hour = _gaps(run, fresh, view_, number)
         shown = {
             "rows": rows if view_.everything else rows.head(ROWS), "total": len(rows), "sums": sums(rows),
             "levels": levels, "level": level, "measure": measure_of(run, view_), "has_hours": has_hours(run),
-            "gaps": gaps_of(run, view_.area), "notes": run.tables["notes"].to_dict("records"),
+            "gaps": longest, "gaps_at_hour": at_hour, "notes": run.tables["notes"].to_dict("records"),
         }  # fmt: skip
     return render_template(
         "staff/coverage.html", title=_("覆盖"), asked=view_, run=run, fresh=fresh, job=job_for(question),
@@ -120,9 +135,9 @@ def hours() -> Response:
 @needs("read_results")
 def gaps() -> Response:
     """Give the streets of one area's longest gaps."""
-    view_ = asked()
-    run, _fresh = kept(view_.question(own_store(), _scenario_asked()))
-    return jsonify(coverage_maps.gaps(own_store(), [] if run is None else gaps_of(run, view_.area)))
+    view_, number = asked(), _scenario_asked()
+    run, fresh = kept(view_.question(own_store(), number))
+    return jsonify(coverage_maps.gaps(own_store(), [] if run is None else _gaps(run, fresh, view_, number)[0]))
 
 
 @pages.get("/points.geojson")
@@ -172,6 +187,19 @@ def job_for(question: CoverageQuestion) -> Job | None:
     wanted = json.loads(json.dumps(question.parameters))
     found = next((j for j in jobs(own_store(), kinds=("coverage",)) if dict(j.parameters) == wanted), None)
     return found if found is not None and found.state in (*OPEN, "failed") else None
+
+
+def _gaps(run: Run, fresh: bool, view_: Asked, number: int | None) -> tuple[list[dict[str, Any]], bool]:
+    """Return the longest gaps of the area asked about, and whether they are those of the hour asked about.
+
+    A run lists gaps with opening hours left aside; those of an hour are measured at once, of the records as they are,
+    and so only beside a run of these records.
+    """
+    if not (fresh and has_hours(run) and view_.hour is not None and (run.tables["areas"]["code"] == view_.area).any()):
+        return gaps_of(run.tables["gaps"], view_.area), False
+    what_if: WhatIf = current_app.extensions["lamplight.what_if"]
+    question = replace(view_.question(own_store(), number), at=view_.moment)
+    return gaps_of(what_if.gaps(question, view_.area), view_.area), True
 
 
 def hour_label(hour: int) -> str:

@@ -1,7 +1,7 @@
 // The clock of the week: one slider moves every map and table of the page through the 168 hours. It also draws the maps
 // of pages without a clock, and looks again while a computation is under way.
 
-import { cityMap, fetchJson, moveTogether } from "./coverage_map.js";
+import { areaPage, cityMap, fetchJson, moveTogether } from "./coverage_map.js";
 
 const STEP_MS = 700;
 const slider = document.getElementById("clock-hour");
@@ -42,6 +42,9 @@ function startClock(show) {
     if (choice) choice.value = hour === null ? "" : String(hour);
     const said = document.getElementById("sums-hour");
     if (said) said.textContent = text;
+    for (const link of document.querySelectorAll("tr[data-area] a[href*='area=']")) {
+      link.href = areaPage(link.closest("tr").dataset.area);
+    }
     show(hour);
   };
   const stop = () => {

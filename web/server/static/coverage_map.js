@@ -10,6 +10,17 @@ const TOUCH_PX = 16;
 const MARKS = { added: "新", moved: "移", changed: "改", closed: "关", live: "" };
 const DOTS = { added: "#0a7d4f", moved: "#8a4300", changed: "#6b3fa0", closed: "#4d555d", live: "#0a56a5" };
 
+/** The address of the page that lists an area's longest gaps, at the hour that the page's form now says. */
+export function areaPage(code) {
+  const there = new URL(location.href);
+  const hour = document.getElementById("hour")?.value;
+  if (hour) there.searchParams.set("hour", hour);
+  else there.searchParams.delete("hour");
+  there.searchParams.set("area", code);
+  there.hash = "gaps";
+  return there.href;
+}
+
 /** The class of a share, upper ends included as in the tables; -1 for none. */
 export function gradeOf(share) {
   if (!Number.isFinite(share)) return -1;
@@ -174,10 +185,7 @@ function letPoint(drawn) {
     const dot = dotNear(map, event.point);
     const area = map.queryRenderedFeatures(event.point, { layers: ["areas"] })[0];
     if (box.dataset.choose && area) {
-      const there = new URL(location.href);
-      there.searchParams.set("area", area.properties.code);
-      there.hash = "gaps";
-      location.assign(there);
+      location.assign(areaPage(area.properties.code));
       return;
     }
     drawn.onPick?.(event.lngLat, dot?.properties ?? null);
