@@ -70,7 +70,7 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = MappingProxyType({
             city=("value", "bound", "total", "before", "existing"),
         ),
         "sites": Declared("area", "area_code", (
-            "runner_up", "runner_up_lon", "runner_up_lat", "runner_up_loses",
+            "runner_up", "runner_up_name", "runner_up_lon", "runner_up_lat", "runner_up_loses",
         )),
         "areas": _AREA, "left_out": Declared("area", "area_code"), "segments": _SEGMENT,
         **dict.fromkeys(("totals", "frontier", "story"), _CITY), "notes": _NOTES,

@@ -71,6 +71,7 @@ _KNOWN = {
     "load": ("负荷", "load", ONE, 1),
     "period": ("期", "period", "0", 1),
     "runner_up": ("次选", "runner-up", TEXT, 1),
+    "runner_up_name": ("次选名称", "name of the runner-up", TEXT, 1),
     "runner_up_lon": ("次选经度", "runner-up longitude", "0.00000", 1),
     "runner_up_lat": ("次选纬度", "runner-up latitude", "0.00000", 1),
     "steady": ("需求变动下仍入选", "kept under other demand", PERCENT, 1),

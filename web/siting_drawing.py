@@ -127,9 +127,12 @@ class SitingDrawing(Drawing):
         second = self._at_withheld(shown["runner_up_lon"], shown["runner_up_lat"])
         second |= self._named_withheld(shown["runner_up"])
         closed = shown["action"].eq("close").to_numpy()
+        if "runner_up_name" not in shown:  # a run of version 0.6 or before
+            shown["runner_up_name"] = ""
         return shown.assign(
             mark=np.where(closed, "×", np.cumsum(~closed).astype(str)),
             runner_up=shown["runner_up"].fillna("").mask(second, ""),
+            runner_up_name=shown["runner_up_name"].fillna("").mask(second, ""),
             runner_up_lon=shown["runner_up_lon"].mask(second),
             runner_up_lat=shown["runner_up_lat"].mask(second),
             runner_up_loses=shown["runner_up_loses"].mask(second),
@@ -181,6 +184,11 @@ def place_of(site: Mapping[str, Any], most: float = np.inf) -> str:
     at = next((str(site[k]) for k in ("name", "street", "code") if isinstance(site[k], str) and site[k]), "")
     area = f" · {site['area_name']}" if isinstance(site["area_name"], str) and site["area_name"] else ""
     return shortened(at, max(most - ems(area), most / 3)) + area
+
+
+def runner_up_of(site: Mapping[str, Any]) -> str:
+    """Name the place that would serve best in a site's stead: its name, or its code; "" where there is none."""
+    return next((str(site[k]) for k in ("runner_up_name", "runner_up") if isinstance(site.get(k), str) and site[k]), "")
 
 
 def added(site: Mapping[str, Any], unit: str) -> str:

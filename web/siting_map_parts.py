@@ -14,7 +14,7 @@ from planner.siting import quantities
 from web import siting_drawing, siting_words
 from web.drawing import both
 from web.map_parts import card_html, line_item, places_legend, script_json, shares_legend
-from web.siting_drawing import SitingDrawing, place_of
+from web.siting_drawing import SitingDrawing, place_of, runner_up_of
 
 STYLE = """
 @media (min-width: 800px) {
@@ -190,7 +190,7 @@ def site_facts(site: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
         ("期 period", f"{site['period']:.0f}" if site["period"] > 0 else ""),
         (f"单独设置时{does_zh}\n{does_en} alone", _said(site["adds_alone"], unit)),
         (f"其余已定后{does_zh}\n{does_en} last", _said(site["adds_last"], unit)),
-        ("次选 runner-up", site["runner_up"]),
+        ("次选 runner-up", runner_up_of(site)),
         ("改用次选损失\nthe runner-up loses", loses),
         (
             "需求变动仍入选\nkept at ±20 % demand",
@@ -216,7 +216,7 @@ def runner_up_rows(what: SitingDrawing) -> list[tuple[float, float, str]]:
                 f"{site['mark']} 号的次选 runner-up of no. {site['mark']}",
                 "",
                 [
-                    ("位置 place", site["runner_up"]),
+                    ("位置 place", runner_up_of(site)),
                     ("改用则损失 if taken, lost", _said(site["runner_up_loses"], what.site_unit)),
                 ],
             ),

@@ -52,7 +52,7 @@ def siting_package(what: SitingDrawing, path: Path) -> None:
     The same input gives the same bytes.
     """
     sites = what.tables["sites"]
-    seconds = sites.loc[np.isfinite(sites["runner_up_lon"].to_numpy(float)), ["rank", "code", *_RUNNER_UP]]
+    seconds = sites[np.isfinite(sites["runner_up_lon"].to_numpy(float))].reindex(columns=["rank", "code", *_RUNNER_UP])
     layers: dict[str, pd.DataFrame] = {
         "sites": _points(sites, "lon", "lat"),
         "runners_up": _points(seconds, "runner_up_lon", "runner_up_lat"),
@@ -72,7 +72,7 @@ def siting_package(what: SitingDrawing, path: Path) -> None:
     qgis_styles.embed(path, {**styles, "segments": _segment_style(what)}, "siting")
 
 
-_RUNNER_UP = ("runner_up", "runner_up_lon", "runner_up_lat", "runner_up_loses")
+_RUNNER_UP = ("runner_up", "runner_up_name", "runner_up_lon", "runner_up_lat", "runner_up_loses")
 
 
 def _points(table: pd.DataFrame, lon: str, lat: str) -> gpd.GeoDataFrame:

@@ -65,6 +65,7 @@ def site_table(case: Case, decision: Decision) -> pd.DataFrame:
         "adds_alone": np.concatenate([alone, none]),
         "adds_last": np.concatenate([last, none]),
         "runner_up": np.where(runner >= 0, sites.code[runner], "").astype(object),
+        "runner_up_name": np.where(runner >= 0, sites.name[runner], "").astype(object),
         "runner_up_lon": np.where(runner >= 0, sites.lon[runner], np.nan),
         "runner_up_lat": np.where(runner >= 0, sites.lat[runner], np.nan),
         "runner_up_loses": np.array([s.loses for s in stand_in] + [np.nan] * len(closed)),

@@ -28,20 +28,25 @@ def areas(after: float = 0.8) -> pd.DataFrame:
 
 def sites(count: int = 3) -> pd.DataFrame:
     """``count`` sites to open, one point to close, and the withheld point to close."""
-    none = {"runner_up": "", "runner_up_lon": np.nan, "runner_up_lat": np.nan, "runner_up_loses": np.nan,
+    none = {"runner_up": "", "runner_up_name": "", "runner_up_lon": np.nan, "runner_up_lat": np.nan, "runner_up_loses": np.nan,
             "adds_alone": np.nan, "adds_last": np.nan, "steady": np.nan, "cost": 0.0}  # fmt: skip
     common = {"street": "文昌路", "area_code": "320102001000", "area_name": "东街道", "segment_id": 1, "offset_m": 5.0,
               "capacity": np.nan, "load": np.nan, "period": 0}  # fmt: skip
     rows = [
         {**common, "action": ("build", "convert", "upgrade")[i % 3], "code": f"J{i}", "name": "", "cost": 1.0 + i,
          "lon": 118.702 + 0.001 * i, "lat": 32.003, "adds_alone": 300.0 - i, "adds_last": 200.0 - i,
-         "runner_up": f"J{i + 50}", "runner_up_lon": 118.704, "runner_up_lat": 32.006, "runner_up_loses": 7.0,
-         "steady": 0.9}
+         "runner_up": f"J{i + 50}", "runner_up_name": f"文昌路 / 支路{i}", "runner_up_lon": 118.704,
+         "runner_up_lat": 32.006, "runner_up_loses": 7.0, "steady": 0.9}
         for i in range(count)
     ]  # fmt: skip
     if count > 1:
         rows[1]["name"] = HOSTILE
-        rows[1] |= {"runner_up": SECRET_CODE, "runner_up_lon": SECRET_LON, "runner_up_lat": SECRET_LAT}
+        rows[1] |= {
+            "runner_up": SECRET_CODE,
+            "runner_up_name": SECRET_NAME,
+            "runner_up_lon": SECRET_LON,
+            "runner_up_lat": SECRET_LAT,
+        }
     rows += [
         {**common, **none, "action": "close", "code": "SP1", "name": "甲服务点", "lon": 118.71, "lat": 32.01},
         {**common, **none, "action": "close", "code": SECRET_CODE, "name": SECRET_NAME, "lon": SECRET_LON,

@@ -102,7 +102,7 @@ def test_a_tap_on_a_site_of_the_list_opens_its_card(tmp_path: Path, browse: Brow
     document, console = browse(tmp_path / "site.html")
     assert console == []
     (card,) = re.findall(r'<div class="leaflet-popup-content".*?</table>', document, re.DOTALL)
-    for words in ("J0", "300 人 people", "200 人 people", "J50", "90%", "文昌路", "东街道"):
+    for words in ("J0", "300 人 people", "200 人 people", "文昌路 / 支路0", "90%", "文昌路", "东街道"):
         assert words in card
 
 

@@ -19,7 +19,7 @@ from web.patrol_words import km
 from web.server.language import _, language
 from web.server.run_maps import rate_of
 from web.server.run_words import quantity, shift
-from web.siting_drawing import place_of
+from web.siting_drawing import place_of, runner_up_of
 
 #: Rows of a page's table; all of them are in the files.
 MOST_ROWS = 60
@@ -108,7 +108,7 @@ def _siting(run: Run, level: str) -> list[Table]:
     rows = [
         [
             f"{site['rank']:.0f}", place_of(site), _pick(siting_words.ACTION_NAMES.get(site["action"], ("", ""))),
-            quantity(site["adds_last"], unit), _plain(site["cost"]), str(site["runner_up"] or ""),
+            quantity(site["adds_last"], unit), _plain(site["cost"]), runner_up_of(site),
             percent(site["steady"]) if np.isfinite(site["steady"]) else "",
         ]
         for site in sites.to_dict("records")

@@ -34,6 +34,7 @@ def sited(tmp_path_factory: pytest.TempPathFactory) -> Store:
     candidates = toy_town.frame(
         [Point(1200, 0), Point(1200, 0), Point(2000, 0), Point(100, 0)],
         code=["C1a", "C1b", "C2", "U1"],
+        name=["东门", "东门旧房", "桥头", "一号点"],
         place=["C1", "C1", "", "P1"],
         build_state=["build", "convert", "build", "upgrade"],
         cost=[3.0, 2.0, 1.0, 1.0],
@@ -86,6 +87,12 @@ def test_sites_add_up_and_have_stand_ins(sited: Store) -> None:
     assert sites["adds_last"].sum() == pytest.approx(35)
     assert (sites["runner_up_loses"] >= -1e-9).all()
     assert sites["adds_last"].is_monotonic_decreasing
+
+
+def test_the_place_that_would_serve_best_in_a_sites_stead_is_named(sited: Store) -> None:
+    (site,) = run_siting(sited, ask("mclp", count=1, candidates="layer")).tables["sites"].to_dict("records")
+    names = {"C1a": "东门", "C1b": "东门旧房", "C2": "桥头", "U1": "一号点"}
+    assert site["runner_up_name"] == names[site["runner_up"]] != names[site["code"]]
 
 
 def test_a_budget_buys_the_cheaper_variant_of_a_place(sited: Store) -> None:
