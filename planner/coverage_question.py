@@ -57,8 +57,8 @@ class CoverageQuestion:
         for t in self.thresholds_s:
             if not (math.isfinite(t) and t == int(t) and 1 <= t <= LONGEST_THRESHOLD_S):
                 raise QuestionError(
-                    f"时间阈值无效：{t:g} 秒（应为 1 秒到 24 小时的整秒数）",
-                    f"bad time threshold {t:g} s: expected whole seconds from 1 s to 24 h",
+                    f"时间阈值无效：{t / 60:g} 分钟（应为 1 秒到 24 小时，整秒）",
+                    f"bad time threshold {t / 60:g} min: expected from 1 s to 24 h, in whole seconds",
                 )
         object.__setattr__(self, "thresholds_s", tuple(sorted({int(t) for t in self.thresholds_s})))
         if self.function is not None:

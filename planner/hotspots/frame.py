@@ -29,7 +29,9 @@ class Frame:
     cell_m: float = 300.0
 
     def __post_init__(self) -> None:
-        if not self.channels or not set(self.channels) <= set(CHANNELS):
+        if not self.channels:
+            raise QuestionError("请至少选一个报告渠道", "choose at least one channel of reports")
+        if not set(self.channels) <= set(CHANNELS):
             raise QuestionError(f"未知渠道：{self.channels}", f"unknown channels {self.channels}: expected {CHANNELS}")
         if self.first is not None and self.last is not None and self.last < self.first:
             raise QuestionError("截止日期早于起始日期", "the last day lies before the first")

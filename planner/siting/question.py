@@ -84,7 +84,9 @@ class SitingQuestion:
         if len(self.coverage.thresholds_s) != 1:
             raise QuestionError("选址只用一个时间阈值", "siting takes one time threshold")
         if not self.demand or len({kind for kind, _ in self.demand}) < len(self.demand):
-            raise QuestionError("需求种类缺失或重复", "name each kind of demand once, and at least one")
+            raise QuestionError(
+                "需求种类缺失或重复：至少选一种，每种只说一次", "name each kind of demand once, and at least one"
+            )
         self._check_numbers()
         self._check_asked()
 
@@ -110,12 +112,13 @@ class SitingQuestion:
         needs_count = self.problem in COUNTED or (self.problem == "frontier" and self.against == "equity")
         if self.budget is not None and (self.problem not in ("mclp", "mix") or self.count is not None):
             raise QuestionError(
-                "--budget 只用于 mclp、mix，且不与 --count 并用", "--budget is for mclp and mix, without --count"
+                "预算（--budget）和点数（--count）只填一个；预算只用于 mclp、mix",
+                "give --budget or --count, not both; --budget is for mclp and mix",
             )
         if needs_count and self.count is None and self.budget is None:
-            raise QuestionError("须用 --count 指明新设几个点", f"{self.problem} needs --count: how many new points")
+            raise QuestionError("请填新设几个点（--count）", f"{self.problem} needs --count: how many new points")
         if self.problem == "mix" and self.budget is None:
-            raise QuestionError("须用 --budget 指明费用上限", "mix needs --budget: how much may be spent")
+            raise QuestionError("请填预算，即费用上限（--budget）", "mix needs --budget: how much may be spent")
         if self.problem == "periods" and not self.counts:
             raise QuestionError(
                 "须用 --counts 指明各期新设几个点，如 3,3,4", "periods needs --counts, new points per period: 3,3,4"

@@ -22,6 +22,8 @@ from web.server.sign_in import Answer
 PAGE = 50
 #: A gap this small between the best found and what is proven possible is none.
 NO_GAP = 1e-6
+#: Problems of siting that make what is reached as much as can be.
+REACHING = ("mclp", "capacitated")
 
 pages = Blueprint("jobs", __name__, url_prefix="/staff/jobs")
 staff_frame.dress(pages)
@@ -106,9 +108,9 @@ def figures(found: Job) -> str:
     if value is None:
         return ""
     if bound is None:
-        return _("目前最好：%(value)s", value=_figure(value))
+        return _("目前最好：%(value)s", value=_figure(value, found))
     gap = abs(bound - value) / abs(value) if value else 0.0 if bound == value else 1.0
-    told = {"value": _figure(value), "bound": _figure(bound), "gap": f"{gap * 100:.2g}"}
+    told = {"value": _figure(value, found), "bound": _figure(bound, found), "gap": f"{gap * 100:.2g}"}
     if gap <= NO_GAP:
         return _("目前最好：%(value)s，已证明没有更好的", **told)
     if bound > value:
@@ -116,8 +118,12 @@ def figures(found: Job) -> str:
     return _("目前最好：%(value)s；已证明至少 %(bound)s，至多还能好 %(gap)s %%", **told)
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+def _figure(value: float, found: Job) -> str:
+    """Write what is made as good as can be; people are said to be people."""
+    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+    asked = found.parameters
+    people = [kind for kind, _share in asked.get("demand", ())] == ["people"]
+    return _("%(count)s 人", count=number) if people and asked.get("problem") in REACHING else number
 
 
 def asked_words(found: Job) -> str:

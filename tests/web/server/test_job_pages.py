@@ -46,7 +46,7 @@ def test_a_job_is_shown_in_words_in_each_state(app: APIFlask, ask: Callable[...,
     for words in (
         "第 6 步，共 7 步：求最优选址",
         "寻找更好的点位",
-        "目前最好：1,200；已证明最多 1,224，至多还能好 2 %",
+        "目前最好：1,200 人；已证明最多 1,224 人，至多还能好 2 %",
     ):
         assert words in page, words
     assert 'max="7" value="5"' in page and "取消任务" not in page  # a supervisor does not end a planner's search
