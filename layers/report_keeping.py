@@ -9,15 +9,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from sqlalchemy import Connection, delete, select, text, update
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, delete, select, text, update
 
-from gis.errors import StoreError
+from layers.audit import append
+from layers.codes import normalise_code
 from layers.geometry_type import SRID
 from layers.moments import aware, stored
 from layers.placing import area_codes
 from layers.report_log import write_entry
 from layers.rows import canonical_table, content_sha256
-from layers.schema import INCOMING_REPORT, LAYER_VERSION, PHOTO, REFERRAL, REPORT_STEP
+from layers.schema import DERIVED, INCOMING_REPORT, LAYER_VERSION, PHOTO, REFERRAL, REPORT_STEP, SETTING
 from layers.store import Store
 from layers.surroundings import DEFAULT_TIMEZONE
 from layers.version_rows import LayerVersion, NewVersion, RowWriter, active_versions, load_rows
@@ -36,12 +38,9 @@ def to_layer(store: Store, *, now: datetime) -> LayerVersion | None:
     whose outcome was taken back leaves the layer again, one purged since stays as it was. None where nothing is new.
     Raises StoreError on a scoped store.
     """
-    _whole(store)
     zone = ZoneInfo(store.setting("timezone") or DEFAULT_TIMEZONE)
-    with store.transaction(writes=True) as connection:
-        if connection.dialect.name == "postgresql":  # nobody imports between reading the layer and writing it again
-            connection.execute(text(f"LOCK TABLE {LAYER_VERSION.name} IN SHARE ROW EXCLUSIVE MODE"))
-        before = next((v for v in active_versions(connection) if v.layer == "reports"), None)
+    with store.writing() as connection:
+        before = _alone_with_layer(connection)
         table = canonical_table("reports", _merged(connection, before, zone))
         approximate = before is not None and before.approximate
         content = content_sha256("reports", table, approximate=approximate)
@@ -53,6 +52,61 @@ def to_layer(store: Store, *, now: datetime) -> LayerVersion | None:
         return RowWriter(connection).insert(new, table, stored(now))
 
 
+def coarsen(store: Store, before: datetime, *, now: datetime) -> int:
+    """Keep where the layer's reports found before ``before`` were to about a kilometre; return how many it changed.
+
+    They make a new version, marked as approximate, in the place of all others: those knew better, and so did what was
+    derived from them. A row that stands for a report which is not purged yet stays as it is, or ``to_layer`` would
+    bring its place back. In the audit log as the whole city's. Raises StoreError on a scoped store.
+    """
+    zone = ZoneInfo(store.setting("timezone") or DEFAULT_TIMEZONE)
+    limit = before.astimezone(zone).replace(tzinfo=None)
+    with store.writing() as connection:
+        known = _alone_with_layer(connection)
+        if known is None:
+            return 0
+        table = load_rows(connection, known)
+        exact = _row_ids(connection, INCOMING_REPORT.c.purged_at.is_(None))
+        places = np.asarray(table.geometry, object)
+        roughly = _roughly(places)
+        changed = (table["found_at"] < limit) & ~table["report_id"].isin(exact) & ~shapely.equals(places, roughly)
+        count = int(changed.sum())
+        if count:
+            table = canonical_table("reports", table.set_geometry(np.where(changed, roughly, places), crs=SRID))
+            new = NewVersion(
+                "reports", "", table, known.source, known.file_sha256, known.note, known.rejected, True, known.datum
+            )  # fmt: skip
+            RowWriter(connection).insert(new, table, stored(now))
+            connection.execute(delete(DERIVED).where(DERIVED.c.key.startswith("places:reports:")))
+        older = (LAYER_VERSION.c.layer == "reports") & ~LAYER_VERSION.c.active
+        versions = connection.execute(delete(LAYER_VERSION).where(older)).rowcount
+        if versions:
+            city = connection.scalar(select(SETTING.c.value).where(SETTING.c.name == "city_code"))
+            append(
+                connection, at=now, account_id=None, action="coarsen_reports", object="layer:reports",
+                area_code=normalise_code(city) if city else "", detail={"rows": count, "versions": versions},
+            )  # fmt: skip
+    return count
+
+
+def _alone_with_layer(connection: Connection) -> LayerVersion | None:
+    """Return the layer's active version, which nobody replaces before the transaction ends; None without one."""
+    if connection.dialect.name == "postgresql":  # on SQLite every writer is alone
+        connection.execute(text(f"LOCK TABLE {LAYER_VERSION.name} IN SHARE ROW EXCLUSIVE MODE"))
+    return next((v for v in active_versions(connection) if v.layer == "reports"), None)
+
+
+def _row_ids(connection: Connection, which: ColumnElement[bool]) -> set[str]:
+    """Return what the layer calls the reports for which ``which`` holds."""
+    return {f"{ID_PREFIX}{number}" for number in connection.scalars(select(INCOMING_REPORT.c.id).where(which))}
+
+
+def _roughly(places: Any) -> NDArray[np.object_]:
+    """Return points moved to the nearest full ``_PURGED_DECIMALS`` of a degree."""
+    rounded = [[round(degrees, _PURGED_DECIMALS) for degrees in of] for of in shapely.get_coordinates(places).tolist()]
+    return np.asarray(shapely.points(np.reshape(rounded, (-1, 2))), object)
+
+
 def _merged(connection: Connection, before: LayerVersion | None, zone: ZoneInfo) -> gpd.GeoDataFrame:
     """Return the layer's rows that did not come from here, or whose report is purged, and those of all outcomes."""
     report = INCOMING_REPORT.c
@@ -60,8 +114,8 @@ def _merged(connection: Connection, before: LayerVersion | None, zone: ZoneInfo)
     fresh = _layer_rows(connection.execute(helped.where(report.purged_at.is_(None))).all(), zone)
     if before is None:
         return fresh
-    purged = {f"{ID_PREFIX}{i}" for i in connection.scalars(select(report.id).where(report.purged_at.is_not(None)))}
     kept = load_rows(connection, before)
+    purged = _row_ids(connection, report.purged_at.is_not(None))
     stays = ~kept["report_id"].str.startswith(ID_PREFIX) | kept["report_id"].isin(purged)
     parts = [part for part in (kept[stays], fresh) if len(part)]
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=SRID) if parts else fresh
@@ -87,14 +141,13 @@ def purge(store: Store, before: datetime, *, now: datetime, account_id: int | No
     area stay; where it was stays to about a kilometre, so ``to_layer`` comes first. Some hundred reports a transaction,
     each in the audit log. Raises StoreError on a scoped store.
     """
-    _whole(store)
     report = INCOMING_REPORT.c
     due = select(report.id, report.area_code, report.geometry).where(
         report.changed_at < stored(before), report.purged_at.is_(None)
     )
     count = 0
     while True:
-        with store.transaction(writes=True) as connection:
+        with store.writing() as connection:
             rows = connection.execute(due.order_by(report.id).limit(_A_TRANSACTION).with_for_update()).all()
             _blank(connection, rows, now)
             for row in rows:
@@ -109,10 +162,9 @@ def _blank(connection: Connection, rows: Any, now: datetime) -> None:
     connection.execute(delete(PHOTO).where(PHOTO.c.report_id.in_(ids)))
     connection.execute(update(REPORT_STEP).where(REPORT_STEP.c.report_id.in_(ids)).values(note=""))
     connection.execute(update(REFERRAL).where(REFERRAL.c.report_id.in_(ids)).values(place="", received_by=""))
-    for row in rows:
-        roughly = shapely.Point(*(round(degrees, _PURGED_DECIMALS) for degrees in (row.geometry.x, row.geometry.y)))
+    for row, place in zip(rows, _roughly([row.geometry for row in rows]), strict=True):
         values = {
-            "contact": "", "note": "", "place": "", "geometry": roughly, "purged_at": stored(now),
+            "contact": "", "note": "", "place": "", "geometry": place, "purged_at": stored(now),
             "version": INCOMING_REPORT.c.version + 1,
         }  # fmt: skip
         connection.execute(update(INCOMING_REPORT).where(INCOMING_REPORT.c.id == row.id).values(values))
@@ -123,10 +175,9 @@ def place_again(store: Store, *, now: datetime) -> int:
 
     One that lies outside all of them now is the whole city's. Purged reports stay: their place is too coarse.
     """
-    _whole(store)
     report = INCOMING_REPORT.c
     query = select(report.id, report.area_code, report.geometry).where(report.purged_at.is_(None)).order_by(report.id)
-    with store.transaction(writes=True) as connection:
+    with store.writing() as connection:
         areas = {v.part: load_rows(connection, v) for v in active_versions(connection) if v.layer == "areas"}
         rows = connection.execute(query).all()
         places = gpd.GeoDataFrame(geometry=np.array([row.geometry for row in rows], object), crs=SRID)
@@ -138,8 +189,3 @@ def place_again(store: Store, *, now: datetime) -> int:
             was = {"before": row.area_code}
             write_entry(connection, row.id, "place_again", at=now, account_id=None, area_code=code, detail=was)
     return len(moved)
-
-
-def _whole(store: Store) -> None:
-    if store.scope is not None:
-        raise StoreError("本账号不能改动全市数据", "the whole city's records cannot be changed from one area")

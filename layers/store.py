@@ -115,7 +115,7 @@ class Store:
         """Make several tables active versions in one transaction: all of them and what is ``also`` done, or nothing."""
         created_at = (now or datetime.now(UTC)).replace(tzinfo=None)
         ready = [(_known_part(item), canonical_table(item.layer, item.table)) for item in new]
-        with self._writing() as connection:
+        with self.writing() as connection:
             writer = RowWriter(connection)
             made = [writer.insert(item, table, created_at) for item, table in ready]
             moved = {item.layer for item in new}
@@ -161,7 +161,7 @@ class Store:
     def prune(self) -> list[LayerVersion]:
         """Remove every version that is not active, and the derived cache; return what was removed."""
         old = [version for version in self.versions() if not version.active]
-        with self._writing() as connection:
+        with self.writing() as connection:
             for version in old:
                 connection.execute(delete(LAYER_VERSION).where(LAYER_VERSION.c.id == version.id))
             connection.execute(delete(DERIVED))
@@ -185,7 +185,7 @@ class Store:
         known : ids of all runs of its kind that the caller went by; raises StoreError where another has come since,
         so that what rests on all of them is kept by one writer after the other.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             if known is not None:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text(f"LOCK TABLE {RUN.name} IN SHARE ROW EXCLUSIVE MODE"))
@@ -196,7 +196,7 @@ class Store:
 
     def merge_runs(self, run: Run, merged: Collection[str], *, now: datetime | None = None) -> None:
         """Keep ``run`` in the place of the runs ``merged`` (their ids), all in one transaction."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             _insert_run(connection, run, now)
             for run_id in merged:
                 _delete_run(connection, run_id)
@@ -232,7 +232,7 @@ class Store:
         """Remove the analyses of a kind kept before ``before`` (UTC), with their tables; return how many they were."""
         limit = before.replace(tzinfo=None)
         old = [run.id for run in self.runs(kind) if run.created_at is not None and run.created_at < limit]
-        with self._writing() as connection:
+        with self.writing() as connection:
             for run_id in old:
                 _delete_run(connection, run_id)
         return len(old)
@@ -270,7 +270,8 @@ class Store:
     def _reading(self) -> Any:
         return self.transaction()
 
-    def _writing(self) -> Any:
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open one transaction that changes the whole city's records; raises StoreError on a scoped store."""
         if self._scope is not None:
             raise StoreError("本账号不能改动全市数据", "the whole city's records cannot be changed from one area")
         return self.transaction(writes=True)
@@ -314,7 +315,7 @@ def _known_part(new: NewVersion) -> NewVersion:
 
 def _replace(store: Store, table: Table, values: Mapping[str, Any]) -> None:
     key = next(iter(table.primary_key))
-    with store._writing() as connection:
+    with store.writing() as connection:
         connection.execute(delete(table).where(key == values[key.name]))
         connection.execute(insert(table).values(values))
 

@@ -171,12 +171,6 @@ def drop(store: Store, upload_id: int, *, by: Account, now: datetime) -> None:
         connection.execute(delete(UPLOAD).where(*_own(store, upload_id, by, now)))
 
 
-def forget_old(store: Store, *, now: datetime) -> int:
-    """Drop what was not imported in time, whoever sent it; return how many files went. store : unscoped."""
-    with store.transaction(writes=True) as connection:
-        return int(connection.execute(delete(UPLOAD).where(UPLOAD.c.at < stored(now - KEPT))).rowcount)
-
-
 def preview(store: Store, upload: Upload, *, by: Account, now: datetime) -> Preview:
     """Return what ``upload`` would become, held against all that ``store`` (unscoped) has; raises NotWholeCityError."""
     require_whole_city(store, by)

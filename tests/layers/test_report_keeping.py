@@ -1,6 +1,6 @@
 """Reports that led to an outcome enter the city's records once; what is private about ended ones goes in time."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +14,7 @@ from layers.casebook import history, private_part, report
 from layers.connection import transaction
 from layers.intake import status
 from layers.referrals import refer, referrals
-from layers.report_keeping import place_again, purge, to_layer
+from layers.report_keeping import coarsen, place_again, purge, to_layer
 from layers.schema import INCOMING_REPORT, PHOTO
 from layers.scope import Scope
 from layers.store import Store
@@ -170,6 +170,57 @@ def test_the_layer_keeps_the_place_of_a_report_purged_since(city: ReportCity) ->
     assert (place.x, place.y) == IN_HERE
 
 
+# the layer's places
+
+
+def places(store: Store) -> dict[str, tuple[float, float]]:
+    table = store.load("reports")
+    return dict(zip(table["report_id"], zip(table.geometry.x, table.geometry.y, strict=True), strict=True))
+
+
+def test_old_places_of_the_layer_lose_their_exactness_in_every_version(city: ReportCity) -> None:
+    table = TABLES["reports", ""]()
+    for sha in ("0" * 64, "1" * 64):
+        city.store.import_layer("reports", "", table, source="f", sha256=sha, now=NOON)
+    city.store.keep_derived("places:reports:x", b"segments")
+    city.store.keep_derived("places:population:x", b"segments")
+    exact = places(city.store)
+    # R1 was found at 02:00 on the first of January, R2 on the next day: in the city's time, eight hours ahead
+    limit = datetime(2024, 12, 31, 18, 0, tzinfo=UTC)
+    assert coarsen(city.store, limit, now=NOW) == 0 and places(city.store) == exact
+    assert len(city.store.versions("reports")) == 1, "older versions go all the same: what is old in them is exact"
+    assert city.store.derived("places:reports:x") is not None
+    assert coarsen(city.store, limit + timedelta(seconds=1), now=NOW) == 1
+    found = places(city.store)
+    assert found["R2"] == exact["R2"]
+    assert found["R1"] == tuple(round(degrees, 2) for degrees in exact["R1"]) != exact["R1"]
+    (version,) = city.store.versions("reports")
+    assert version.approximate and version.active and version.accepted == 2
+    assert city.store.derived("places:reports:x") is None and city.store.derived("places:population:x") is not None
+    assert coarsen(city.store, limit + timedelta(seconds=1), now=LATER) == 0
+    assert city.store.versions("reports") == [version]
+    assert [e.detail for e in entries(city.store, action="coarsen_reports")] == [
+        {"rows": 1, "versions": 1}, {"rows": 0, "versions": 1}
+    ]  # fmt: skip
+    assert verify(city.store).problems == ()
+
+
+def test_a_place_taken_from_a_report_stays_exact_until_the_report_is_purged(city: ReportCity) -> None:
+    report_id = city.receive()
+    city.helped(report_id)
+    to_layer(city.store, now=NOW)
+    assert coarsen(city.store, LATER, now=LATER) == 0
+    assert to_layer(city.store, now=LATER) is None
+    purge(city.store, LATER, now=LATER)
+    assert coarsen(city.store, LATER, now=LATER) == 1
+    assert places(city.store) == {f"incoming-{report_id}": tuple(round(degrees, 2) for degrees in IN_HERE)}
+    assert to_layer(city.store, now=LATER) is None, "and does not come back"
+
+
+def test_a_city_without_the_layer_has_nothing_to_coarsen(sqlite_store: Store) -> None:
+    assert coarsen(sqlite_store, NOW, now=NOW) == 0
+
+
 # boundaries
 
 
@@ -188,7 +239,8 @@ def test_reports_move_when_boundaries_come_after_them(city: ReportCity) -> None:
 def test_one_areas_store_does_none_of_this(city: ReportCity) -> None:
     mine = city.as_(city.supervisor)
     for attempt in (
-        lambda: to_layer(mine, now=NOW), lambda: purge(mine, NOW, now=NOW), lambda: place_again(mine, now=NOW)
+        lambda: to_layer(mine, now=NOW), lambda: purge(mine, NOW, now=NOW), lambda: place_again(mine, now=NOW),
+        lambda: coarsen(mine, NOW, now=NOW),
     ):  # fmt: skip
         with pytest.raises(StoreError):
             attempt()

@@ -9,6 +9,7 @@ import pytest
 from gis.errors import FileRefusedError, RecordError
 from layers.accounts import Account, NewAccount, create_account
 from layers.audit import entries
+from layers.forgetting import forget_uploads
 from layers.roles import NotAllowedError
 from layers.scope import Scope
 from layers.store import Store
@@ -19,7 +20,6 @@ from layers.uploads import (
     UnknownUploadError,
     Upload,
     drop,
-    forget_old,
     import_upload,
     keep,
     load,
@@ -96,7 +96,8 @@ def test_nobody_else_finds_it_and_neither_does_its_owner_a_day_later(store: Stor
 def test_a_file_that_nobody_imported_is_gone_after_a_day_though_nobody_sends_another(store: Store) -> None:
     by = account(store)
     old, new = sent(store, by), sent(store, by, now=NOW + timedelta(hours=20))
-    assert forget_old(store, now=NOW + timedelta(hours=25)) == 1
+    assert forget_uploads(store, now=NOW + timedelta(hours=25)) == 1
+    assert [(e.area_code, e.detail) for e in entries(store, action="forget_uploads")] == [(CITY, {"rows": 1})]
     with pytest.raises(UnknownUploadError):
         load(own(store, by), old.id, by=by, now=NOW)
     assert load(own(store, by), new.id, by=by, now=NOW).name == new.name
