@@ -9,6 +9,7 @@ from web.point_exports import write_points
 from web.server.access import anyone, public_city
 from web.server.api_schemas import Answer, Operation, operation
 from web.server.city import PublicCity, now
+from web.server.downloads import download
 from web.server.parameters import read
 
 #: Ending in the address -> kind of export.
@@ -31,8 +32,7 @@ def points(ending: str) -> Response:
     if ending not in KINDS:
         abort(404)
     data, media_type = _written(public_city(), KINDS[ending])
-    answer = Response(data, mimetype=media_type)
-    answer.headers["Content-Disposition"] = f'attachment; filename="lamplight-points.{ending}"'
+    answer = download(data, media_type, f"lamplight-points.{ending}")
     answer.headers["Cache-Control"] = f"public, max-age={A_WHILE_S}"
     answer.add_etag()
     answer.make_conditional(request)

@@ -9,7 +9,7 @@ import shapely
 from flask import Blueprint, Flask, Response, abort, json, redirect, render_template, request, url_for
 
 from gis.datum import DATUMS, bd09_from_wgs84, gcj02_from_wgs84, to_wgs84
-from gis.errors import LamplightError
+from gis.errors import LamplightError, RecordError
 from gis.file_writing import csv_bytes
 from layers.codes import LEVEL_ZH, LEVELS
 from layers.columns import field_sources
@@ -36,6 +36,7 @@ from web.server import staff_frame
 from web.server.access import account, needs, own_store, whole_store
 from web.server.app import MOST_BYTES
 from web.server.city import now
+from web.server.downloads import download
 from web.server.errors import status_of
 from web.server.language import _, language, said
 from web.server.public_pages import map_says
@@ -100,7 +101,8 @@ def decide(upload_id: int) -> Answer:
     except LamplightError as error:
         return _look(kept, error)
     if report.version is None:
-        return _look(kept, report.warnings[-1])
+        nothing = report.warnings[-1]
+        return _look(kept, RecordError(nothing.zh, nothing.en))
     return redirect(url_for("imports.done", version_id=report.version.id), 303)
 
 
@@ -122,9 +124,7 @@ def rejected(upload_id: int) -> Response:
     found = preview(whole_store(), kept, by=account(), now=now()).examined
     if found is None:
         abort(404)
-    answer = Response(csv_bytes(found.rejects), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="rejected-{kept.layer}.csv"'
-    return answer
+    return download(csv_bytes(found.rejects), "text/csv", f"rejected-{kept.layer}.csv")
 
 
 @pages.get("/done/<int:version_id>")
@@ -158,7 +158,7 @@ def _choose(error: LamplightError | None = None, layer: str = "") -> Answer:
     return page if error is None else (page, status_of(error))
 
 
-def _look(kept: Upload, error: Any = None) -> Answer:
+def _look(kept: Upload, error: LamplightError | None = None) -> Answer:
     """Show a preview; error : what was refused."""
     schema, shown = layer_schema(kept.layer), may_read_layer(account().role, kept.layer)
     found = preview(whole_store(), kept, by=account(), now=now())
@@ -172,7 +172,7 @@ def _look(kept: Upload, error: Any = None) -> Answer:
         suspected=_suspected(found), map=_map(found) if shown and schema.has_geometry else None, map_says=map_says(),
         part_name=_part_name,
     )  # fmt: skip
-    return page if error is None else (page, 422)
+    return page if error is None else (page, status_of(error))
 
 
 # what the page is made of

@@ -18,6 +18,7 @@ from planner.coverage_question import CoverageQuestion
 from web.server import run_files, run_forms, staff_frame
 from web.server.access import account, needs, own_store, public_city, whole_store
 from web.server.city import now
+from web.server.downloads import download
 from web.server.errors import status_of
 from web.server.language import _, language, said
 from web.server.public_pages import map_says
@@ -132,9 +133,7 @@ def file(run_id: str, name: str) -> Response:
         data, called = run_files.write_file(own_store(), run, name, streets=whole_store())  # as for the map
     except KeyError:
         abort(404)
-    answer = Response(data, mimetype="application/octet-stream")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{run.id}-{called}"'
-    return answer
+    return download(data, "application/octet-stream", f"{run.id}-{called}")
 
 
 @pages.post("/<run_id>/scenario")
@@ -146,7 +145,7 @@ def accept(run_id: str) -> Answer:
         made = from_siting(own_store(), run, name, by=account(), now=now())
     except LamplightError as error:
         return _page(run, error)
-    return redirect(f"/staff/scenarios/{made.id}", 303)
+    return redirect(url_for("scenarios.one", scenario_id=made.id), 303)
 
 
 def _run(run_id: str) -> Run:
@@ -291,7 +290,7 @@ def _form_page(form: run_forms.RunForm, problem: str, error: LamplightError | No
 
 def _start(kind: str, parameters: Mapping[str, Any]) -> Answer:
     asked = ask_job(own_store(), kind, parameters, by=account(), now=now())
-    return redirect(f"/staff/jobs/{asked.id}", 303)
+    return redirect(url_for("jobs.one", job_id=asked.id), 303)
 
 
 def register(app: Flask) -> None:
