@@ -28,8 +28,9 @@ def areas(after: float = 0.8) -> pd.DataFrame:
 
 def sites(count: int = 3) -> pd.DataFrame:
     """``count`` sites to open, one point to close, and the withheld point to close."""
-    none = {"runner_up": "", "runner_up_name": "", "runner_up_lon": np.nan, "runner_up_lat": np.nan, "runner_up_loses": np.nan,
-            "adds_alone": np.nan, "adds_last": np.nan, "steady": np.nan, "cost": 0.0}  # fmt: skip
+    none = {"runner_up": "", "runner_up_name": "", "runner_up_lon": np.nan, "runner_up_lat": np.nan,
+            "runner_up_loses": np.nan, "adds_alone": np.nan, "adds_last": np.nan, "steady": np.nan,
+            "cost": 0.0}  # fmt: skip
     common = {"street": "文昌路", "area_code": "320102001000", "area_name": "东街道", "segment_id": 1, "offset_m": 5.0,
               "capacity": np.nan, "load": np.nan, "period": 0}  # fmt: skip
     rows = [
