@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -22,6 +22,8 @@ from layers.store import Store
 
 #: What the first entry follows.
 GENESIS = "0" * 64
+#: Who looks at a night again within this time is written down once.
+NIGHT_ONCE_IN = timedelta(hours=1)
 #: Details are counted, named and numbered things, never what somebody wrote.
 _PLAIN = re.compile(r"[A-Za-z0-9_.:,/-]{0,120}")
 
@@ -86,6 +88,24 @@ def note_tracks(store: Store, night_id: int, *, account_id: int, area_code: str,
     with store.transaction(writes=True) as connection:
         append(
             connection, at=now, account_id=account_id, action="read_tracks", object=f"night:{night_id}",
+            area_code=area_code,
+        )  # fmt: skip
+
+
+def note_night(store: Store, night_id: int, *, account_id: int, area_code: str, now: datetime) -> None:
+    """Write down that an account looks at a night as it is directed, once in ``NIGHT_ONCE_IN``; before it is shown it.
+
+    A desk stands open for hours and asks every few seconds: what counts is who looked, and in which hours.
+    """
+    known = select(func.count()).where(
+        AUDIT_ENTRY.c.account_id == account_id, AUDIT_ENTRY.c.action == "read_night",
+        AUDIT_ENTRY.c.object == f"night:{night_id}", AUDIT_ENTRY.c.at > stored(now - NIGHT_ONCE_IN),
+    )  # fmt: skip
+    with store.transaction(writes=True) as connection:
+        if connection.scalar(known):
+            return
+        append(
+            connection, at=now, account_id=account_id, action="read_night", object=f"night:{night_id}",
             area_code=area_code,
         )  # fmt: skip
 

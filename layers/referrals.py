@@ -1,5 +1,6 @@
 """Referrals to a rescue station, a hospital or the police: made, received in time or overdue."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -107,11 +108,23 @@ def confirm_referral(store: Store, referral_id: int, *, by: Account, now: dateti
         return _one(connection, referral_id)
 
 
-def referrals(store: Store, *, by: Account, report_id: int | None = None, waiting: bool = False) -> list[Referral]:
-    """Return the referrals ``by`` may see, newest first: a partner those made to it; waiting : unconfirmed only."""
+def referrals(
+    store: Store,
+    *,
+    by: Account,
+    report_id: int | None = None,
+    among: Collection[int] | None = None,
+    waiting: bool = False,
+) -> list[Referral]:
+    """Return the referrals ``by`` may see, newest first: a partner those made to it.
+
+    report_id, among : of one report, or of these. waiting : unconfirmed only.
+    """
     query = _referrals().where(*_visible(store, by)).order_by(REFERRAL.c.id.desc())
     if report_id is not None:
         query = query.where(REFERRAL.c.report_id == report_id)
+    if among is not None:
+        query = query.where(REFERRAL.c.report_id.in_(among))
     if waiting:
         query = query.where(REFERRAL.c.received_at.is_(None))
     with store.transaction() as connection:

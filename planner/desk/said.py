@@ -28,14 +28,13 @@ def fault_json(fault: Fault) -> dict[str, Any]:
     return {"crew": fault.crew, "code": fault.note.code, "zh": fault.note.zh, "en": fault.note.en, "hard": fault.hard}
 
 
-def trial_json(trial: Trial, crews: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return touched, routes, before, after, left, faults, refused, confirm; of ``crews`` alone where given."""
-    kept = [crew for crew in trial.touched if crews is None or crew in set(crews)]
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """Return touched, routes, before, after, left, faults, refused, confirm."""
     return {
-        "touched": kept,
-        "routes": {crew: route_json(trial.routes[crew]) for crew in kept},
-        "before": {crew: time_json(trial.before[crew]) for crew in kept},
-        "after": {crew: time_json(trial.after[crew]) for crew in kept},
+        "touched": list(trial.touched),
+        "routes": {crew: route_json(trial.routes[crew]) for crew in trial.touched},
+        "before": {crew: time_json(trial.before[crew]) for crew in trial.touched},
+        "after": {crew: time_json(trial.after[crew]) for crew in trial.touched},
         "left": route_json(trial.left),
         "faults": [fault_json(fault) for fault in trial.faults],
         "refused": trial.refused,

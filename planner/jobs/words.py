@@ -23,6 +23,8 @@ STEPS: Mapping[str, Words] = MappingProxyType({
     "matching": Words("匹配到街面", "matching to the streets"),
     "comparing": Words("与计划比较", "comparing with the plan"),
     "keeping": Words("保存结果", "keeping the result"),
+    "waiting": Words("排队", "waiting"),
+    "routes": Words("推算各组时间", "reckoning every crew's time"),
 })  # fmt: skip
 #: What searches say they do; what is not here are dates, counts and names of methods, which say themselves.
 DOINGS: Mapping[str, Words] = MappingProxyType({

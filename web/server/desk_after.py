@@ -8,7 +8,7 @@ from gis.errors import LamplightError
 from layers.audit import note_tracks
 from layers.jobs import OPEN, ask_job, jobs
 from layers.night_records import NightRoute, UnknownNightError
-from layers.nights import give_reason, missed_reasons
+from layers.nights import give_reason, missed_reasons, night
 from layers.phone import Ticked, done_by_ticks, night_points
 from layers.phone_events import REASONS
 from planner.desk.board import Board
@@ -18,8 +18,8 @@ from web.patrol_words import COLOURS
 from web.server import staff_frame
 from web.server.access import account, needs, own_store
 from web.server.city import now
-from web.server.desk_board import Desk, Loading, desk_of, done, own_crew
-from web.server.desk_pages import WAIT_S, waiting
+from web.server.desk_board import Desk, desk_of, done, own_crew
+from web.server.desk_pages import WAIT_S
 from web.server.desk_view import key_of, metres_of, share_of, stop_of, street
 from web.server.errors import status_of
 from web.server.language import _, said
@@ -85,8 +85,6 @@ def after(night_id: int) -> Answer:
 def give_reasons(night_id: int) -> Answer:
     """Write down why streets of one crew were missed: those chosen, or all that have no reason yet."""
     given, desk = request.form, desk_of(night_id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     crew = own_crew(desk, given.get("crew", ""))
     code, note = given.get("reason", ""), given.get("note", "").strip()[:150]
     row = next(one for one in _rows(desk) if one.name == crew)
@@ -100,14 +98,14 @@ def give_reasons(night_id: int) -> Answer:
             give_reason(own_store(), night_id, crew, duty, f"{code} {note}".strip(), by=account(), now=now(), side=side)
     except LamplightError as error:
         return _page(night_id, fault=said(error), status=status_of(error))
-    return redirect(url_for("desk_after.after", night_id=night_id) + f"#crew-{crew}", 303)
+    return redirect(url_for("desk_after.after", night_id=night_id, crew=crew) + f"#crew-{crew}", 303)
 
 
 @pages.post("/<int:night_id>/tracks")
 @needs("direct_patrol")
 def match_tracks(night_id: int) -> Answer:
     """Ask that the tracks phones sent be held against the plan."""
-    desk_of(night_id, wait_s=0.0)  # one that is not there is told so
+    night(own_store(), night_id)  # one that is not there is told so
     try:
         ask_job(own_store(), TRACKS, {"night": night_id}, by=account(), now=now())
     except LamplightError as error:
@@ -120,8 +118,6 @@ def match_tracks(night_id: int) -> Answer:
 def close(night_id: int) -> Answer:
     """Close a night, or open it again: "action" of the form says which."""
     action, desk = request.form.get("action", ""), desk_of(night_id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     try:
         done(desk, "close" if action == "close" else "reopen", {}, version=0, confirmed=True)
     except UnknownNightError:
@@ -133,8 +129,6 @@ def close(night_id: int) -> Answer:
 
 def _page(night_id: int, *, fault: str = "", status: int = 422) -> Answer:
     desk = desk_of(night_id, wait_s=WAIT_S)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     rows = _rows(desk)
     if any(one.tracks for one in rows):
         me = account()
@@ -146,9 +140,9 @@ def _page(night_id: int, *, fault: str = "", status: int = 422) -> Answer:
     ]
     page = render_template(
         "staff/desk_after.html", title=_("班后核对"), night=desk.night, day=date_words(desk.night.date), rows=rows,
-        reasons=REASONS, fault=fault, stops=sum(one.stops for one in rows), done=sum(one.done for one in rows),
-        asked=sum(one.asked for one in rows), km=sum(one.km for one in rows), share=share_of(
-            sum(one.done_km for one in rows), sum(one.km for one in rows)),
+        reasons=REASONS, fault=fault, opened=request.values.get("crew", ""), stops=sum(one.stops for one in rows),
+        done=sum(one.done for one in rows), asked=sum(one.asked for one in rows), km=sum(one.km for one in rows),
+        share=share_of(sum(one.done_km for one in rows), sum(one.km for one in rows)),
         tracked=any(one.tracks for one in rows), running=running, sent=len(night_points(own_store(), night_id)),
     )  # fmt: skip
     return (page, status) if fault else page

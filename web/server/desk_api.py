@@ -19,7 +19,7 @@ from planner.desk.reckoning import clock
 from planner.desk.runs import Grounds
 from planner.desk.said import fault_json, minutes_json, route_json, trial_json
 from web.server.access import account, needs, own_area, own_store, public_city
-from web.server.desk_board import Desk, Loading, NeedsConfirmingError, desk_of, done, tried
+from web.server.desk_board import Desk, NeedsConfirmingError, NightLoadingError, desk_of, done, note_reader, tried
 from web.server.desk_streets import PackedStreets, duties_seen
 from web.server.errors import problem, status_of
 from web.server.parameters import sent_json
@@ -37,8 +37,6 @@ pages = Blueprint("desk_api", __name__, url_prefix="/staff/nights/<int:night_id>
 def board(night_id: int) -> Response:
     """Give the board: crews with their routes, minutes and faults, what nobody has, and the changes so far."""
     desk = desk_of(night_id, wait_s=0.2)
-    if isinstance(desk, Loading):
-        return _loading(desk)
     mark = _mark(desk.night.version, desk.night.state, desk.board.now_s and int(desk.board.now_s // 60))
     if mark in request.if_none_match:
         return _fresh(Response(status=304), mark)
@@ -50,8 +48,6 @@ def board(night_id: int) -> Response:
 def streets(night_id: int) -> Response:
     """Give the lines of the streets of the night, those of the account's area and of its crews' routes."""
     desk = desk_of(night_id, wait_s=0.2)
-    if isinstance(desk, Loading):
-        return _loading(desk)
     ground, area = desk.board.ground, account().area_code
     seen = duties_seen(ground, own_area(), [route.route for route in desk.own.values()])
     mark = _mark(desk.night.run_id, desk.night.date, area, hashlib.sha256(seen.tobytes()).hexdigest())
@@ -66,6 +62,7 @@ def streets(night_id: int) -> Response:
 def changes(night_id: int) -> Response:
     """Give the changes after version ``since``, oldest first, with the version now."""
     since = request.args.get("since", 0, type=int)
+    note_reader(night_id)
     row = night(own_store(), night_id)
     found = changes_since(own_store(), night_id, since)
     return _json({"version": row.version, "state": row.state, "changes": [change_json(one) for one in found]})
@@ -76,8 +73,6 @@ def changes(night_id: int) -> Response:
 def attempt(night_id: int) -> Response:
     """Tell what a change would make of the minutes, without making it; asked as ``change`` is."""
     given, desk = _given(), desk_of(night_id)
-    if isinstance(desk, Loading):
-        return _loading(desk)
     return _json({"version": desk.night.version, **trial_json(tried(desk, given.get("action", ""), given))})
 
 
@@ -86,8 +81,6 @@ def attempt(night_id: int) -> Response:
 def change(night_id: int) -> Response:
     """Make a change. Asked in JSON: version, action (of ``desk_board.done``), confirm, and what it is about."""
     given, desk = _given(), desk_of(night_id)
-    if isinstance(desk, Loading):
-        return _loading(desk)
     action, confirmed = given.get("action", ""), given.get("confirm", "") == "yes"
     return _made(done(desk, action, given, version=_whole(given.get("version", "")), confirmed=confirmed))
 
@@ -97,8 +90,6 @@ def change(night_id: int) -> Response:
 def take_back(night_id: int) -> Response:
     """Take the change ``number`` back; to take that one back makes it again."""
     given, desk = _given(), desk_of(night_id)
-    if isinstance(desk, Loading):
-        return _loading(desk)
     return _made(done(desk, "undo", given, version=0, confirmed=False))
 
 
@@ -113,10 +104,18 @@ def refused(error: LamplightError) -> Response:
     return problem(status_of(error), error.zh, error.en)
 
 
+@pages.errorhandler(NightLoadingError)
+def loading(error: NightLoadingError) -> Response:
+    """Say that a night is being read, and when to ask again."""
+    answer = _json({"loading": error.step, "night": error.night.id, "version": error.night.version})
+    answer.status_code = 202
+    answer.headers["Retry-After"] = str(AGAIN_S)
+    return answer
+
+
 def _made(changed: PatrolNight) -> Response:
     """Give the board as it is after a change, with the number of the change."""
-    now_is = desk_of(changed.id)
-    return _loading(now_is) if isinstance(now_is, Loading) else _json({"made": changed.version, **_board(now_is)})
+    return _json({"made": changed.version, **_board(desk_of(changed.id))})
 
 
 def change_json(one: NightChange) -> dict[str, Any]:
@@ -184,14 +183,6 @@ def _whole(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise QuestionError("缺少版本号", "the version that was seen is missing")
     return int(text)
-
-
-def _loading(desk: Loading) -> Response:
-    """Say that a night is being read, and when to ask again."""
-    answer = _json({"loading": desk.step, "night": desk.night.id, "version": desk.night.version})
-    answer.status_code = 202
-    answer.headers["Retry-After"] = str(AGAIN_S)
-    return answer
 
 
 def _json(values: dict[str, Any]) -> Response:

@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import current_app
 
-from gis.errors import QuestionError
+from gis.errors import LamplightError, QuestionError
 from layers.accounts import Account
+from layers.audit import NIGHT_ONCE_IN, note_night
 from layers.night_records import NightRefusedError, NightRoute, PatrolNight, UnknownNightError
 from layers.nights import change, changes_since, close, give_reason, night, reopen, routes, twice_in_routes, undo
 from planner.desk.board import Board, Trial
@@ -39,19 +40,26 @@ class Desk:
     board: Board
 
 
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """A night whose streets are being read into memory. step : of ``planner.patrol.runs.PATROL_STEPS``, or waiting."""
+class NightLoadingError(LamplightError):
+    """The streets of a night are still being read into memory: whoever asks is to ask again in a moment.
 
-    night: PatrolNight
-    step: str
-
-
-def desk_of(night_id: int, *, wait_s: float = 20.0) -> Desk | Loading:
-    """Return a night on the desk; what is being read where it is not there within ``wait_s``.
-
-    Raises UnknownNightError; StoreError and QuestionError where the plan or its records were removed.
+    step : of ``planner.patrol.runs.PATROL_STEPS``, "waiting" or "routes".
     """
+
+    def __init__(self, night: PatrolNight, step: str) -> None:
+        super().__init__(
+            "正在准备今晚的路线，请稍后再试", "the routes of the night are being read: try again in a moment"
+        )
+        self.night, self.step = night, step
+
+
+def desk_of(night_id: int, *, wait_s: float = 20.0) -> Desk:
+    """Return a night on the desk.
+
+    Raises NightLoadingError where it is not in memory within ``wait_s``; UnknownNightError; StoreError and
+    QuestionError where the plan or its records were removed.
+    """
+    note_reader(night_id)
     row = night(own_store(), night_id)  # its version is read before its routes: it is never newer than they are
     own = {route.crew: route for route in routes(own_store(), night_id)}
     # the whole night: a street that another area's crew walks is not free, and the ways are the whole city's
@@ -60,8 +68,19 @@ def desk_of(night_id: int, *, wait_s: float = 20.0) -> Desk | Loading:
     lines = lines_of(row.date, everyone, zone)
     ground = grounds().ground(row.run_id, row.date, lines, wait_s=wait_s)
     if isinstance(ground, str):
-        return Loading(row, ground)
+        raise NightLoadingError(row, ground)
     return Desk(row, own, board_of(ground, everyone, zone=zone, now=now()))
+
+
+def note_reader(night_id: int) -> None:
+    """Write down that the account looks at a night, once an hour; raises UnknownNightError."""
+    me, at, key = account(), now(), (account().id, night_id)
+    # the desk asks every few seconds, and the log is long: what is known here needs no look into it
+    noted: dict[tuple[int, int], datetime] = current_app.extensions.setdefault("lamplight.desk_readers", {})
+    if key in noted and at < noted[key] + NIGHT_ONCE_IN:
+        return
+    note_night(own_store(), night(own_store(), night_id).id, account_id=me.id, area_code=me.area_code, now=at)
+    noted[key] = at
 
 
 def grounds() -> Grounds:

@@ -15,9 +15,10 @@ from planner.night_lines import duty_of
 from web.server import staff_frame
 from web.server.access import account, needs, own_store
 from web.server.city import now
-from web.server.desk_board import Desk, Loading, NeedsConfirmingError, desk_of, done, tried
-from web.server.desk_pages import desk_page, tonight_of, waiting
-from web.server.desk_view import CrewRow, change_rows, news_of, said_note, stop_of, street, whole_minutes
+from web.server.desk_board import Desk, NeedsConfirmingError, desk_of, done, tried
+from web.server.desk_pages import desk_page
+from web.server.desk_shown import tonight_of
+from web.server.desk_view import CrewRow, change_rows, news_of, said_note, stop_of, street, street_of, whole_minutes
 from web.server.errors import status_of
 from web.server.language import _, said
 from web.server.sign_in import Answer
@@ -35,8 +36,6 @@ def give(night_id: int) -> Answer:
     """Try to give a street to somebody, or to nobody; "stop" and "to" of the form say which."""
     duty, to = stop_of(request.form.get("stop", ""))[0], request.form.get("to", "")
     desk = desk_of(night_id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     held = any(desk.board.holder(stop) for stop in desk.board.ground.services if stop[0] == duty)
     fields = {"action": "remove" if to == "-" else "move" if held else "assign", "duty": duty, "to": to}
     return _try(desk, fields)
@@ -46,28 +45,21 @@ def give(night_id: int) -> Answer:
 @needs("direct_patrol")
 def swap(night_id: int) -> Answer:
     """Try what it would be if two crews walked each other's routes."""
-    desk = desk_of(night_id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
-    return _try(desk, {"action": "swap", "a": request.form.get("a", ""), "b": request.form.get("b", "")})
+    return _try(desk_of(night_id), {"action": "swap", "a": request.form.get("a", ""), "b": request.form.get("b", "")})
 
 
 @pages.post("/<int:night_id>/ill")
 @needs("direct_patrol")
 def ill(night_id: int) -> Answer:
     """Try what is left over when a crew stops now."""
-    desk = desk_of(night_id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
-    return _try(desk, {"action": "ill", "crew": request.form.get("crew", "")})
+    return _try(desk_of(night_id), {"action": "ill", "crew": request.form.get("crew", "")})
 
 
 @pages.post("/<int:night_id>/share-out")
 @needs("direct_patrol")
 def share_out(night_id: int) -> Answer:
     """Try to share out what nobody has among those who walk."""
-    desk = desk_of(night_id)
-    return waiting(desk) if isinstance(desk, Loading) else _try(desk, {"action": "replan"})
+    return _try(desk_of(night_id), {"action": "replan"})
 
 
 @pages.post("/<int:night_id>/save")
@@ -76,8 +68,6 @@ def save(night_id: int) -> Answer:
     """Make a change that was tried, or lock or unlock a route."""
     fields = {name: request.form[name] for name in FIELDS if request.form.get(name)}
     desk = desk_of(night_id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     version = request.form.get("version", 0, type=int)
     try:
         changed = done(
@@ -103,8 +93,6 @@ def save(night_id: int) -> Answer:
 def take_back(night_id: int) -> Answer:
     """Take a change back."""
     desk = desk_of(night_id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     try:
         changed = done(desk, "undo", {"number": request.form.get("number", "")}, version=0, confirmed=True)
     except UnknownNightError:
@@ -128,6 +116,13 @@ def merge(night_id: int, report_id: int) -> Answer:
     return _moved(night_id, report_id, "duplicate", original=request.form.get("original", type=int))
 
 
+@pages.post("/<int:night_id>/reports/<int:report_id>/take-back")
+@needs("direct_patrol")
+def take_report_back(night_id: int, report_id: int) -> Answer:
+    """Let a report that was merged, or given to somebody, stand by itself again."""
+    return _moved(night_id, report_id, "verified")
+
+
 def _moved(night_id: int, report_id: int, to: str, **given: Any) -> Answer:
     version = request.form.get("version", 0, type=int)
     try:
@@ -136,7 +131,7 @@ def _moved(night_id: int, report_id: int, to: str, **given: Any) -> Answer:
         raise
     except LamplightError as error:
         return desk_page(night_id, fault=error)
-    return redirect(url_for("desk.one", night_id=night_id) + "#reports", 303)
+    return redirect(url_for("desk.one", night_id=night_id, moved=report_id) + "#reports", 303)
 
 
 # what the page says of it
@@ -191,8 +186,7 @@ def _trial_row(crew: CrewRow, trial: Trial, faults: list[Fault]) -> dict[str, An
 def _title(desk: Desk, fields: Mapping[str, str]) -> str:
     """Say what is being tried."""
     duty = fields.get("duty", "")
-    stops = [stop for stop in desk.board.ground.services if stop[0] == duty]
-    name = street(desk.board, stops[0]) if stops else duty
+    name = street_of(desk.board, duty) or duty
     words = {
         "move": _("把%(street)s交给 %(to)s", street=name, to=fields.get("to", "")),
         "assign": _("把%(street)s派给 %(to)s", street=name, to=fields.get("to", "")),
@@ -207,8 +201,6 @@ def _title(desk: Desk, fields: Mapping[str, str]) -> str:
 def _conflict(desk: Desk, fields: Mapping[str, str], error: NightChangedError) -> Answer:
     """Say who changed the same routes meanwhile, and try the same again on what they are now."""
     fresh = desk_of(desk.night.id)
-    if isinstance(fresh, Loading):
-        return waiting(fresh)
     told = [_("他人已先改动这些路线，您的改动还没有保存。")]
     told += news_of(fresh.board, error.changes, account().id) or [said(error)]
     try:
@@ -222,8 +214,6 @@ def _saved(changed: PatrolNight, fields: Mapping[str, str]) -> Answer:
     if "X-Part" not in request.headers:
         return redirect(url_for("desk.one", night_id=changed.id), 303)
     desk = desk_of(changed.id)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     changes = changes_since(own_store(), changed.id, 0)
     rows = change_rows(desk.board, changes, desk.night)
     last = next((row for row in rows if row.number == changed.version), None)

@@ -1,15 +1,16 @@
 """Open reports on the supervisor's desk: who and what is nearest, who can be sent, and which mean the same person."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from layers.accounts import Account, accounts
+from layers.casebook import UnknownReportError, report
 from layers.own_route import AND
-from layers.referrals import REFERABLE
+from layers.referrals import REFERABLE, Referral, referrals
 from layers.report_places import PlacedReport, placed_reports, same_person
-from layers.report_states import NEEDS, STATES
+from layers.report_states import NEEDS, RECEIVERS, STATES
 from layers.scope import Scope
 from layers.store import Store
 from planner.nearby import Reached
@@ -18,6 +19,7 @@ from web.server.city import PublicCity
 from web.server.desk_view import CrewRow, feature
 from web.server.language import _, said
 from web.server.point_words import hours_words, minutes_of, walk_words
+from web.server.staff_frame import when, who
 
 #: Reports on one page of the list, and how many of the nearest crews each names.
 PAGE, NEAREST = 20, 2
@@ -50,6 +52,16 @@ class Assignee:
 
 
 @dataclass(frozen=True, slots=True)
+class Referred:
+    """Where a report was referred last. until : its deadline; received : when and by whom, "" while nobody was."""
+
+    to: str
+    until: str
+    received: str
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Twin:
     """An earlier report that may mean the same person, so many metres away."""
 
@@ -74,6 +86,7 @@ class ReportRow:
     crews: tuple[NearCrew, ...]
     point: NearPoint | None
     assignees: tuple[Assignee, ...]
+    referred: Referred | None
     may_refer: bool
     twins: tuple[Twin, ...]
 
@@ -87,6 +100,32 @@ class ReportPage:
     pages: int
     total: int
     urgent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a report that was given to somebody, or merged. back : the words of the way back, "" for none."""
+
+    id: int
+    version: int
+    words: str
+    back: str
+
+
+def receipt_of(store: Store, me: Account, report_id: int) -> Receipt | None:
+    """Return the receipt of a report that has just been moved; None where ``me`` sees no such report."""
+    try:
+        found = report(store, report_id, by=me)
+    except UnknownReportError:
+        return None
+    if found.state == "duplicate":
+        merged = _("报告 %(number)s 已并入报告 %(original)s。", number=found.id, original=found.duplicate_of)
+        return Receipt(found.id, found.version, merged, _("撤销合并"))
+    if found.state == "assigned":
+        given = _("报告 %(number)s 已派给 %(name)s。", number=found.id, name=who(found.assigned_to))
+        return Receipt(found.id, found.version, given, _("收回指派"))
+    words = _("报告 %(number)s 现在是“%(state)s”。", number=found.id, state=said(STATES[found.state]))
+    return Receipt(found.id, found.version, words, "")
 
 
 def report_page(
@@ -106,8 +145,10 @@ def report_page(
         [] if city.network is None else nearest_crews(city.network, [(c.lon, c.lat) for c in out], at, len(out) or 1)
     )
     points = _points(city, shown, now)
+    made = referrals(store, by=me, among=[one.report.id for one in shown]) if shown else []
+    last = {one.report_id: one for one in reversed(made)}
     rows = [
-        _row(one, me, people, [(out[r.point], r) for r in near], point, twins[one.report.id], now)
+        _row(one, me, people, [(out[r.point], r) for r in near], point, last, twins[one.report.id], now)
         for one, near, point in zip(shown, walks or [[] for _one in shown], points, strict=True)
     ]
     return ReportPage(tuple(rows), page, pages, len(placed), sum(one.report.urgency > 0 for one in placed))
@@ -129,18 +170,19 @@ def report_features(placed: Sequence[PlacedReport]) -> list[dict[str, object]]:
 
 def _row(
     one: PlacedReport, me: Account, people: Sequence[Account], near: Sequence[tuple[CrewRow, Reached]],
-    point: NearPoint | None, twins: Sequence[tuple[int, float]], now: datetime,
+    point: NearPoint | None, referred: Mapping[int, Referral], twins: Sequence[tuple[int, float]], now: datetime,
 ) -> ReportRow:  # fmt: skip
-    report = one.report
+    here = one.report
     names = {other.id: other.name for other in people}
     return ReportRow(
-        report.id, report.version, report.urgency > 0, "medical" in report.needs, said(STATES[report.state]),
-        _("、").join(said(NEEDS[need].words) for need in report.needs), report.people,
-        _waiting(now - report.received_at), one.place,
-        "" if report.assigned_to is None else names.get(report.assigned_to, f"#{report.assigned_to}"),
-        tuple(NearCrew(crew, walk_words(minutes_of(reached.seconds))) for crew, reached in near[:NEAREST]), point,
-        _assignees(report.area_code, report.assigned_to, people, near), me.may("refer") and report.state in REFERABLE,
-        tuple(Twin(number, round(metres)) for number, metres in twins if number < report.id),
+        here.id, here.version, here.urgency > 0, "medical" in here.needs, said(STATES[here.state]),
+        _("、").join(said(NEEDS[need].words) for need in here.needs), here.people,
+        _waiting(now - here.received_at), one.place,
+        "" if here.assigned_to is None else names.get(here.assigned_to, f"#{here.assigned_to}"),
+        tuple(NearCrew(crew, _walk(reached)) for crew, reached in near[:NEAREST]), point,
+        _assignees(here.area_code, here.assigned_to, people, near), _referred(referred.get(here.id), now),
+        me.may("refer") and here.state in REFERABLE,
+        tuple(Twin(number, round(metres)) for number, metres in twins if number < here.id),
     )  # fmt: skip
 
 
@@ -152,12 +194,20 @@ def _assignees(
     first = []
     for crew, reached in near:
         first += [
-            Assignee(p.id, f"{crew.name} {p.name}（{walk_words(minutes_of(reached.seconds))}）")
+            Assignee(p.id, f"{crew.name} {p.name}（{_walk(reached)}）")
             for p in able
             if p.name in crew.persons.split(AND)
         ]
     known = {one.id for one in first}
     return (*first, *(Assignee(p.id, p.name) for p in able if p.id not in known))
+
+
+def _referred(made: Referral | None, now: datetime) -> Referred | None:
+    if made is None:
+        return None
+    to = " · ".join(filter(None, (said(RECEIVERS[made.receiver].words), made.place)))
+    received = f"{when(made.received_at)} {made.received_by}" if made.received_at else ""
+    return Referred(to, when(made.due_at), received, made.overdue(now))
 
 
 def _points(city: PublicCity, shown: Sequence[PlacedReport], now: datetime) -> list[NearPoint | None]:
@@ -172,7 +222,11 @@ def _points(city: PublicCity, shown: Sequence[PlacedReport], now: datetime) -> l
 def _point(city: PublicCity, near: Reached, now: datetime) -> NearPoint:
     row = city.points.iloc[near.point]
     hours = hours_words(city.hours_state(near.point, now), city.local(now))
-    return NearPoint(str(row["key"]), str(row["name"]), walk_words(minutes_of(near.seconds)), hours)
+    return NearPoint(str(row["key"]), str(row["name"]), _walk(near), hours)
+
+
+def _walk(reached: Reached) -> str:
+    return walk_words(minutes_of(reached.seconds))
 
 
 def _waiting(since: timedelta) -> str:

@@ -154,6 +154,12 @@ def street(board: Board, stop: Stop) -> str:
     return str(ground.night.duties.name[duty_of(ground, stop)]) or _("无名路")
 
 
+def street_of(board: Board, duty: str) -> str | None:
+    """Return the name of a duty's street as pages say it; None where it is none of this night."""
+    stop = next((stop for stop in board.ground.services if stop[0] == duty), None)
+    return None if stop is None else street(board, stop)
+
+
 def mode_words(mode: str) -> str:
     """Say how a crew goes."""
     words = {"walk": _("步行巡查"), "ebike": _("骑行巡查"), "drive": _("驾车巡查")}
@@ -178,7 +184,7 @@ class ChangeRow:
     may_undo: bool
 
 
-def change_rows(board: Board | None, changes: Sequence[NightChange], night: PatrolNight) -> list[ChangeRow]:
+def change_rows(board: Board, changes: Sequence[NightChange], night: PatrolNight) -> list[ChangeRow]:
     """Return the changes, newest first."""
     undone = {one.undoes for one in changes}
     return [
@@ -195,17 +201,14 @@ def change_rows(board: Board | None, changes: Sequence[NightChange], night: Patr
     ]
 
 
-def what(board: Board | None, change: NightChange) -> str:
+def what(board: Board, change: NightChange) -> str:
     """Say what a change did: the action, whose routes, and which street."""
-    words = said(change.words)
-    duty = str(change.said.get("duty", ""))
-    if not duty or board is None:
-        return words
-    stop = next((stop for stop in board.ground.services if stop[0] == duty), None)
-    return words if stop is None else _("%(what)s：%(street)s", what=words, street=street(board, stop))
+    words, duty = said(change.words), str(change.said.get("duty", ""))
+    name = street_of(board, duty)
+    return words if name is None else _("%(what)s：%(street)s", what=words, street=name)
 
 
-def news_of(board: Board | None, changes: Sequence[NightChange], reader: int) -> list[str]:
+def news_of(board: Board, changes: Sequence[NightChange], reader: int) -> list[str]:
     """Return what others have changed, in sentences, oldest first."""
     return [
         _("%(name)s %(clock)s：%(what)s", name=one.name, clock=when(one.at)[11:], what=what(board, one))

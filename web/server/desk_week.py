@@ -10,8 +10,8 @@ from layers.phone import done_by_ticks
 from planner.patrol_week import DAYS, WalkedNight, street_weeks, week_calendar
 from web.server import staff_frame
 from web.server.access import needs, own_area, own_store, whole_store
-from web.server.desk_board import Loading, desk_of
-from web.server.desk_pages import WAIT_S, waiting
+from web.server.desk_board import desk_of
+from web.server.desk_pages import WAIT_S
 from web.server.desk_tonight import evening
 from web.server.language import _
 from web.server.point_words import date_words, weekday_words
@@ -38,8 +38,6 @@ def week() -> Answer:
             earlier=earlier[:1], date_words=date_words,
         )  # fmt: skip
     desk = desk_of(kept[-1].id, wait_s=WAIT_S)
-    if isinstance(desk, Loading):
-        return waiting(desk)
     within = tuple(map(str, whole_store().run(desk.night.run_id).parameters["within"]))  # of the plan, nobody's secret
     calendar = week_calendar(desk.board.ground, within)
     found = street_weeks(calendar, own_area(), _walked(first, today), today)

@@ -14,11 +14,13 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from layers.accounts import Account, account, change_account
-from layers.audit import entries
+from layers.audit import Entry, entries
 from layers.casebook import report
+from layers.desk_mark import desk_mark
 from layers.night_records import PatrolNight
 from layers.nights import changes_since, missed_reasons, night, routes
 from layers.phone import keep_events
+from layers.referrals import confirm_referral, refer
 from layers.run import Run
 from layers.schema import AUDIT_ENTRY
 from layers.scope import Scope
@@ -26,7 +28,7 @@ from layers.store import Store
 from tests.web.server.conftest import SECRET
 from tests.web.server.night_world import DISTRICT, EVENING, OTHER, ahead, at, open_evening, plan
 from tests.web.server.staff import Browser, add, alert, signed_in, store_of, turn_clocks
-from tests.web.server.staff_world import send
+from tests.web.server.staff_world import send, take
 from web.server.app import create_app
 from web.server.settings import Settings
 
@@ -204,6 +206,67 @@ def test_a_report_has_the_nearest_crew_and_point_and_is_sent_somebody_or_merged(
     with store_of(world.app).transaction() as connection:
         read = select(func.count()).where(AUDIT_ENTRY.c.action == "read_places")
         assert connection.scalar(read) >= 1, "that places were read is written down"
+
+
+def test_a_report_that_was_merged_or_given_away_says_so_and_is_taken_back(world: World) -> None:
+    browser, area = signed_in(world.app, world.chief), world.worker.area_code
+    older, newer = (send(world.app, area, needs=("lost",)) for _ in range(2))
+    steps = (("merge", newer, {"original": older}, f"报告 {newer} 已并入报告 {older}。", "duplicate"),
+             ("dispatch", older, {"assignee": world.worker.id}, f"报告 {older} 已派给", "assigned"))  # fmt: skip
+    for step, number, given, words, state in steps:
+        version = report(world.store, number, by=world.chief).version
+        page = browser.get(browser.post(world.path(f"/reports/{number}/{step}"), version=version, **given).location)
+        assert words in page.text and report(world.store, number, by=world.chief).state == state
+        back = world.path(f"/reports/{number}/take-back")
+        assert browser.post(back, version=version).status_code == 409, "a page that has not seen it takes nothing back"
+        page = browser.get(browser.post(back, version=version + 1).location)
+        assert f"报告 {number} 现在是“已核实”" in page.text and back not in page.text
+    elsewhere = send(world.app, OTHER)
+    assert f"报告 {elsewhere} " not in browser.get(world.path(f"?moved={elsewhere}")).text
+
+
+def test_a_referral_is_shown_with_its_report_until_when_and_who_received_it(world: World) -> None:
+    browser, store = signed_in(world.app, world.chief), world.store
+    number = send(world.app, world.worker.area_code, needs=("medical",))
+    take(store, number, "verified", world.chief)
+    made = refer(store, number, receiver="hospital", place="市一院", by=world.chief, now=at("19:00"))
+    mark = desk_mark(store, world.night.id, by=world.chief)
+
+    def row() -> str:
+        found = re.search(rf'id="report-{number}".*?</dl>', browser.get(world.path()).text, re.S)
+        assert found
+        return re.sub(r"<[^>]+>|\s+", " ", found[0])
+
+    assert f"医院 · 市一院 期限 {EVENING} 21:00" in re.sub(r" +", " ", row()) and "超时" not in row()
+    with pytest.MonkeyPatch.context() as patch:
+        turn_clocks(patch, ahead("21:01"))
+        browser = signed_in(world.app, world.chief)
+        assert "超时" in row()
+        confirm_referral(store, made.id, by=world.chief, now=at("21:02"), received_by="王护士")
+        assert f"已确认 {EVENING} 21:02 王护士" in re.sub(r" +", " ", row()) and "超时" not in row()
+    assert desk_mark(store, world.night.id, by=world.chief) != mark, "an open desk shows it by itself"
+
+
+def test_that_somebody_looked_at_a_night_is_written_down_once_an_hour(world: World) -> None:
+    reader = add(world.app, "wu", "supervisor", DISTRICT)
+    store, night = store_of(world.app), f"night:{world.night.id}"
+
+    def looked() -> list[Entry]:
+        browser = signed_in(world.app, reader)
+        for more in ("", "/live", "/marks", "/board.json", "/changes.json", "/after"):
+            assert browser.get(world.path(more)).status_code == 200
+        return entries(store, action="read_night", account_id=reader.id)
+
+    assert [(one.object, one.area_code) for one in looked()] == [(night, DISTRICT)]
+    world.app.extensions["lamplight.desk_readers"].clear()  # another process serves the next request
+    assert len(looked()) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        turn_clocks(patch, ahead("20:31"))
+        assert len(looked()) == 2
+    stranger = signed_in(world.app, add(world.app, "zheng", "supervisor", "990199000000"))
+    for more in ("", "/changes.json"):
+        assert stranger.get(world.path(more)).status_code == 404
+    assert {one.account_id for one in entries(store, object=night, action="read_night")} >= {reader.id, world.chief.id}
 
 
 def test_after_the_shift_what_was_ticked_counts_and_what_was_missed_has_a_reason(world: World) -> None:

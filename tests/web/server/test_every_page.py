@@ -14,7 +14,7 @@ NO_PAGE = {
     "points.qr", "points.way_geojson", "report.token", "report.places", "report.offline", "report.service_worker",
     "coverage.areas", "coverage.hours", "coverage.gaps", "coverage.points", "coverage.file", "comparison.file",
     "phone.manifest", "phone.route", "phone.service_worker", "phone.shell", "phone.token",
-    "desk.live", "desk.streets", "desk.marks", "desk_api.board", "desk_api.streets", "desk_api.changes",
+    "desk_live.live", "desk_live.streets", "desk_live.marks", "desk_api.board", "desk_api.streets", "desk_api.changes",
     "runs.shapes", "runs.file", "imports.rejected", "jobs.state",
     "reports.picture", "sign_in.code", "sign_in.new_password", "sign_in.set_up",
 }  # fmt: skip

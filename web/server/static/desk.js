@@ -139,7 +139,7 @@ function search() {
   let waiting = 0;
   const find = async (more = "") => {
     const answer = await fetch(`${form.dataset.search}?street=${encodeURIComponent(field.value)}${more}`);
-    if (answer.ok) document.getElementById("stops").innerHTML = await answer.text();
+    if (answer.status === 200) document.getElementById("stops").innerHTML = await answer.text();
   };
   field.addEventListener("input", () => {
     clearTimeout(waiting);
