@@ -12,7 +12,9 @@ Policies: cells with most finds; an urn (cells drawn in proportion to finds); ra
 their mean, by draws (Thompson), by upper bounds; "recent rates", draws of ``planner.hotspots.recent``, which is what
 patrols are planned by; and ``benchmarks.feedback_belief``, which also models people who move next door and places that
 change at once, and needs to know each round who looked where. "all seen" looks at every cell in every round, and goes
-to the busiest by recent rates: how much is left to chance and change even then.
+to the busiest by recent rates: how much is left to chance and change even then. "told" knows each cell's home rate and
+how rates change, and must look to learn more (``benchmarks.feedback_bound``): no learner can hope for as much; "told,
+all seen" also sees every cell. Both only in the replay and the drift; in the first the law itself is a likeness.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.feedback_belief import Belief
+from benchmarks.feedback_bound import Told
 from benchmarks.feedback_worlds import ROUNDS, SHARE, SLEEPERS, WORLDS, City, World, demo, pairs_of, san_diego
 from planner.hotspots.exploration import THOMPSON, UPPER, priorities, within_budget
 from planner.hotspots.exposure import Exposure
@@ -39,7 +42,10 @@ REFIT = 4
 class Loop:
     """What a policy has seen: finds and searches by cell, for each pace of forgetting, and how well each foretold."""
 
-    def __init__(self, city: City, remembers: bool, believes: bool, rng: np.random.Generator) -> None:
+    def __init__(
+        self, city: City, remembers: bool, believes: bool, rng: np.random.Generator, told: Told | None = None
+    ) -> None:
+        self.told = told
         self.x, self.y, self.rng, n = city.x, city.y, rng, len(city.x)
         self.count, self.looks, self.one = np.zeros(n), np.zeros(n), np.ones(n)
         self.memory = Memory(n) if remembers else None
@@ -51,6 +57,8 @@ class Loop:
         """Take in a round."""
         if self.belief is not None:
             self.belief.learn(cells, found, SEES)
+        if self.told is not None:
+            self.told.learn(cells, found, SEES)
         count, looks = np.zeros(len(self.x)), np.zeros(len(self.x))
         count[cells], looks[cells] = found, SEES
         if self.memory is not None:
@@ -88,8 +96,9 @@ def by_rates(method: str, exploration: float) -> Plan:
         rates = loop.rates()
         seed = int(loop.rng.integers(2**31))
         told = priorities(
-            rates, loop.one, loop.one, detectability=1.0, seed=seed, exploration=exploration, method=method
-        )
+            rates, loop.one, loop.one, detectability=1.0, seed=seed, exploration=exploration, method=method,
+            unseen=None if loop.memory is None else loop.memory.unseen,
+        )  # fmt: skip
         return np.flatnonzero(within_budget(told.planned, loop.one, budget)), rates.mean
 
     return plan
@@ -100,8 +109,19 @@ def by_belief(loop: Loop, budget: int) -> tuple[Ints, Floats]:
     return np.argsort(-loop.belief.draw(loop.rng), kind="stable")[:budget], loop.belief.mean
 
 
+def by_told(loop: Loop, budget: int) -> tuple[Ints, Floats]:
+    assert loop.told is not None
+    return np.argsort(-loop.told.bound, kind="stable")[:budget], loop.told.mean
+
+
+def by_told_mean(loop: Loop, budget: int) -> tuple[Ints, Floats]:
+    assert loop.told is not None
+    return np.argsort(-loop.told.mean, kind="stable")[:budget], loop.told.mean
+
+
 #: How each plans, and whether it reads recent rounds against the long run.
-ALL_SEEN = "all seen"
+ALL_SEEN, TOLD, TOLD_ALL_SEEN = "all seen", "told", "told, all seen"
+CHANGING = ("replay", "drift")
 POLICIES: dict[str, tuple[Plan, bool]] = {
     "raw counts": (by_counts, False),
     "urn": (by_urn, False),
@@ -111,6 +131,8 @@ POLICIES: dict[str, tuple[Plan, bool]] = {
     "recent rates": (by_rates(THOMPSON, 1.0), True),
     "belief": (by_belief, False),
     ALL_SEEN: (by_rates(THOMPSON, 0.0), True),
+    TOLD: (by_told, False),
+    TOLD_ALL_SEEN: (by_told_mean, False),
 }
 
 
@@ -128,7 +150,8 @@ def played(policy: str, kind: str, city: City, seed: int) -> tuple[float, ...]:
     """Return finds of the last rounds, what the same world held for an oracle, recall, share ever visited."""
     plan, remembers = POLICIES[policy]
     world, rng = World(kind, city, np.random.default_rng([seed, 1])), np.random.default_rng([seed, 2])
-    loop, n = Loop(city, remembers, plan is by_belief, rng), len(city.x)
+    told = Told(city, kind) if policy in (TOLD, TOLD_ALL_SEEN) else None
+    loop, n = Loop(city, remembers, plan is by_belief, rng, told), len(city.x)
     budget = int(SHARE * n)
     survey = rng.choice(n, n // 5, replace=False)
     loop.learn(survey, rng.poisson(SEES * world.rate[survey]))
@@ -143,7 +166,7 @@ def played(policy: str, kind: str, city: City, seed: int) -> tuple[float, ...]:
             held += float(SEES * world.rate[busiest].sum())
             named = np.argsort(-estimate, kind="stable")[:budget]
             recall.append(len(np.intersect1d(named, busiest)) / budget)
-        if policy == ALL_SEEN:
+        if policy in (ALL_SEEN, TOLD_ALL_SEEN):
             loop.learn(np.arange(n), rng.poisson(SEES * world.rate))
         else:
             loop.learn(cells, finds)
@@ -171,6 +194,8 @@ def main() -> None:
             continue
         oracle = np.array([oracle_finds(kind, city, seed) for seed in seeds])
         for policy in asked.policy or POLICIES:
+            if policy in (TOLD, TOLD_ALL_SEEN) and kind not in CHANGING:
+                continue
             got = np.array([played(policy, kind, city, seed) for seed in seeds])
             share, same = got[:, 0] / oracle, (got[:, 0] / got[:, 1]).mean()
             print(f"{kind:12} {policy:20} {share.mean():6.3f} {share.std():5.3f} {same:10.3f} "

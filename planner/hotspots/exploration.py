@@ -33,7 +33,7 @@ class Priorities:
 
 def priorities(
     rates: Rates, length_m: Floats, service_s: Floats, *, detectability: float, seed: int, exploration: float = 1.0,
-    method: str = THOMPSON, chance: float = UPPER_CHANCE,
+    method: str = THOMPSON, chance: float = UPPER_CHANCE, unseen: NDArray[np.bool_] | None = None,
 ) -> Priorities:  # fmt: skip
     """Return what a pass through each segment is expected to find per minute, with and without exploration.
 
@@ -41,6 +41,8 @@ def priorities(
     One pass a week finds rate x (1 - exp(-detectability)). exploration : share of segments, drawn at random each
     time, whose rate is not its mean but a draw from what is known of it (method "thompson"), or its upper confidence
     bound (method "upper", with ``chance``): 0 never explores, 1 is plain Thompson sampling. A new seed for each plan.
+    unseen : (n,) to be planned before all others, since all may have changed and nobody looked there since; such
+    segments count as explored.
     Raises QuestionError on an unknown method, a share outside 0 to 1 or times not above 0.
     Sources: Thompson (1933), doi:10.1093/biomet/25.3-4.285; Russo et al. (2018), doi:10.1561/2200000070.
     """
@@ -54,7 +56,11 @@ def priorities(
     explored = rng.random(len(service_s)) < exploration
     guess = rates.draw(rng) if method == THOMPSON else rates.upper(chance)
     per_minute = -np.expm1(-detectability) * np.where(length_m > 0, 60.0, 0.0) / service_s
-    return Priorities(rates.mean * per_minute, np.where(explored, guess, rates.mean) * per_minute, explored)
+    planned = np.where(explored, guess, rates.mean) * per_minute
+    if unseen is not None and unseen.any():
+        planned = np.where(unseen & (length_m > 0), planned + planned.max(), planned)
+        explored |= unseen
+    return Priorities(rates.mean * per_minute, planned, explored)
 
 
 def within_budget(per_minute: Floats, service_s: Floats, budget_s: float) -> NDArray[np.bool_]:

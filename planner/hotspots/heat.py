@@ -23,7 +23,8 @@ def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.d
 
     drawn_on : the day of the patrol; reports and patrols of the months before count, recent ones more where rates are
     seen to change (``planner.hotspots.recent``), and rates are drawn from what is known of them by its date (Thompson
-    sampling), so that little-known streets get their turn. None where no patrol or no report is on record: then
+    sampling), so that little-known streets get their turn; where all may have changed at once, streets nobody looked
+    at since come first. None where no patrol or no report is on record: then
     nothing can be corrected.
     """
     if not len(records.effort) or not len(records.reports):
@@ -37,10 +38,10 @@ def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.d
         return None
     of = watched(records.city.network, walkable, events.take(inside), records.effort, starts)
     _, detection = street_rates(of)
-    rates = recent_rates(of, detection)
+    rates, unseen = recent_rates(of, detection)
     worth = priorities(
         rates, of.length_m, of.length_m / SERVICE_M_A_S, detectability=detection.detectability,
-        seed=day_number(drawn_on),
+        seed=day_number(drawn_on), unseen=unseen,
     ).planned  # fmt: skip
     mean = float(worth @ of.length_m / of.length_m.sum())
     heat = np.zeros(records.city.network.n_segments)

@@ -20,6 +20,7 @@ from planner.hotspots.rates_prior import Prior, prior_of
 from planner.hotspots.street_rates import Watched, nearest_shares
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Pace = tuple[float, float, float]
 #: Weeks after which half a report's weight is gone, for the long run and for what is recent; shapes with which the long
 #: run holds at most. Every combination is tried.
@@ -28,6 +29,9 @@ LONG_WEEKS, RECENT_WEEKS, FIRM = (np.inf, 26.0), (24.0, 8.0, 3.0), (2.0, 8.0)
 PACES: tuple[Pace, ...] = (
     (np.inf, np.inf, np.inf), (52.0, np.inf, np.inf), (26.0, np.inf, np.inf), *product(LONG_WEEKS, RECENT_WEEKS, FIRM)
 )  # fmt: skip
+#: All may have changed at once where it is so many times likelier (log) that this share of places was drawn anew; what
+#: was known by then counts for one report at most.
+SHAKEN, SHAKEN_SHARE = float(np.log(1e5)), 0.25
 #: The pace is chosen on so many streets at most.
 MOST_STREETS = 20_000
 
@@ -37,8 +41,9 @@ class Memory:
     """What n streets were like in the long run and lately, at each of ``paces``.
 
     score : how well each pace foretold, log chance; the first never forgets.
-    Source: forgetting chosen by prediction, Raftery, Karny & Ettler (2010), doi:10.1198/TECH.2009.08104; discounted
-    Gamma-Poisson filter, West & Harrison (1997), doi:10.1007/b98971.
+    unseen : (n,) nobody looked there since all may have changed at once.
+    Sources: forgetting chosen by prediction, Raftery, Karny & Ettler (2010), doi:10.1198/TECH.2009.08104; discounted
+    Gamma-Poisson filter and its monitoring by Bayes factors, West & Harrison (1997), doi:10.1007/b98971.
     """
 
     n: int
@@ -48,14 +53,19 @@ class Memory:
     late_count: Floats = field(init=False)
     late_weeks: Floats = field(init=False)
     score: Floats = field(init=False)
+    unseen: Bools = field(init=False)
 
     def __post_init__(self) -> None:
         self.count, self.weeks, self.late_count, self.late_weeks = np.zeros((4, len(self.paces), self.n))
-        self.score = np.zeros(len(self.paces))
+        self.score, self.unseen = np.zeros(len(self.paces)), np.zeros(self.n, bool)
 
     def learn(self, count: Floats, weeks: Floats, lasted_weeks: float, prior: Prior) -> None:
         """Take in the next stretch of time: (n,) reports, (n,) weeks as good as watched; prior : to foretell them."""
         looked = weeks > 0
+        if self._shaken(count[looked], weeks[looked], looked, prior):
+            self._doubt(prior)
+            self.unseen[:] = True
+        self.unseen &= ~looked
         for k, (long, recent, _) in enumerate(self.paces):
             shape, rate = self.known(prior, k)
             self.score[k] += log_chance(count[looked], shape[looked], rate[looked], weeks[looked]).sum()
@@ -64,6 +74,20 @@ class Memory:
             self.weeks[k] = kept * self.weeks[k] + weeks
             self.late_count[k] = late * self.late_count[k] + count
             self.late_weeks[k] = late * self.late_weeks[k] + weeks
+
+    def _shaken(self, count: Floats, weeks: Floats, looked: Bools, prior: Prior) -> bool:
+        """Tell whether the looks are much likelier if a share of places was drawn anew from what is expected of all."""
+        shape, rate = (of[looked] for of in self.known(prior))
+        as_before = log_chance(count, shape, rate, weeks)
+        anew = log_chance(count, prior.shape[looked], (prior.shape / prior.mean)[looked], weeks)
+        either = np.logaddexp(np.log1p(-SHAKEN_SHARE) + as_before, np.log(SHAKEN_SHARE) + anew)
+        return float((either - as_before).sum()) > SHAKEN
+
+    def _doubt(self, prior: Prior) -> None:
+        for count, weeks in ((self.count, self.weeks), (self.late_count, self.late_weeks)):
+            kept = np.minimum(1.0, 1.0 / (prior.shape + count))
+            count *= kept
+            weeks *= kept
 
     @property
     def best(self) -> int:
@@ -81,8 +105,11 @@ class Memory:
         return held + self.late_count[k], held * rate / shape + self.late_weeks[k]
 
 
-def recent_rates(of: Watched, detection: Detection) -> Rates:
-    """Return people who can be found per week on each of the n streets at the end of the months watched."""
+def recent_rates(of: Watched, detection: Detection) -> tuple[Rates, Bools]:
+    """Return people who can be found per week on each of the n streets at the end of the months watched.
+
+    Also (n,) where nobody looked since all may have changed at once: nowhere, as a rule.
+    """
     count = of.counts(np.ones(len(of.month), bool), nearest_shares(of))
     hours = local_hours(count, of.passes, of.weeks, detection, of.x, of.y, of.length_m)
     whole, total = effective_weeks(of.passes, of.weeks, detection, hours=hours), count.sum(axis=(1, 2))
@@ -94,7 +121,7 @@ def recent_rates(of: Watched, detection: Detection) -> Rates:
     )
     memory = _remembered((PACES[tried.best],), count.sum(axis=2), weeks, of.weeks, prior)
     shape, rate = with_common_factor(*memory.known(prior), whole.scale_sd)
-    return Rates(shape, rate, whole.patrol < TRIFLE_WEEKS, total, whole.scale_sd)
+    return Rates(shape, rate, whole.patrol < TRIFLE_WEEKS, total, whole.scale_sd), memory.unseen
 
 
 def _of_month(of: Watched, detection: Detection, hours: Floats, m: int) -> Exposure:

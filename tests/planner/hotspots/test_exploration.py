@@ -35,3 +35,12 @@ def test_an_upper_bound_raises_the_uncertain_and_a_bad_ask_is_refused() -> None:
 
 def test_a_budget_takes_the_best_first() -> None:
     assert within_budget(np.array([1.0, 3.0, 2.0]), ONE, 125.0).tolist() == [False, True, True]
+
+
+def test_streets_not_seen_since_all_may_have_changed_come_before_all_others() -> None:
+    unseen = np.arange(len(ONE)) == 1
+    plain, told = (priorities(RATES, ONE, ONE, detectability=0.3, seed=1, unseen=of) for of in (None, unseen))
+    assert told.planned.argmax() == 1 and told.explored[1]
+    assert (told.planned[~unseen] == plain.planned[~unseen]).all()
+    nothing = priorities(RATES, ONE, ONE, detectability=0.3, seed=1, unseen=np.zeros(len(ONE), bool))
+    assert (nothing.planned == plain.planned).all()

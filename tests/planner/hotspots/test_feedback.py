@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 from benchmarks.feedback import oracle_finds, played
+from benchmarks.feedback_bound import Told
 from benchmarks.feedback_worlds import City, pace_of
 
 
@@ -28,6 +30,10 @@ def test_the_belief_finds_those_who_moved_away_from_patrols(city: City) -> None:
     assert found("belief", "moving away", city, 2) > 0.85 > found("raw counts", "moving away", city, 2) + 0.2
 
 
+def test_a_clearing_is_noticed_and_every_place_looked_at_again(city: City) -> None:
+    assert found("recent rates", "harsh swap", city, 3) > found("rates, Thompson", "harsh swap", city, 3) + 0.1
+
+
 def test_the_same_seed_plays_the_same_loop(city: City) -> None:
     assert played("recent rates", "drift", city, 3) == played("recent rates", "drift", city, 3)
 
@@ -41,3 +47,19 @@ def test_the_pace_of_change_is_found_back_from_counts() -> None:
     counts = rng.poisson(rng.gamma(1.0, 3.0, n) * np.exp(log)).astype(float)
     counts[[5, 40]] = np.nan  # months without a count
     assert pace_of(counts) == pytest.approx((spread, memory), abs=0.08)
+
+
+def test_one_told_the_law_believes_what_it_should_and_a_round_keeps_mean_and_variance(city: City) -> None:
+    told = Told(city, "drift")
+    log = np.log(told.rates[0] / city.rate[0]) + city.spread**2 / 2
+    inside = slice(2, -2)
+    assert told.step.sum(axis=1) == pytest.approx(1.0)
+    assert (told.step @ log)[inside] == pytest.approx((city.memory * log)[inside])
+    variance = (told.step @ log**2 - (told.step @ log) ** 2)[inside]
+    assert variance == pytest.approx(city.spread**2 * (1 - city.memory**2))
+
+    before, cell = told.chance[7].copy(), np.array([7])
+    told.learn(cell, np.array([3]), 0.6)
+    by_hand = before * poisson.pmf(3, 0.6 * told.rates[7])
+    assert told.chance[7] == pytest.approx(by_hand / by_hand.sum() @ told.step)
+    assert told.mean[7] == pytest.approx(told.chance[7] @ told.rates[7])

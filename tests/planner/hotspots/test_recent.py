@@ -34,10 +34,40 @@ def test_where_nothing_changes_all_months_count_alike() -> None:
 def test_where_rates_changed_the_last_months_count_more_and_tell_them_better() -> None:
     rng = np.random.default_rng(3)
     before, after = rng.gamma(0.5, 2.0, (2, 600))
-    memory, _ = remembered(np.vstack([np.tile(before, (16, 1)), np.tile(after, (8, 1))]), 1)
-    now, always = (np.divide(*memory.known(PRIOR, pace)) for pace in (None, 0))
+    memory, counts = remembered(np.vstack([np.tile(before, (16, 1)), np.tile(after, (8, 1))]), 1)
+    now, always = np.divide(*memory.known(PRIOR)), (0.5 + counts.sum(axis=0)) / (0.5 + 24 * 3.0)
     assert memory.best != 0
     assert np.abs(now - after).mean() < 0.6 * np.abs(always - after).mean()
+
+
+def at_once(changed: int) -> tuple[Memory, np.ndarray]:
+    """Learn 20 rounds of all 600 streets, then one of the first 300 after ``changed`` of those took others' rates."""
+    rng = np.random.default_rng([5, 8])
+    rates = rng.gamma(0.5, 2.0, 600)
+    memory = Memory(600)
+    for _ in range(20):
+        memory.learn(rng.poisson(rates).astype(float), np.ones(600), 1.0, PRIOR)
+    before = np.divide(*memory.known(PRIOR))
+    rates[:changed] = rng.gamma(0.5, 2.0, changed)
+    weeks = np.where(np.arange(600) < 300, 1.0, 0.0)
+    memory.learn(rng.poisson(rates * weeks).astype(float), weeks, 1.0, PRIOR)
+    return memory, before
+
+
+def test_where_many_streets_change_at_once_what_was_known_counts_little_and_those_not_seen_since_are_told() -> None:
+    memory, _ = at_once(150)
+    assert memory.unseen.tolist() == [False] * 300 + [True] * 300
+    shape, _ = memory.known(PRIOR)
+    assert shape[300:].max() <= PRIOR.shape[0] + 1.0  # a shape of one at most is kept
+    memory.learn(np.zeros(600), np.where(np.arange(600) >= 300, 1.0, 0.0), 1.0, PRIOR)
+    assert not memory.unseen.any()
+
+
+def test_where_few_change_or_none_what_was_known_stays() -> None:
+    for changed in (0, 3):
+        memory, before = at_once(changed)
+        assert not memory.unseen.any()
+        assert np.divide(*memory.known(PRIOR))[300:] == pytest.approx(before[300:])
 
 
 def test_each_pace_is_scored_by_what_it_foretold() -> None:
@@ -58,8 +88,9 @@ def test_each_pace_is_scored_by_what_it_foretold() -> None:
 def test_recent_rates_of_a_town_that_does_not_change_are_as_good_as_those_of_all_months() -> None:
     town = demo_town(1)
     rates, detection = street_rates(town.known)
-    recent = recent_rates(town.known, detection)
+    recent, unseen = recent_rates(town.known, detection)
     known = ~rates.unknown
     assert (recent.unknown == rates.unknown).all()
+    assert not unseen.any()
     ours, all_months = (spearmanr(of.mean[known], town.truth[known]).statistic for of in (recent, rates))
     assert ours > all_months - 0.01
