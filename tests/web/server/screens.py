@@ -44,7 +44,7 @@ from web.server.settings import Settings
 SIZES = {"phone": PHONE, "desk": DESK}
 PICTURES = Path(__file__).parents[3] / "docs/pictures"
 #: Of the pictures of README.md: pixels between phone and desk, and how many colours.
-GAP, COLOURS = 24, 96
+GAP, COLOURS = 24, 256
 PUBLIC = {
     "find": "/", "find-near": "/?lon={lon}&lat={lat}", "find-nothing": "/?street=无此路", "point": "/{key}",
     "notice": "/{key}/notice", "way": "/{key}/way?lon={lon}&lat={lat}", "report": "/report",
@@ -248,7 +248,8 @@ def _side_by_side(seen: list[Image.Image], file: Path) -> None:
     for one in seen:
         both.paste(one, (left, 0))
         left += one.width + GAP
-    both.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+    # the colours farthest apart are kept: of a chart's thin lines no two may become one
+    both.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def main() -> int:
