@@ -1,11 +1,14 @@
 """Who sees which rows: an area and below, on both databases, and a second time by PostgreSQL itself."""
 
+import re
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from gis.errors import RecordError, StoreError
+from layers import run_scope
 from layers.connection import transaction
 from layers.records import LAYERS
 from layers.schema import LAYER_TABLES, SCOPED
@@ -111,3 +114,10 @@ def test_postgresql_refuses_a_row_written_into_another_area(full: Store) -> None
     }  # fmt: skip
     with pytest.raises(StoreError), transaction(full._engine, writes=True, scope=Scope.of(CITY)) as connection:
         connection.execute(sa.insert(account).values(row))
+
+
+def test_results_of_analyses_are_read_by_those_modules_alone_that_narrow_them() -> None:
+    # no policy of PostgreSQL stands beneath them: docs/decisions/0020
+    modules = Path(run_scope.__file__).parent.glob("*.py")
+    reading = {path.stem for path in modules if re.search(r"\bRUN(_TABLE)?\b", path.read_text("utf-8"))}
+    assert reading == {"schema", "store", "run_scope", "own_route", "jobs"}
