@@ -1,7 +1,8 @@
 // The clock of the week: one slider moves every map and table of the page through the 168 hours. It also draws the maps
 // of pages without a clock, and looks again while a computation is under way.
 
-import { areaPage, cityMap, fetchJson, moveTogether } from "./coverage_map.js";
+import { areaPage, cityMap, moveTogether } from "./coverage_map.js";
+import { fetchJson } from "./map_frame.js";
 
 const STEP_MS = 700;
 const slider = document.getElementById("clock-hour");

@@ -1,7 +1,8 @@
 // Maps of coverage: areas in five classes, the gaps of a chosen one, and points as a scenario leaves them. Each box says
 // in its data attributes what it draws; a page without a map, or a browser without WebGL, keeps its tables.
 
-import { NOTHING, addFurniture, boundsOf, canDraw, groundOf, openMap } from "./map_frame.js";
+import { addFurniture, boundsOf, canDraw, fetchJson, giveUp, hatch, openMap, pointNear } from "./map_frame.js";
+import { mapStyle } from "./map_style.js";
 
 const EDGES = [0.2, 0.4, 0.6, 0.8];
 const GRADES = ["--grade-0", "--grade-1", "--grade-2", "--grade-3", "--grade-4"];
@@ -22,20 +23,10 @@ export function areaPage(code) {
 }
 
 /** The class of a share, upper ends included as in the tables; -1 for none. */
-export function gradeOf(share) {
+function gradeOf(share) {
   if (!Number.isFinite(share)) return -1;
   const rounded = Math.round(share * 1e9) / 1e9;
   return EDGES.filter((edge) => rounded > edge).length;
-}
-
-export async function fetchJson(address, otherwise) {
-  if (!address) return otherwise;
-  try {
-    const answer = await fetch(address);
-    return answer.ok ? await answer.json() : otherwise;
-  } catch {
-    return otherwise;
-  }
 }
 
 /** Draw one box. Returns {box, map, paint(shares by code), onPoint, onPlace} or null where nothing can be drawn. */
@@ -43,11 +34,10 @@ export async function cityMap(box) {
   const words = JSON.parse(box.dataset.labels || "{}");
   if (!canDraw()) return giveUp(box, words);
   const [areas, gaps, points] = await Promise.all(
-    ["areas", "gaps", "points"].map((name) => fetchJson(box.dataset[name], NOTHING)),
+    ["areas", "gaps", "points"].map((name) => fetchJson(box.dataset[name])),
   );
-  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1;
   const view = viewOf(box, areas, gaps, points);
-  const map = await openMap(box, groundOf(box, scale), view, box.getAttribute("aria-label") ?? "");
+  const map = await openMap(box, mapStyle(box), view, box.getAttribute("aria-label") ?? "");
   addLayers(box, map, { areas, gaps, points });
   addFurniture(box, map, words);
   const drawn = { box, map, codes: areas.features.map(({ properties }) => properties.code), shares: {} };
@@ -56,22 +46,13 @@ export async function cityMap(box) {
   return drawn;
 }
 
-function giveUp(box, words) {
-  const note = document.createElement("p");
-  note.className = "map-note";
-  note.textContent = words.nomap ?? "";
-  box.replaceChildren(note);
-  box.dataset.ready = "none";
-  return null;
-}
-
 // --- what is drawn --------------------------------------------------------------------------------------------------
 
 function addLayers(box, map, { areas, gaps, points }) {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const grade = ["coalesce", ["feature-state", "grade"], -2];
   const none = ["==", grade, -1];
-  map.addImage("hatch", hatch());
+  map.addImage("hatch", hatch({ side: 12, ground: "#ecebe7", ink: "#8d8a82", width: 1.5 }));
   map.addSource("areas", { type: "geojson", data: areas, promoteId: "code" });
   map.addSource("gaps", { type: "geojson", data: gaps });
   map.addSource("dots", { type: "geojson", data: points, promoteId: "code" });
@@ -90,8 +71,11 @@ function addLayers(box, map, { areas, gaps, points }) {
     "line-color": ["case", chosen, "#1e2226", "#ffffff"], "line-width": ["case", chosen, 4, 1.2],
   } });
   const layout = { "line-cap": "round", "line-join": "round" };
-  map.addLayer({ id: "gaps-edge", type: "line", source: "gaps", layout, paint: { "line-color": "#fff", "line-width": 9 } });
-  map.addLayer({ id: "gaps", type: "line", source: "gaps", layout, paint: { "line-color": "#c8500a", "line-width": 5 } });
+  const gap = (id, colour, width) => map.addLayer({ id, type: "line", source: "gaps", layout, paint: {
+    "line-color": colour, "line-width": width,
+  } });
+  gap("gaps-edge", "#fff", 9);
+  gap("gaps", "#c8500a", 5);
   map.addLayer({ id: "gap-ranks", type: "symbol", source: "gaps", layout: {
     "text-field": ["to-string", ["get", "rank"]], "text-font": ["sans-serif"], "text-size": 15,
     "symbol-placement": "line-center", "text-allow-overlap": true, "text-rotation-alignment": "viewport",
@@ -111,23 +95,6 @@ function addLayers(box, map, { areas, gaps, points }) {
     "text-field": ["get", "name"], "text-font": ["sans-serif"], "text-size": 12, "text-anchor": "top",
     "text-offset": [0, 1], "text-max-width": 9,
   }, paint: { "text-color": "#0b3a6b", "text-halo-color": "rgba(255,255,255,0.92)", "text-halo-width": 1.6 } });
-}
-
-/** Grey lines aslant: nothing is known here. */
-function hatch() {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 12;
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = "#ecebe7";
-  pen.fillRect(0, 0, 12, 12);
-  pen.strokeStyle = "#8d8a82";
-  pen.lineWidth = 1.5;
-  for (const shift of [-12, 0, 12]) {
-    pen.moveTo(shift - 2, 14);
-    pen.lineTo(shift + 14, -2);
-  }
-  pen.stroke();
-  return pen.getImageData(0, 0, 12, 12);
 }
 
 function paint(drawn, shares) {
@@ -171,7 +138,7 @@ function letPoint(drawn) {
   said.className = "map-said";
   box.append(said);
   map.on("mousemove", (event) => {
-    const dot = dotNear(map, event.point);
+    const dot = pointNear(map, event.point, ["dots"], TOUCH_PX);
     const area = map.queryRenderedFeatures(event.point, { layers: ["areas"] })[0];
     map.getCanvas().style.cursor = dot || (area && box.dataset.choose) ? "pointer" : "";
     const share = drawn.shares[area?.properties.code];
@@ -182,7 +149,7 @@ function letPoint(drawn) {
     said.textContent = "";
   });
   map.on("click", (event) => {
-    const dot = dotNear(map, event.point);
+    const dot = pointNear(map, event.point, ["dots"], TOUCH_PX);
     const area = map.queryRenderedFeatures(event.point, { layers: ["areas"] })[0];
     if (box.dataset.choose && area) {
       location.assign(areaPage(area.properties.code));
@@ -193,13 +160,4 @@ function letPoint(drawn) {
   map.getCanvas().addEventListener("keydown", (event) => {
     if (event.key === "Enter") drawn.onPick?.(map.getCenter(), null);
   });
-}
-
-function dotNear(map, { x, y }) {
-  const reach = [[x - TOUCH_PX, y - TOUCH_PX], [x + TOUCH_PX, y + TOUCH_PX]];
-  const away = ({ geometry }) => {
-    const at = map.project(geometry.coordinates);
-    return Math.hypot(at.x - x, at.y - y);
-  };
-  return map.queryRenderedFeatures(reach, { layers: ["dots"] }).sort((a, b) => away(a) - away(b))[0] ?? null;
 }

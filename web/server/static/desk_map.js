@@ -2,7 +2,8 @@
 // a few vector sources, so that ten thousand streets and five hundred reports cost no element of the page. The lines of
 // the streets come once; what changes is who walks them.
 
-import { NOTHING, addFurniture, boundsOf, calm, canDraw, groundOf, openMap } from "./map_frame.js";
+import { NOTHING, addFurniture, boundsOf, calm, canDraw, openMap } from "./map_frame.js";
+import { mapStyle } from "./map_style.js";
 
 const INK = "#2f2e2b";
 const MUST = "#b3001b";
@@ -151,7 +152,7 @@ function linesDrawn(drawn) {
 }
 
 function styleOf(box, drawn, palette) {
-  const style = groundOf(box);
+  const style = mapStyle(box);
   const own = new Set(["route-edge", "route", "here", "chosen", "groups", "group-counts", "points", "point-names"]);
   for (const name of ["points", "marks", "route", "here"]) delete style.sources[name];
   for (const name of SOURCES) {

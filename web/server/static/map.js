@@ -1,20 +1,21 @@
 // The live map. Everything it needs stands in the page: see the attributes of #map read below. It adds to a page that
 // works without it, and leaves that page alone where a browser cannot draw maps.
 
+import {
+  NOTHING, addFurniture, boundsOf, calm, canDraw, fetchJson, giveUp, openMap, pointAt, pointNear,
+} from "./map_frame.js";
 import { mapStyle } from "./map_style.js";
 
 const TOUCH_PX = 22; // half of the 44 pixels a finger needs
 const AROUND = { top: 48, bottom: 48, left: 40, right: 80 }; // the buttons stand at the right
 const STATES = ["open", "closed", "unknown"];
-const NOTHING = { type: "FeatureCollection", features: [] };
 
 const box = document.getElementById("map");
 const { mode = "find" } = box?.dataset ?? {};
 const words = readWords();
-const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** The MapLibre map once it stands, or null where the page has none or the browser cannot draw one. */
-export const drawn = box ? start().catch(giveUp) : Promise.resolve(null);
+export const drawn = box ? start().catch(() => giveUp(box, words)) : Promise.resolve(null);
 
 useLocation();
 
@@ -27,85 +28,27 @@ function readWords() {
 }
 
 async function start() {
-  if (!document.createElement("canvas").getContext("webgl2")) return giveUp();
-  const maplibre = await import("/assets/maplibre-gl.mjs");
-  if (globalThis.pmtiles) maplibre.addProtocol("pmtiles", new globalThis.pmtiles.Protocol().tile);
-
+  if (!canDraw()) return giveUp(box, words);
   const [points, route, symbols] = await Promise.all([allPoints(), fetchJson(box.dataset.route), loadSymbols()]);
-  const stage = document.createElement("div");
-  stage.className = "map-stage";
-  box.replaceChildren(stage);
-  const map = new maplibre.Map({
-    container: stage,
-    style: mapStyle({
-      tiles: globalThis.pmtiles ? absolute(box.dataset.tiles) : "",
-      base: absolute(box.dataset.base),
-      points: mode === "route" ? endOf(route) : points,
-      route,
-      here: mode === "route" ? pointAt(lineOf(route)[0]) : pointAt(hereOf()),
-      scale: parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1,
-    }),
-    ...viewOf(points, lineOf(route)),
-    attributionControl: false,
-    dragRotate: false,
-    pitchWithRotate: false,
-    touchPitch: false,
-    fadeDuration: calm ? 0 : 150,
-    maxZoom: 18,
-    minZoom: 4,
-    locale: { "Map.Title": words.map ?? "" },
+  const style = mapStyle(box, {
+    points: mode === "route" ? endOf(route) : points,
+    route,
+    here: pointAt(mode === "route" ? lineOf(route)[0] : hereOf()),
   });
-  // a tile that does not come leaves a gap; the list says all the map says. Drawn anew, or the map would never rest
-  map.on("error", () => map.triggerRepaint());
-  map.touchZoomRotate.disableRotation();
-  map.keyboard.disableRotation();
-  await map.once("style.load");
-  map.resize(); // a stage that was laid out only after the map was made would keep a small map in its corner
+  const map = await openMap(box, style, viewOf(points, lineOf(route)), words.map ?? "");
   for (const [state, image] of symbols) map.addImage(state, image, { pixelRatio: 2 });
-  addFurniture(map);
+  addFurniture(box, map, words);
+  if (mode === "find" || mode === "report") addCrosshair();
   syncWithList(map);
   if (mode === "find") letTap(map);
   if (mode === "report") followCentre(map);
-  map.once("idle", () => {
-    box.dataset.ready = "true";
-  });
   return map;
-}
-
-function giveUp() {
-  const note = document.createElement("p");
-  note.className = "map-note";
-  note.textContent = words.nomap ?? "";
-  box.replaceChildren(note);
-  box.dataset.ready = "none";
-  return null;
 }
 
 // --- what to draw ---------------------------------------------------------------------------------------------------
 
-function absolute(address) {
-  // MapLibre fetches from a worker, where an address needs its host; the braces of a pattern stay as they are
-  return address ? location.origin + address : "";
-}
-
-async function fetchJson(address) {
-  if (!address) return NOTHING;
-  try {
-    const answer = await fetch(address);
-    return answer.ok ? await answer.json() : NOTHING;
-  } catch {
-    return NOTHING;
-  }
-}
-
 function listItems() {
   return [...document.querySelectorAll("[data-code][data-lon][data-lat]")];
-}
-
-function pointAt(place, properties = {}) {
-  if (!place) return NOTHING;
-  const feature = { type: "Feature", geometry: { type: "Point", coordinates: place }, properties };
-  return { type: "FeatureCollection", features: [feature] };
 }
 
 /** The points of the city; what the list beside the map says of a point goes before what the file says. */
@@ -192,49 +135,16 @@ function viewOf(points, line) {
   return bounds ? { ...view, bounds, fitBoundsOptions: { padding: 16 } } : view;
 }
 
-function boundsOf(places) {
-  const [lon, lat] = [places.map((place) => place[0]), places.map((place) => place[1])];
-  return [Math.min(...lon), Math.min(...lat), Math.max(...lon), Math.max(...lat)];
-}
-
 function widened([west, south, east, north]) {
   const [wide, high] = [east - west, north - south];
   return [west - wide, south - high, east + wide, north + high];
 }
 
-// --- what stands over the map ---------------------------------------------------------------------------------------
-
-function addFurniture(map) {
-  const zoom = document.createElement("div");
-  zoom.className = "map-buttons";
-  zoom.append(
-    button("+", words.zoomin, () => map.zoomIn()),
-    button("−", words.zoomout, () => map.zoomOut()),
-  );
-  box.append(zoom);
-  if (mode === "find" || mode === "report") {
-    const crosshair = document.createElement("div");
-    crosshair.className = mode === "report" ? "map-crosshair" : "map-crosshair map-crosshair-by-key";
-    crosshair.setAttribute("aria-hidden", "true");
-    box.append(crosshair);
-  }
-  const credits = [box.dataset.attribution, box.dataset.approval].filter(Boolean);
-  if (credits.length) {
-    const line = document.createElement("p");
-    line.className = "map-credits";
-    line.textContent = credits.join("　");
-    box.append(line);
-  }
-}
-
-function button(sign, label, act) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = sign;
-  made.setAttribute("aria-label", label ?? sign);
-  made.title = label ?? sign;
-  made.addEventListener("click", act);
-  return made;
+function addCrosshair() {
+  const crosshair = document.createElement("div");
+  crosshair.className = mode === "report" ? "map-crosshair" : "map-crosshair map-crosshair-by-key";
+  crosshair.setAttribute("aria-hidden", "true");
+  box.append(crosshair);
 }
 
 // --- the list beside the map ----------------------------------------------------------------------------------------
@@ -259,10 +169,10 @@ function syncWithList(map) {
     });
   }
   map.on("mousemove", (event) => {
-    map.getCanvas().style.cursor = pointNear(map, event.point) ? "pointer" : "";
+    map.getCanvas().style.cursor = pointUnder(map, event.point) ? "pointer" : "";
   });
   map.on("click", async (event) => {
-    const point = pointNear(map, event.point);
+    const point = pointUnder(map, event.point);
     if (!point) return;
     if (point.properties.cluster) {
       const zoom = await map.getSource("points").getClusterExpansionZoom(point.properties.cluster_id);
@@ -285,15 +195,9 @@ function itemOf(code) {
   return listItems().find(({ dataset }) => dataset.code === code);
 }
 
-/** The point, or group of points, nearest to a place on the screen, no farther than a finger is wide. */
-function pointNear(map, { x, y }) {
-  const reach = [[x - TOUCH_PX, y - TOUCH_PX], [x + TOUCH_PX, y + TOUCH_PX]];
-  const found = map.queryRenderedFeatures(reach, { layers: ["points", "groups"] });
-  const away = (feature) => {
-    const at = map.project(feature.geometry.coordinates);
-    return Math.hypot(at.x - x, at.y - y);
-  };
-  return found.sort((a, b) => away(a) - away(b))[0] ?? null;
+/** The point, or group of points, that a finger meets. */
+function pointUnder(map, place) {
+  return pointNear(map, place, ["points", "groups"], TOUCH_PX);
 }
 
 // --- pointing at a place --------------------------------------------------------------------------------------------
@@ -309,7 +213,7 @@ function letTap(map) {
     document.getElementById("find")?.requestSubmit();
   };
   map.on("click", (event) => {
-    if (!pointNear(map, event.point)) submit(event.lngLat);
+    if (!pointUnder(map, event.point)) submit(event.lngLat);
   });
   map.getCanvas().addEventListener("keydown", (event) => {
     if (event.key === "Enter") submit(map.getCenter());

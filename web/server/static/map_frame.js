@@ -1,6 +1,4 @@
-// What maps of staff pages begin with: the canvas, the streets beneath, the buttons and the credits over it.
-
-import { mapStyle } from "./map_style.js";
+// What every live map begins with: the canvas, the buttons and the credits over it, and what a finger meets on it.
 
 export const NOTHING = { type: "FeatureCollection", features: [] };
 export const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -12,29 +10,32 @@ export function canDraw() {
   return Boolean(document.createElement("canvas").getContext("webgl2"));
 }
 
-/** The streets beneath, as `box` says in its data where they come from. scale : of letters. */
-export function groundOf(box, scale = 1) {
-  const tiles = globalThis.pmtiles ? absolute(box.dataset.tiles) : "";
-  return mapStyle({ tiles, base: absolute(box.dataset.base), points: NOTHING, route: NOTHING, here: NOTHING, scale });
-}
-
-function absolute(address) {
-  return address ? location.origin + address : "";
+/** How much larger than usual letters are in large type. */
+export function letterScale() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1;
 }
 
 /** Open a map of `style` in `box` at `view`, and wait until layers can be added to it. */
 export async function openMap(box, style, view, title) {
+  const stage = document.createElement("div");
+  stage.className = "map-stage";
+  box.replaceChildren(stage);
+  const map = await mapOn(stage, style, view, title);
+  map.once("idle", () => {
+    box.dataset.ready = "true";
+  });
+  return map;
+}
+
+/** Draw a map of `style` on a stage that stands already. options : a view, and what is to be otherwise than usual. */
+export async function mapOn(stage, style, options, title) {
   if (!maplibre) {
     maplibre = await import("/assets/maplibre-gl.mjs");
     if (globalThis.pmtiles) maplibre.addProtocol("pmtiles", new globalThis.pmtiles.Protocol().tile);
   }
-  const stage = document.createElement("div");
-  stage.className = "map-stage";
-  box.replaceChildren(stage);
   const map = new maplibre.Map({
-    container: stage, style, ...view,
-    attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
-    fadeDuration: calm ? 0 : 150, maxZoom: 18, minZoom: 4, locale: { "Map.Title": title },
+    container: stage, style, attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
+    fadeDuration: calm ? 0 : 150, maxZoom: 18, minZoom: 4, locale: { "Map.Title": title }, ...options,
   });
   // a tile that does not come leaves a gap; drawn anew, or the map would never rest
   map.on("error", () => map.triggerRepaint());
@@ -42,17 +43,25 @@ export async function openMap(box, style, view, title) {
   map.keyboard.disableRotation();
   await map.once("style.load");
   map.resize(); // a stage that was laid out only after the map was made would keep a small map in its corner
-  map.once("idle", () => {
-    box.dataset.ready = "true";
-  });
   return map;
+}
+
+/** Say in `box` that this browser draws no map; the page's list says all the map would. */
+export function giveUp(box, words) {
+  const note = document.createElement("p");
+  note.className = "map-note";
+  note.textContent = words.nomap ?? "";
+  box.replaceChildren(note);
+  box.dataset.ready = "none";
+  return null;
 }
 
 /** Put the buttons and the credits over the map. */
 export function addFurniture(box, map, words) {
   const zoom = document.createElement("div");
   zoom.className = "map-buttons";
-  for (const [sign, label, act] of [["+", words.zoomin, () => map.zoomIn()], ["−", words.zoomout, () => map.zoomOut()]]) {
+  const buttons = [["+", words.zoomin, () => map.zoomIn()], ["−", words.zoomout, () => map.zoomOut()]];
+  for (const [sign, label, act] of buttons) {
     const made = document.createElement("button");
     Object.assign(made, { type: "button", textContent: sign, title: label ?? sign });
     made.setAttribute("aria-label", label ?? sign);
@@ -79,4 +88,49 @@ export function boundsOf(coordinates) {
   };
   widen(coordinates);
   return Number.isFinite(box[0]) ? box : null;
+}
+
+/** One place as a source of a map; nothing for none. */
+export function pointAt(place, properties = {}) {
+  if (!place) return NOTHING;
+  const feature = { type: "Feature", geometry: { type: "Point", coordinates: place }, properties };
+  return { type: "FeatureCollection", features: [feature] };
+}
+
+/** What lies at an address as JSON, or `otherwise`. */
+export async function fetchJson(address, otherwise = NOTHING) {
+  if (!address) return otherwise;
+  try {
+    const answer = await fetch(address);
+    return answer.ok ? await answer.json() : otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+/** The point drawn in `layers` nearest to a place on the screen, no farther than `reach` pixels; null for none. */
+export function pointNear(map, { x, y }, layers, reach) {
+  const found = map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers });
+  const away = ({ geometry }) => {
+    const at = map.project(geometry.coordinates);
+    return Math.hypot(at.x - x, at.y - y);
+  };
+  return found.sort((a, b) => away(a) - away(b))[0] ?? null;
+}
+
+/** Strokes aslant, which say that nothing is known here: a picture of `side` pixels to lay side by side. */
+export function hatch({ side, ground, ink, width }) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = side;
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = ground;
+  pen.fillRect(0, 0, side, side);
+  pen.strokeStyle = ink;
+  pen.lineWidth = width;
+  for (const shift of [-side, 0, side]) {
+    pen.moveTo(shift - 2, side + 2);
+    pen.lineTo(shift + side + 2, -2);
+  }
+  pen.stroke();
+  return pen.getImageData(0, 0, side, side);
 }

@@ -1,11 +1,13 @@
 // How the map looks: a calm ground, streets by class, dashed borders, and points that differ by shape and colour.
 
+import { NOTHING, letterScale } from "./map_frame.js";
+
 const GROUND = "#f4f2ec";
 const WATER = "#cfe0ea";
 const INK = "#2f2e2b";
 const BORDER = "#86509a";
 const CHOSEN = "#f5b400";
-export const ROUTE = "#0a56a5";
+const ROUTE = "#0a56a5";
 const SHUT = "#4d555d";
 
 // How streets of a class are drawn: colours, width in pixels at zooms 9, 13 and 18, and from which zoom with a name.
@@ -35,13 +37,15 @@ const GROUP = { cluster: true, clusterRadius: 36, clusterMaxZoom: 12, clusterPro
 const POINT_SIZE = ["interpolate", ["linear"], ["zoom"], 8, 0.35, 10, 0.5, 12, 0.8, 14, 1];
 
 /**
- * The whole style of the map.
+ * The whole style of the map in `box`, whose data say where the city's PMTiles lie and a base of raster tiles, if any.
  *
- * tiles: address of the PMTiles archive of the city, or "" for none. base: pattern of raster tiles beneath, or "".
  * points, route: GeoJSON, of service points with `code`, `name` and `state`, and of lines to walk. here: GeoJSON of
- * where the user is. scale: 1 for ordinary letters, more in large type.
+ * where the user is.
  */
-export function mapStyle({ tiles, base, points, route, here, scale }) {
+export function mapStyle(box, { points = NOTHING, route = NOTHING, here = NOTHING } = {}) {
+  const tiles = globalThis.pmtiles ? absolute(box.dataset.tiles) : "";
+  const base = absolute(box.dataset.base);
+  const scale = letterScale();
   const sources = {
     points: { type: "geojson", data: points, promoteId: "code", ...(points.features.length > MANY ? GROUP : {}) },
     marks: { type: "geojson", data: points, promoteId: "code" },
@@ -59,6 +63,11 @@ export function mapStyle({ tiles, base, points, route, here, scale }) {
     ...(tiles ? LARGE_AREAS.map((area) => areaName(area, scale)) : []),
   ];
   return { version: 8, sources, layers };
+}
+
+function absolute(address) {
+  // MapLibre fetches from a worker, where an address needs its host; the braces of a pattern stay as they are
+  return address ? location.origin + address : "";
 }
 
 function cityLayers(scale) {

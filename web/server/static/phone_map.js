@@ -1,36 +1,24 @@
 // The map of tonight's route, drawn from what the phone holds: no tile and no network is needed.
 
+import { NOTHING, boundsOf, calm, canDraw, letterScale, mapOn, pointAt } from "./map_frame.js";
+
 const DAY = { ground: "#f4f2ec", edge: "#c9c3b4", street: "#ffffff", ink: "#2f2e2b", halo: "#ffffff",
   later: "#0a56a5", next: "#d94f00", done: "#2e7d4f", cannot: "#8a2a22", way: "#5b5f66", here: "#0a56a5" };
 const NIGHT = { ground: "#14191d", edge: "#0c1013", street: "#39424a", ink: "#dfe3e6", halo: "#14191d",
   later: "#6fb3ff", next: "#ffb347", done: "#63c58b", cannot: "#ff9d94", way: "#9aa3ab", here: "#ffffff" };
 const MAIN = ["motorway", "trunk", "primary", "secondary", "tertiary"];
-const NOTHING = { type: "FeatureCollection", features: [] };
 
 /**
  * Draw a map in `box`. Resolves with { show(pack, stateOf, current), here(place), centre() }, or null where this
  * browser cannot draw one. words : its labels.
  */
 export async function drawMap(box, words) {
-  if (!document.createElement("canvas").getContext("webgl2")) return refuse(box, words);
-  let maplibre;
-  try {
-    maplibre = await import("/assets/maplibre-gl.mjs");
-  } catch {
-    return refuse(box, words);
-  }
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1;
-  const map = new maplibre.Map({
-    container: box.querySelector(".phone-stage"), style: styleOf(dark.matches ? NIGHT : DAY, scale),
-    attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false, fadeDuration: 0,
-    maxZoom: 19, minZoom: 9, center: [0, 0], zoom: 15,
-    locale: { "Map.Title": words.map },
-  });
-  map.touchZoomRotate.disableRotation();
-  map.keyboard.disableRotation();
-  await map.once("style.load");
+  const stage = box.querySelector(".phone-stage");
+  const options = { fadeDuration: 0, maxZoom: 19, minZoom: 9, center: [0, 0], zoom: 15 };
+  const style = styleOf(dark.matches ? NIGHT : DAY);
+  const map = canDraw() && await mapOn(stage, style, options, words.map).catch(() => null);
+  if (!map) return refuse(box, words);
 
   const shown = { ground: NOTHING, route: NOTHING, spots: NOTHING, here: NOTHING };
   const put = (name, features) => {
@@ -39,7 +27,7 @@ export async function drawMap(box, words) {
   };
   let [around, mark, place] = [null, "", null];
   dark.addEventListener("change", async ({ matches }) => {
-    map.setStyle(styleOf(matches ? NIGHT : DAY, scale, shown), { diff: false });
+    map.setStyle(styleOf(matches ? NIGHT : DAY, shown), { diff: false });
   });
 
   function centre() {
@@ -71,7 +59,7 @@ export async function drawMap(box, words) {
     here(found) {
       const first = !place;
       place = found;
-      put("here", place ? [{ type: "Feature", geometry: { type: "Point", coordinates: place }, properties: {} }] : []);
+      put("here", pointAt(place).features);
       if (first && place) centre();
       else if (place && !map.getBounds().contains(place)) map.easeTo({ center: place, animate: !calm });
     },
@@ -96,20 +84,14 @@ function drawnSpots(item, stateOf, isCurrent) {
   const place = check?.at ?? item.at;
   if (!place || !["check", "start", "end"].includes(item.kind)) return [];
   const state = check ? stateOf(check) || (isCurrent ? "next" : "later") : "way";
-  const geometry = { type: "Point", coordinates: place };
-  return [{ type: "Feature", geometry, properties: { state, name: item.name.zh } }];
+  return pointAt(place, { state, name: item.name.zh }).features;
 }
 
 function line(coordinates, properties) {
   return { type: "Feature", geometry: { type: "LineString", coordinates }, properties };
 }
 
-function boundsOf(places) {
-  const [lon, lat] = [places.map((place) => place[0]), places.map((place) => place[1])];
-  return [Math.min(...lon), Math.min(...lat), Math.max(...lon), Math.max(...lat)];
-}
-
-function styleOf(colours, scale, data = {}) {
+function styleOf(colours, data = {}) {
   const source = (name) => ({ type: "geojson", data: data[name] ?? NOTHING });
   const byZoom = (far, near) => ["interpolate", ["exponential", 1.5], ["zoom"], 12, far, 18, near];
   const times = ["case", ["get", "main"], 1.7, 1];
@@ -119,7 +101,7 @@ function styleOf(colours, scale, data = {}) {
   const { next, done, cannot, way } = colours;
   const byState = state({ next, done, cannot, way }, colours.later);
   const isWay = ["==", ["get", "state"], "way"];
-  const text = { "text-field": ["get", "name"], "text-font": ["sans-serif"], "text-size": 13 * scale };
+  const text = { "text-field": ["get", "name"], "text-font": ["sans-serif"], "text-size": 13 * letterScale() };
   const letters = { "text-color": colours.ink, "text-halo-color": colours.halo, "text-halo-width": 1.7 };
   const line = (id, from, paint, more = {}) => ({ id, type: "line", source: from, layout: round, ...more, paint });
   return {

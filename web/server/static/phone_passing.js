@@ -28,7 +28,7 @@ export function onLine(place, line) {
   return best;
 }
 
-export function lengthOf(line) {
+function lengthOf(line) {
   return line.slice(1).reduce((sum, place, i) => sum + metresBetween(line[i], place), 0);
 }
 

@@ -1,5 +1,7 @@
 // A discovery in three taps: what is needed, what was done, send. The note and the photo may stay away.
 
+import { smaller } from "./photo.js";
+
 const MOST_SIDE_PX = 1280;
 
 /** Wire the dialog. place() says where the finder is: { lon, lat, said }, or null; keep(report) keeps the report. */
@@ -60,8 +62,9 @@ export function reportDialog({ words, place, keep }) {
   async function send() {
     at ??= place();
     if (!at) return tell(words.noplace);
-    const photo = await smaller(field("photo").files[0]);
-    if (photo === undefined) return tell(words.badphoto);
+    const file = field("photo").files[0];
+    const photo = file && await smaller(file, MOST_SIDE_PX, 0.8).catch(() => null);
+    if (file && !photo) return tell(words.badphoto);
     const { needs, outcome, people } = given;
     await keep({
       kind: "report", key: crypto.randomUUID(), needs: [needs], outcome, people, lon: at.lon, lat: at.lat,
@@ -73,24 +76,5 @@ export function reportDialog({ words, place, keep }) {
 
   function tell(text) {
     document.getElementById("report-fault").textContent = text;
-  }
-}
-
-/** The photo, smaller and without what the camera noted beside it; null without one, undefined where it is none. */
-async function smaller(file) {
-  if (!file) return null;
-  try {
-    const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
-    const share = Math.min(1, MOST_SIDE_PX / Math.max(picture.width, picture.height));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.max(1, Math.round(picture.width * share));
-    canvas.height = Math.max(1, Math.round(picture.height * share));
-    const pen = canvas.getContext("2d");
-    pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    return await new Promise((done) => { canvas.toBlob((small) => done(small ?? undefined), "image/jpeg", 0.8); });
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // The form with a script: the place by map, the report kept on this telephone until the server has it.
 
 import { drawn } from "./map.js";
+import { smaller } from "./photo.js";
 import { showKept } from "./report_kept.js";
 
 const form = document.getElementById("report");
@@ -141,23 +142,10 @@ function fieldsOfForm() {
   return [...new FormData(form)].filter(([name]) => !left.includes(name));
 }
 
-/** The photo, smaller and without what the camera noted beside it; as it is where this browser cannot draw it. */
+/** The photo, smaller; as it is where this browser cannot draw it. */
 async function photoOfForm() {
   const file = document.getElementById("photo").files[0];
-  if (!file) return null;
-  try {
-    const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
-    const share = Math.min(1, MOST_SIDE_PX / Math.max(picture.width, picture.height));
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * share)));
-    const pen = canvas.getContext("2d");
-    pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    return await new Promise((done) => canvas.toBlob((small) => done(small ?? file), "image/jpeg", 0.82));
-  } catch {
-    return file;
-  }
+  return file ? smaller(file, MOST_SIDE_PX, 0.82).catch(() => file) : null;
 }
 
 function withoutShelf() {

@@ -1,26 +1,28 @@
 // A run on the live map: areas and cells in their colours, lines, numbered places, and a legend from the same file.
 
 import { drawn } from "./map.js";
-import { boundsOf } from "./map_frame.js";
+import { boundsOf, fetchJson, hatch } from "./map_frame.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const INK = "#7a7a7a"; // of strokes that say: nobody looked here
 const box = document.getElementById("map");
 const map = await drawn;
 
-if (map) {
-  const answer = await fetch(box.dataset.run);
-  if (answer.ok) show(await answer.json());
-}
+const data = map && await fetchJson(box.dataset.run, null);
 
-function show(data) {
-  map.addImage("hatch", hatch(), { pixelRatio: 2 });
+if (data) show(data);
+
+function show({ legend = [], ...data }) {
+  const strokes = hatch({ side: 16, ground: "rgba(255,255,255,0.75)", ink: INK, width: 2 });
+  map.addImage("hatch", strokes, { pixelRatio: 2 });
   map.addSource("run", { type: "geojson", data });
   const of = (part) => ["==", ["get", "part"], part];
   const below = map.getStyle().layers.find(({ type, id }) => type === "symbol" && id.endsWith("-name"))?.id;
   const hatched = ["boolean", ["get", "hatch"], false];
   add({ id: "run-areas", type: "fill", filter: ["all", of("area"), ["!", hatched]],
     paint: { "fill-color": ["get", "colour"], "fill-opacity": 0.72 } }, below);
-  add({ id: "run-unknown", type: "fill", filter: ["all", of("area"), hatched], paint: { "fill-pattern": "hatch" } }, below);
+  add({ id: "run-unknown", type: "fill", filter: ["all", of("area"), hatched],
+    paint: { "fill-pattern": "hatch" } }, below);
   add({ id: "run-outlines", type: "line", filter: of("area"),
     paint: { "line-color": "#5b5b5b", "line-width": 0.7, "line-opacity": 0.7 } }, below);
   add({ id: "run-lines", type: "line", filter: of("line"), layout: { "line-cap": "round", "line-join": "round" },
@@ -33,31 +35,13 @@ function show(data) {
     layout: { "text-field": ["get", "mark"], "text-font": ["sans-serif"], "text-size": 13,
       "text-allow-overlap": true, "text-ignore-placement": true },
     paint: { "text-color": "#ffffff" } });
-  drawLegend(data.legend ?? []);
+  drawLegend(legend);
   tellWhatIsTouched();
   fit(data.features);
 }
 
 function add(layer, below) {
   map.addLayer({ ...layer, source: "run" }, below);
-}
-
-/** Strokes that say: nobody looked here. */
-function hatch() {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 16;
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = "rgba(255,255,255,0.75)";
-  pen.fillRect(0, 0, 16, 16);
-  pen.strokeStyle = "#7a7a7a";
-  pen.lineWidth = 2;
-  for (const shift of [-16, 0, 16]) {
-    pen.beginPath();
-    pen.moveTo(shift, 16);
-    pen.lineTo(shift + 16, 0);
-    pen.stroke();
-  }
-  return pen.getImageData(0, 0, 16, 16);
 }
 
 function drawLegend(rows) {
@@ -73,23 +57,19 @@ function drawLegend(rows) {
 }
 
 function swatch(colour) {
-  const picture = document.createElementNS(SVG, "svg");
-  const square = document.createElementNS(SVG, "rect");
-  for (const [name, value] of Object.entries({ width: 20, height: 20, "aria-hidden": "true" })) picture.setAttribute(name, value);
-  for (const [name, value] of Object.entries({ width: 20, height: 20, fill: colour === "hatch" ? "#ffffff" : colour })) {
-    square.setAttribute(name, value);
-  }
-  picture.append(square);
-  if (colour === "hatch") {
-    for (const shift of [-8, 2, 12]) {
-      const stroke = document.createElementNS(SVG, "path");
-      stroke.setAttribute("d", `M${shift} 20L${shift + 20} 0`);
-      stroke.setAttribute("stroke", "#7a7a7a");
-      stroke.setAttribute("stroke-width", "2");
-      picture.append(stroke);
-    }
+  const [hatched, size] = [colour === "hatch", { width: 20, height: 20 }];
+  const picture = shape("svg", { ...size, "aria-hidden": "true" });
+  picture.append(shape("rect", { ...size, fill: hatched ? "#ffffff" : colour }));
+  for (const shift of hatched ? [-8, 2, 12] : []) {
+    picture.append(shape("path", { d: `M${shift} 20L${shift + 20} 0`, stroke: INK, "stroke-width": 2 }));
   }
   return picture;
+}
+
+function shape(name, attributes) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
 }
 
 function tellWhatIsTouched() {
