@@ -13,7 +13,8 @@ class FaultsError(RecordError):
     """Something filled in with fields that cannot stand. faults : field name -> (zh, en), in the form's order."""
 
     def __init__(self, faults: Mapping[str, tuple[str, str]]) -> None:
-        super().__init__("；".join(zh for zh, _ in faults.values()), "; ".join(en for _, en in faults.values()))
+        said = dict.fromkeys(faults.values())  # each once, however many fields it holds of
+        super().__init__("；".join(zh for zh, _ in said), "; ".join(en for _, en in said))
         self.faults = dict(faults)
 
 

@@ -63,7 +63,8 @@ def tonight(store: Store, *, by: Account, now: datetime) -> OwnRoute:
     nearest = going or _at_once(coming) or shown
     if not nearest:
         raise NoRouteError(
-            f"今晚没有安排“{by.name}”的路线。请联系督导员", f"no route of tonight is {by.name}'s: ask your supervisor"
+            f"今晚没有安排“{by.name}”的路线。请联系督导员",
+            f"none of tonight's routes is {by.name}'s: ask your supervisor",
         )
     if len(nearest) > 1:
         crews = "、".join(own.route.crew for own in nearest)

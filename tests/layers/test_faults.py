@@ -26,3 +26,4 @@ def test_lines_stand_where_they_may_and_spaces_are_not_text() -> None:
 def test_all_faults_are_in_one_message_and_each_under_its_field() -> None:
     error = FaultsError({"a": ("甲", "one"), "b": ("乙", "two")})
     assert (error.zh, error.en, error.faults["b"]) == ("甲；乙", "one; two", ("乙", "two"))
+    assert FaultsError(dict.fromkeys("abc", ("必填", "required"))).zh == "必填"

@@ -82,7 +82,9 @@ limited: Callable[[Any], Any] = limiter.limit(LIMIT, methods=["POST"], deduct_wh
 def sign_in() -> Answer:
     """Ask for username and password."""
     if request.method == "GET":
-        return home() if sessions.by_session() else _page("sign_in", _("登录"), onward=request.args.get("next", ""))
+        if sessions.by_session():
+            return home()
+        return _page("sign_in", _("登录"), onward=request.args.get("next", ""), unsent="unsent" in request.args)
     began, at = monotonic(), now()
     username = request.form.get("username", "").strip()
     found = _checked(username, request.form.get("password", ""), at)
@@ -271,8 +273,9 @@ def _ask_to_sign_in(error: Unauthorized) -> AnyResponse:
         answer = refusal(401, *SENTENCES[401])
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
-    asked = request.full_path.rstrip("?") if request.method == "GET" else ""
-    return redirect(url_for("sign_in.sign_in", next=asked or None), 303)
+    if request.method != "GET":
+        return redirect(url_for("sign_in.sign_in", unsent="yes"), 303)
+    return redirect(url_for("sign_in.sign_in", next=request.full_path.rstrip("?")), 303)
 
 
 def register(app: Flask) -> None:

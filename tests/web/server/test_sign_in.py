@@ -34,12 +34,24 @@ def in_cookie(browser: Browser) -> dict[str, Any]:
         return dict(cookie)
 
 
+def test_who_sends_a_form_after_the_session_ended_is_told_that_it_was_not_saved(
+    demo: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in(demo, add(demo, "sun"))
+    browser.get("/staff")
+    turn_clocks(monkeypatch, timedelta(hours=13))
+    answer = browser.post("/staff/account/sessions/end-others")
+    page = browser.get(answer.location).text
+    assert answer.status_code == 303 and "没有保存" in page and "请先登录" not in page
+
+
 def test_a_right_password_leads_to_the_page_that_was_asked_for(demo: APIFlask) -> None:
     sun = add(demo, "sun")
     browser = Browser(demo)
     asked = browser.get("/staff/reports?state=received")
     assert (asked.status_code, asked.location) == (303, "/sign-in?next=/staff/reports?state%3Dreceived")
-    assert 'value="/staff/reports?state=received"' in browser.get(asked.location).text
+    page = browser.get(asked.location).text
+    assert 'value="/staff/reports?state=received"' in page and "请先登录" in page
     answer = browser.post("/sign-in", username=" SUN ", password=PASSWORD, next="/staff/reports?state=received")
     assert (answer.status_code, answer.location) == (303, "/staff/reports?state=received")
     cookie = answer.headers["Set-Cookie"]
