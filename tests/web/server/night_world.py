@@ -2,14 +2,21 @@
 
 import datetime as dt
 import shutil
+import sys
+from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pytest
+import shapely
 from flask import Flask
 
-from layers.accounts import Account, credentials
-from layers.night_records import PatrolNight
+from layers.accounts import Account, change_account, credentials
+from layers.night_records import NightRoute, PatrolNight
 from layers.nights import night as kept_night
 from layers.nights import open_night, routes
 from layers.phone import keep_events
@@ -19,6 +26,7 @@ from layers.store import Store
 from planner.desk.runs import lines_of
 from planner.patrol.question import PatrolQuestion
 from planner.patrol.runs import run_patrol
+from tests.web.server.staff import add, store_of
 
 EVENING = dt.date(2026, 3, 31)
 ZONE = dt.timezone(dt.timedelta(hours=8))
@@ -44,6 +52,27 @@ def open_evening(store: Store, planned: Run, by: Account) -> PatrolNight:
     return open_night(store.within(Scope.of(by.area_code)), run.id, EVENING, by=by, now=at("19:00"))
 
 
+@dataclass(frozen=True)
+class Directed:
+    """A night of DISTRICT with its two supervisors and a worker, who walks alone in one of its crews."""
+
+    night: PatrolNight
+    chief: Account
+    deputy: Account
+    worker: Account
+
+
+def directed(app: Flask, planned: Run) -> Directed:
+    """Make the accounts in an application's town and open the night of the plan."""
+    store = store_of(app)
+    chief, deputy = (add(app, name, "supervisor", DISTRICT) for name in ("zhao", "qian"))
+    night = open_evening(store, planned, chief)
+    alone = next(one for one in routes(store, night.id) if "、" not in one.persons)
+    worker, root = add(app, "lin", "grid_worker", alone.area_code[:12]), add(app, "root", "administrator", DISTRICT)
+    worker = change_account(store, worker.id, by=root, now=at("19:00"), changes={"name": alone.persons})
+    return Directed(night, chief, deputy, worker)
+
+
 def at(clock: str) -> dt.datetime:
     """Return an hour of the evening by the city's clocks, "00:30" the next day."""
     hour, minute = map(int, clock.split(":"))
@@ -54,6 +83,13 @@ def at(clock: str) -> dt.datetime:
 def ahead(clock: str) -> dt.timedelta:
     """Return what must be added to this moment to come to an hour of the evening."""
     return at(clock) - dt.datetime.now(dt.UTC)
+
+
+def stop_clocks(monkeypatch: pytest.MonkeyPatch, clock: str) -> None:
+    """Let every page of the server believe that it is one moment of the evening."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("web.server.") and hasattr(module, "now"):
+            monkeypatch.setattr(module, "now", lambda: at(clock))
 
 
 def on_desk(store: Store, planned: Run, by: Account) -> int:
@@ -84,3 +120,37 @@ def _tick(store: Store, night_id: int, count: int = 9) -> None:
     ]  # fmt: skip
     own = store.within(Scope.of(worker.account.area_code))
     keep_events(own, ticks, by=worker.account, device="phone-of-the-demo", now=at("21:10"))
+
+
+def told_by_phone(store: Store, night: PatrolNight, route: NightRoute, first: int) -> list[dict[str, Any]]:
+    """Return what a phone tells of a crew that walks its ``first`` streets as planned: ticks and the track."""
+    tables, number = store.run(night.run_id).tables, count(1)
+    steps, legs = (tables[name][tables[name]["crew"] == route.crew] for name in ("steps", "legs"))
+    last = steps[steps["kind"].isin(("patrol", "check"))]["step"].iloc[first - 1]
+    points = _points(store, steps[steps["step"] <= last], legs[legs["step"] <= last])
+    of = {"night": night.id, "crew": route.crew}
+    tick = {"kind": "tick", "at": points[-1][0], "how": "gps", **of}
+    ticks = [{"number": next(number), "duty": duty, "side": side, **tick} for duty, side in route.route[:first]]
+    sent = [points[i : i + 50] for i in range(0, len(points), 50)]
+    return ticks + [{"number": next(number), "at": some[-1][0], "kind": "track", "points": some, **of} for some in sent]
+
+
+def _points(store: Store, steps: Any, legs: Any, every_m: float = 12.0) -> list[list[float]]:
+    """Return [milliseconds since 1970, lon, lat, metres of error] along the legs, at the hours of their steps."""
+    network, points = store.load_network(), []
+    place = {int(segment): i for i, segment in enumerate(network.segment_id)}
+    hours = {
+        int(one.step): [dt.datetime.fromisoformat(at) for at in (one.begins, one.ends)] for one in steps.itertuples()
+    }
+    for step, ways in legs.groupby("step"):
+        begins, ends = (at.replace(tzinfo=ZONE).timestamp() for at in hours[int(step)])
+        whole_m, gone_m = float((ways["to_m"] - ways["from_m"]).abs().sum()), 0.0
+        for way in ways.itertuples():
+            s, metres = place[int(way.segment_id)], abs(way.to_m - way.from_m)
+            for share in np.arange(0.0, 1.0, every_m / max(metres, every_m)):
+                at_m = way.from_m + share * (way.to_m - way.from_m)
+                on = shapely.line_interpolate_point(network.geometry[s], at_m / network.length_m[s], normalized=True)
+                at_s = begins + (ends - begins) * (gone_m + share * metres) / whole_m
+                points.append([round(at_s * 1000), on.x, on.y, 6.0])
+            gone_m += metres
+    return points

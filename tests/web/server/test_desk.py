@@ -13,7 +13,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from layers.accounts import Account, account, change_account
+from layers.accounts import Account, account
 from layers.audit import Entry, entries
 from layers.casebook import report
 from layers.desk_mark import desk_mark
@@ -26,7 +26,7 @@ from layers.schema import AUDIT_ENTRY
 from layers.scope import Scope
 from layers.store import Store
 from tests.web.server.conftest import SECRET
-from tests.web.server.night_world import DISTRICT, EVENING, OTHER, ahead, at, open_evening, plan
+from tests.web.server.night_world import DISTRICT, EVENING, OTHER, ahead, at, directed, plan
 from tests.web.server.staff import Browser, add, alert, signed_in, store_of, turn_clocks
 from tests.web.server.staff_world import send, take
 from web.server.app import create_app
@@ -67,18 +67,13 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     else:
         url = request.getfixturevalue("postgis_server").new_database(request.getfixturevalue("town_database"))
     app = create_app(Settings(url, SECRET, secure=False), testing=True)
-    chief, deputy = (add(app, name, "supervisor", DISTRICT) for name in ("zhao", "qian"))
-    made = open_evening(store_of(app), plan(town), chief)
-    walks = next(one for one in routes(store_of(app), made.id) if "、" not in one.persons)
-    worker = add(app, "lin", "grid_worker", walks.area_code[:12])
-    root = add(app, "root", "administrator", DISTRICT)
-    change_account(store_of(app), worker.id, by=root, now=at("19:00"), changes={"name": walks.persons})
+    of = directed(app, plan(town))
     with pytest.MonkeyPatch.context() as patch:
         turn_clocks(patch, ahead("19:30"))
-        browser = signed_in(app, chief)
-        while "Refresh" in browser.get(f"/staff/nights/{made.id}").headers:
+        browser = signed_in(app, of.chief)
+        while "Refresh" in browser.get(f"/staff/nights/{of.night.id}").headers:
             pass  # the night is read once, for all tests
-        yield World(app, made, chief, deputy, worker)
+        yield World(app, of.night, of.chief, of.deputy, of.worker)
     store_of(app).close()
 
 
@@ -261,7 +256,7 @@ def test_that_somebody_looked_at_a_night_is_written_down_once_an_hour(world: Wor
     world.app.extensions["lamplight.desk_readers"].clear()  # another process serves the next request
     assert len(looked()) == 1
     with pytest.MonkeyPatch.context() as patch:
-        turn_clocks(patch, ahead("20:31"))
+        turn_clocks(patch, ahead("21:30"))
         assert len(looked()) == 2
     stranger = signed_in(world.app, add(world.app, "zheng", "supervisor", "990199000000"))
     for more in ("", "/changes.json"):
