@@ -14,6 +14,7 @@ from web.server.city import PublicCitySource
 from web.server.errors import answer_errors
 from web.server.flood import FloodGate
 from web.server.headers import protect
+from web.server.hosts import HostGate
 from web.server.language import speak
 from web.server.settings import Settings, SettingsError
 
@@ -39,6 +40,8 @@ def create_app(settings: Settings, *, testing: bool = False) -> APIFlask:
     )  # fmt: skip
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of Flask's own provider: half the bytes of Chinese
     app.wsgi_app = FloodGate(app.wsgi_app)  # type: ignore[method-assign]
+    if settings.hosts:
+        app.wsgi_app = HostGate(app.wsgi_app, settings.hosts)  # type: ignore[method-assign]
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 import pytest
 from apiflask import APIFlask
 from click.testing import CliRunner
+from flask.testing import FlaskClient
 
 import lamplight
 from tests.web.server.conftest import SECRET
@@ -63,3 +64,41 @@ def test_a_city_that_is_real_is_not_served_as_a_demo(town_url: str) -> None:
     app.extensions["lamplight.store"].close()
     with pytest.raises(SettingsError):
         create_app(Settings(town_url, SECRET, secure=False, demo=True))
+
+
+# the names it is reached by
+
+OWN = ("help.example.cn", "help.example.cn:8437", "HELP.example.cn", "a.office.example")
+FOREIGN = ("evil.example", "evil.example:80", "help.example.cn.evil.example", "office.example.x", "", "a b")
+
+
+def test_only_its_own_names_are_answered_and_others_refused_in_both_languages(town_url: str) -> None:
+    settings = Settings(town_url, SECRET, secure=False, proxies=1, hosts=("help.example.cn", ".office.example"))
+    app = create_app(settings, testing=True)
+    client = app.test_client()
+    for host in OWN:
+        assert client.get("/healthz", headers={"Host": host}).status_code == 200, host
+    for host in FOREIGN:
+        for path in ("/", "/staff/nights", "/api/v1/points", "/static/find.js"):
+            answer = client.get(path, headers={"Host": host})
+            assert answer.status_code == 400 and answer.mimetype == "application/problem+json"
+            assert "本服务器" in answer.json["detail_zh"] and "this name" in answer.json["detail_en"]
+    forwarded = {"Host": "127.0.0.1:8437", "X-Forwarded-Host": "help.example.cn"}
+    assert client.get("/healthz", headers=forwarded).status_code == 200, "the proxy says under which name"
+    assert client.get("/healthz", headers={"Host": OWN[0], "X-Forwarded-Host": FOREIGN[0]}).status_code == 400
+    app.extensions["lamplight.store"].close()
+
+
+def test_any_name_is_answered_where_none_was_set(client: FlaskClient) -> None:
+    assert client.get("/healthz", headers={"Host": "whatever.example"}).status_code == 200
+
+
+def test_names_come_from_the_environment_and_must_be_names() -> None:
+    def said(hosts: str) -> tuple[str, ...]:
+        return settings_from({"LAMPLIGHT_SECRET": SECRET, "LAMPLIGHT_HOSTS": hosts}, "sqlite:///x.sqlite").hosts
+
+    assert said("") == said(" , ") == ()
+    assert said("Help.example.cn, 10.0.0.5,.office.example") == ("help.example.cn", "10.0.0.5", ".office.example")
+    for wrong in ("https://help.example.cn", "help.example.cn:8437", "*", "a b"):
+        with pytest.raises(SettingsError, match="LAMPLIGHT_HOSTS"):
+            said(wrong)
