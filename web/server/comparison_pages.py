@@ -15,6 +15,7 @@ from web.server import coverage_pages, staff_frame
 from web.server.access import account, needs, own_store, public_city
 from web.server.coverage_asked import Asked, asked
 from web.server.coverage_figures import area_rows, has_hours, level_of_view, levels_of, measure_of, sums
+from web.server.downloads import download
 from web.server.language import _
 from web.server.sign_in import Answer
 
@@ -59,7 +60,7 @@ def file() -> Answer:
     )  # fmt: skip
     data = coverage_pages.written(comparison_workbook, what, "comparison.xlsx")
     media_type, _write = coverage_pages.KINDS["xlsx"]
-    return coverage_pages.download(data, media_type, f"lamplight-comparison-{before.id}-{after.id}.xlsx")
+    return download(data, media_type, f"lamplight-comparison-{before.id}-{after.id}.xlsx")
 
 
 def _side(word: str, view_: Asked) -> dict[str, Any]:

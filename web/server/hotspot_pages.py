@@ -94,7 +94,7 @@ def chart_of(run: Run) -> Chart | None:
     for i, method in enumerate(methods):
         own = table[table["method"].astype(str) == method].sort_values("origin")
         points = [(x[str(r["origin"])], height(r["pai"])) for r in own.to_dict("records") if np.isfinite(r["pai"])]
-        name = method_words(method)[0 if language() == "zh" else 1]
+        name = said(method_words(method))
         lines.append((name, METHOD_COLOURS[i % len(METHOD_COLOURS)], " ".join(f"{a:.1f},{b:.1f}" for a, b in points)))
     every = max(len(months) // 6, 1)
     along = [(x[month], month[:7]) for month in months[::every]]

@@ -13,7 +13,6 @@ from flask import Flask, g, has_request_context, request
 from flask_babel import Babel
 
 from gis.errors import LamplightError
-from layers.roles import Words
 
 LANGUAGES = {"zh": "中文", "en": "English"}
 DEFAULT = "zh"
@@ -46,9 +45,10 @@ def _(text: str, **values: Any) -> str:
     return (found if several == text else several) % values
 
 
-def said(words: Words | LamplightError) -> str:
-    """Return a name or an error from the layers in the language of the request."""
-    return words.zh if language() == "zh" else words.en
+def said(words: tuple[str, str] | LamplightError) -> str:
+    """Return words in both languages, or an error, in that of the request; in Chinese where there are no others."""
+    zh, en = words if isinstance(words, tuple) else (words.zh, words.en)
+    return zh if language() == "zh" else en or zh
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,7 @@ from web.hotspot_views import views_of
 from web.hotspot_words import RATE, STATE_NAMES, interval
 from web.patrol_drawing import patrol_drawing
 from web.patrol_words import colour as crew_colour
-from web.server.language import _, language
+from web.server.language import _, said
 from web.siting_files import siting_drawing as draw_siting
 from web.siting_words import ACTION_NAMES
 
@@ -34,7 +34,6 @@ DRAWN = frozenset({
     "siting", "coverage", "patrol", "hotspot-map", "hotspot-forecast", "hotspot-scan", "hotspot-emerging",
 })  # fmt: skip
 Feature = dict[str, Any]
-Words = tuple[str, str]
 
 
 def map_of(store: Store, run: Run, *, streets: Store, level: str | None = None) -> dict[str, Any]:
@@ -78,18 +77,18 @@ def _siting(store: Store, run: Run, level: str | None) -> tuple[list[Feature], l
     words = siting_drawing.street_words(what)
     for which in (siting_drawing.NEW, siting_drawing.LOST):
         lines = what.segments.geometry.to_numpy()[classes == which]
-        features += _lines(lines, siting_drawing.STREET_COLOURS[which], _said(words[which]))
+        features += _lines(lines, siting_drawing.STREET_COLOURS[which], said(words[which]))
     features += _places(what.points)
     for site in what.tables["sites"].sort_values("rank", ascending=False).to_dict("records"):
         if np.isfinite(site["lon"]) and np.isfinite(site["lat"]):
             closes = site["action"] == "close"
             colour = siting_drawing.CLOSED_COLOUR if closes else siting_drawing.NEW_COLOUR
-            title = f"{_said(ACTION_NAMES.get(site['action'], ('', '')))}：{siting_drawing.place_of(site)}"
+            title = f"{said(ACTION_NAMES.get(site['action'], ('', '')))}：{siting_drawing.place_of(site)}"
             features.append(_point(site["lon"], site["lat"], colour, title, "×" if closes else f"{site['rank']:.0f}"))
-    zh, en = siting_drawing.gain_words(what.measure)
     labels = siting_drawing.gain_labels(edges, what.measure)
-    legend = [["", _said((zh, en))], *map(list, zip(siting_drawing.GAIN_COLOURS, labels, strict=True))]
-    legend += [[siting_drawing.STREET_COLOURS[siting_drawing.NEW], _said(words[siting_drawing.NEW])]]
+    legend = [["", said(siting_drawing.gain_words(what.measure))]]
+    legend += map(list, zip(siting_drawing.GAIN_COLOURS, labels, strict=True))
+    legend += [[siting_drawing.STREET_COLOURS[siting_drawing.NEW], said(words[siting_drawing.NEW])]]
     legend += [[siting_drawing.NEW_COLOUR, _("新点（数字为名次）")], [PLACE_COLOUR, _("现有点")]]
     if (of == len(siting_drawing.GAIN_COLOURS)).any():
         legend.insert(5, [siting_drawing.LOSS_COLOUR, _("减少")])
@@ -105,7 +104,7 @@ def _coverage(store: Store, run: Run, level: str | None) -> tuple[list[Feature],
     titles = [f"{name}：{_share(s)}" for name, s in zip(areas["name"], share, strict=True)]
     features = _polygons(areas, colours, titles)
     features += _places(what.points)
-    legend = [["", _said(drawing.share_words(what.measure, drawn))]]
+    legend = [["", said(drawing.share_words(what.measure, drawn))]]
     return features, [*legend, *map(list, zip(SHARE_COLOURS, drawing.share_labels(), strict=True))]
 
 
@@ -140,7 +139,7 @@ def _hotspots(store: Store, run: Run, level: str | None) -> tuple[list[Feature],
     if run.kind == "hotspot-forecast":
         titles = [f"{name}：{_expected(row)}" for name, row in zip(titles, cells.to_dict("records"), strict=True)]
     features = _polygons(cells, [look.colour for look in looks], titles, [look.hatched for look in looks])
-    legend = [["", _said(view.heading)], *([("hatch" if k.hatched else k.colour), _said(k.words)] for k in view.used)]
+    legend = [["", said(view.heading)], *([("hatch" if k.hatched else k.colour), said(k.words)] for k in view.used)]
     return features, legend
 
 
@@ -154,8 +153,8 @@ def _area_rates(what: HotspotDrawing, level: str | None) -> tuple[list[Feature],
     blind = unknown | np.isnan(rate)
     colours = [hotspot_classes.GROUND_COLOUR if b else looks[i].colour for b, i in zip(blind, of, strict=True)]
     titles = [f"{row['name']}：{rate_of(row)}" for row in areas.to_dict("records")]
-    legend = [["", _said(RATE)], *([look.colour, look.words[0]] for look in looks)]
-    legend.append(["hatch", _said(STATE_NAMES["unknown"])])
+    legend = [["", said(RATE)], *([look.colour, look.words[0]] for look in looks)]
+    legend.append(["hatch", said(STATE_NAMES["unknown"])])
     return _polygons(areas, colours, titles, list(blind)), legend
 
 
@@ -208,7 +207,3 @@ def _rounded(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def _share(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.1%}"
-
-
-def _said(words: Words) -> str:
-    return words[0] if language() == "zh" else words[1] or words[0]

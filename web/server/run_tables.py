@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from web.hotspot_drawing import hotspot_drawing
 from web.hotspot_facts import area_names
 from web.hotspot_words import WEATHER_NAMES, figure, interval, method_words, named, percent
 from web.patrol_words import km
-from web.server.language import _, language
+from web.server.language import _, said
 from web.server.run_maps import rate_of
 from web.server.run_words import quantity, shift
 from web.siting_drawing import place_of, runner_up_of
@@ -107,23 +106,19 @@ def _siting(run: Run, level: str) -> list[Table]:
     unit = str(plan.get("worth_unit", plan["unit"]))
     rows = [
         [
-            f"{site['rank']:.0f}", place_of(site), _pick(siting_words.ACTION_NAMES.get(site["action"], ("", ""))),
+            f"{site['rank']:.0f}", place_of(site), said(siting_words.ACTION_NAMES.get(site["action"], ("", ""))),
             quantity(site["adds_last"], unit), _plain(site["cost"]), runner_up_of(site),
             percent(site["steady"]) if np.isfinite(site["steady"]) else "",
         ]
         for site in sites.to_dict("records")
     ]  # fmt: skip
-    adds = f"{_('它带来的')}（{_unit(unit)}）"
+    adds = f"{_('它带来的')}（{said(unit_words(unit))}）"
     headings = [_("名次"), _("位置"), _("措施"), adds, _("费用"), _("次选"), _("需求变动时仍最佳")]
     return [
         _cut(_("变动的点位"), headings, rows),
         _before_after(run, level),
         _frontier(run),
     ]
-
-
-def _unit(unit: str) -> str:
-    return _pick(unit_words(unit))
 
 
 def _before_after(run: Run, level: str) -> Table:
@@ -144,10 +139,10 @@ def _before_after(run: Run, level: str) -> Table:
 def _frontier(run: Run) -> Table:
     unit = str(run.tables["plan"].iloc[0]["unit"])
     rows = [
-        [_plain(step["cost"]), _plain(step["count"]), quantity(step["value"], unit), _pick(siting_words.gap(step))]
+        [_plain(step["cost"]), _plain(step["count"]), quantity(step["value"], unit), said(siting_words.gap(step))]
         for step in run.tables["frontier"].to_dict("records")
     ]
-    return _cut(_("逐档权衡"), [_("费用"), _("点数"), f"{_('目标值')}（{_unit(unit)}）", _("把握")], rows)
+    return _cut(_("逐档权衡"), [_("费用"), _("点数"), f"{_('目标值')}（{said(unit_words(unit))}）", _("把握")], rows)
 
 
 def _coverage(run: Run, level: str) -> list[Table]:
@@ -165,12 +160,12 @@ def _patrol(run: Run, level: str) -> list[Table]:
     crews = run.tables["crews"]
     rows = [
         [str(crew["crew"]), str(crew["date"])[5:], str(crew["persons"]), shift(crew), f"{crew['services']:,.0f}",
-         km(crew["walked_m"]), _pick(MODE_NAMES.get(str(crew["mode"]), ("", "")))]
+         km(crew["walked_m"]), said(MODE_NAMES.get(str(crew["mode"]), ("", "")))]
         for crew in crews.to_dict("records")
     ]  # fmt: skip
     headings = [_("班组"), _("日期"), _("人员"), _("班次"), _("任务"), _("路程"), _("方式")]
     left = [
-        [_pick((str(own["zh"].iloc[0]), str(own["en"].iloc[0]))), f"{len(own):,}", km(own["metres"].sum())]
+        [said((str(own["zh"].iloc[0]), str(own["en"].iloc[0]))), f"{len(own):,}", km(own["metres"].sum())]
         for _code, own in run.tables["uncovered"].groupby("code", sort=True)
     ]
     return [_cut(_("班组和路线"), headings, rows), _cut(_("排不下的任务"), [_("原因"), _("任务"), _("街面")], left)]
@@ -206,7 +201,7 @@ def _forecast(store: Store, run: Run) -> list[Table]:
         for name, row in zip(areas.index, areas.itertuples(index=False), strict=True)
     ]
     weather = [
-        [_pick(named(WEATHER_NAMES, row["weather"])), figure(row["factor"], 3), _plain(row["days"])]
+        [said(named(WEATHER_NAMES, row["weather"])), figure(row["factor"], 3), _plain(row["days"])]
         for row in run.tables["weather"].to_dict("records")
         if row["days"] > 0
     ]
@@ -219,7 +214,7 @@ def _forecast(store: Store, run: Run) -> list[Table]:
 
 def _backtest(run: Run, level: str) -> list[Table]:
     rows = [
-        [_pick(method_words(str(row["method"]))), figure(row["pai"], 3), percent(row["hit_rate"]), figure(row["pei"]),
+        [said(method_words(str(row["method"]))), figure(row["pai"], 3), percent(row["hit_rate"]), figure(row["pei"]),
          figure(row["log_score"], 3), interval(row["pai_difference"], row["pai_low"], row["pai_high"])]
         for row in run.tables["summary"].to_dict("records")
     ]  # fmt: skip
@@ -235,7 +230,7 @@ def months_of(run: Run) -> Table:
     wide = by.pivot_table(index="origin", columns="method", values="pai", aggfunc="mean").reindex(columns=methods)
     months = zip(wide.index, wide.to_numpy(float), strict=True)
     rows = [[str(month), *(figure(value, 2) for value in row)] for month, row in months]
-    return Table(_("各月预测准确度 PAI"), [_("月份"), *(_pick(method_words(m)) for m in methods)], rows)
+    return Table(_("各月预测准确度 PAI"), [_("月份"), *(said(method_words(m)) for m in methods)], rows)
 
 
 _TABLES: Mapping[str, Callable[[Run, str], list[Table]]] = {
@@ -253,7 +248,3 @@ def _cut(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -
     used = [i for i in range(len(headings)) if any(row[i] not in ("", "–") for row in rows)]
     shown = [[row[i] for i in used] for row in rows[:MOST_ROWS]]
     return Table(caption, [headings[i] for i in used], shown, max(len(rows) - MOST_ROWS, 0))
-
-
-def _pick(words: Any) -> str:
-    return str(words[0] if language() == "zh" else words[1] or words[0])

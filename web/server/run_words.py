@@ -3,10 +3,10 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from layers.roles import Words
 from layers.run import Run
@@ -41,19 +41,11 @@ def question_of(run: Run, names: Mapping[str, str]) -> Words:
     asked = dict(run.parameters)
     within = [names.get(str(code), str(code)) for code in asked.get("within") or []]
     where = Words("，限于" + "、".join(within), ", within " + ", ".join(within)) if within else Words("", "")
-    if run.kind == "patrol":
-        zh, en = _patrol_question(asked)
-    else:
-        by_kind: dict[str, Callable[[Run], tuple[str, str]]] = {
-            "siting": siting_question,
-            "coverage": coverage_question,
-        }
-        named = Run(run.kind, {**asked, "within": []}, run.inputs, run.tables)
-        zh, en = by_kind.get(run.kind, hotspot_question)(named)
-    if run.kind == "siting":
-        zh, en = f"{zh}{_how_many(asked).zh}", f"{en}{_how_many(asked).en}"
+    everywhere = replace(run, parameters={**asked, "within": []})
+    question = _QUESTIONS.get(run.kind, hotspot_question)(everywhere)
+    count = _how_many(asked) if run.kind == "siting" else Words("", "")
     early = Words("（中途停止）", " (stopped early)") if asked.get("cancelled") else Words("", "")
-    return Words(zh + where.zh + early.zh, en + where.en + early.en)
+    return Words(*map("".join, zip(question, count, where, early, strict=True)))
 
 
 def _how_many(asked: Mapping[str, Any]) -> Words:
@@ -66,7 +58,8 @@ def _how_many(asked: Mapping[str, Any]) -> Words:
     return Words(f"，各期 {counts} 个点", f", {counts} points by period") if counts else Words("", "")
 
 
-def _patrol_question(asked: Mapping[str, Any]) -> tuple[str, str]:
+def _patrol_question(run: Run) -> tuple[str, str]:
+    asked = run.parameters
     day = str(asked.get("date", ""))
     zh, en = weekday(day) if day else ("", "")
     days = int(asked.get("days", 1))
@@ -77,6 +70,11 @@ def _patrol_question(asked: Mapping[str, Any]) -> tuple[str, str]:
         f"{day}（{zh}）起{'一周' if days == 7 else '一晚'}，{hours}",
         f"{'a week' if days == 7 else 'a night'} from {day} ({en}), {hours}",
     )
+
+
+_QUESTIONS: Mapping[str, Callable[[Run], tuple[str, str]]] = {
+    "siting": siting_question, "coverage": coverage_question, "patrol": _patrol_question,
+}  # fmt: skip
 
 
 def result_of(run: Run, own: Mapping[str, Any] | None) -> list[Words]:
@@ -178,26 +176,11 @@ _RESULTS: Mapping[str, Callable[[Run, Mapping[str, Any] | None], list[Words]]] =
 
 def goodness_of(run: Run) -> Words:
     """Return how good the result is, in one sentence; nothing is called best that was not proven."""
-    if run.kind == "siting":
-        return _siting_goodness(_first(run, "plan"))
-    if run.kind == "coverage":
-        return Words("沿街道精确量算，没有抽样误差", "measured exactly along the streets: no error of sampling")
-    if run.kind == "patrol":
-        return _patrol_goodness(run.tables["plan"])
-    if run.kind == "hotspot-map":
-        return Words("括号内为九成区间；没人去看的地方不作推断",
-                     "in brackets: 90 % intervals; nothing is claimed where nobody looked")  # fmt: skip
-    if run.kind == "hotspot-forecast":
-        cover = percent(float(run.parameters.get("cover", 0.9)))
-        return Words(
-            f"括号内为 {cover} 区间；准不准见回测", f"in brackets: {cover} intervals; the backtest says how they held"
-        )
-    if run.kind == "hotspot-backtest":
-        return _backtest_goodness(run.tables["summary"])
-    return Words("机会由随机重排得出", "chances come from random relabelling")
+    return _GOODNESS.get(run.kind, _scan_goodness)(run)
 
 
-def _siting_goodness(plan: Mapping[str, Any]) -> Words:
+def _siting_goodness(run: Run) -> Words:
+    plan = _first(run, "plan")
     if math.isfinite(float(plan["value"])):
         return Words(*siting_words.proof(plan))
     if plan["optimal"] or not math.isfinite(plan["gap"]):
@@ -206,7 +189,12 @@ def _siting_goodness(plan: Mapping[str, Any]) -> Words:
     return Words(f"已证明：别的方案至多好 {at_most}", f"proven: no other plan is better by more than {at_most}")
 
 
-def _patrol_goodness(plans: pd.DataFrame) -> Words:
+def _coverage_goodness(run: Run) -> Words:
+    return Words("沿街道精确量算，没有抽样误差", "measured exactly along the streets: no error of sampling")
+
+
+def _patrol_goodness(run: Run) -> Words:
+    plans = run.tables["plan"]
     if not len(plans):
         return Words("每条路线都核对过班次和时限", "every route was checked against its shift")
     ended = [ENDED.get(str(word), (str(word), str(word))) for word in dict.fromkeys(plans["ended"])]
@@ -219,7 +207,24 @@ def _patrol_goodness(plans: pd.DataFrame) -> Words:
                  f"priority {more} against planning greedily ({said.en}); no bound was proven")  # fmt: skip
 
 
-def _backtest_goodness(table: pd.DataFrame) -> Words:
+def _map_goodness(run: Run) -> Words:
+    return Words("括号内为九成区间；没人去看的地方不作推断",
+                 "in brackets: 90 % intervals; nothing is claimed where nobody looked")  # fmt: skip
+
+
+def _forecast_goodness(run: Run) -> Words:
+    cover = percent(float(run.parameters.get("cover", 0.9)))
+    return Words(
+        f"括号内为 {cover} 区间；准不准见回测", f"in brackets: {cover} intervals; the backtest says how they held"
+    )
+
+
+def _scan_goodness(run: Run) -> Words:
+    return Words("机会由随机重排得出", "chances come from random relabelling")
+
+
+def _backtest_goodness(run: Run) -> Words:
+    table = run.tables["summary"]
     rivals = table[np.isfinite(table["pai_difference"].to_numpy(float))]
     if not len(rivals):
         return Words("没有可比较的方法", "there is no method to compare with")
@@ -235,6 +240,12 @@ def _backtest_goodness(table: pd.DataFrame) -> Words:
         f"与最接近的“{zh}”相比，PAI 差 {said}：{zh_end}",
         f"against the closest, {en}, PAI differs by {said}: {en_end}",
     )
+
+
+_GOODNESS: Mapping[str, Callable[[Run], Words]] = {
+    "siting": _siting_goodness, "coverage": _coverage_goodness, "patrol": _patrol_goodness,
+    "hotspot-map": _map_goodness, "hotspot-forecast": _forecast_goodness, "hotspot-backtest": _backtest_goodness,
+}  # fmt: skip
 
 
 def remark(text: str) -> str:
@@ -259,7 +270,7 @@ def plan_facts(run: Run) -> Facts:
 
 
 def _amount(value: float, unit: str) -> str:
-    return said(Words(*amount(value, unit))) if math.isfinite(value) else ""
+    return said(amount(value, unit)) if math.isfinite(value) else ""
 
 
 def _count(value: float) -> str:
