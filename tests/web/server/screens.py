@@ -249,7 +249,7 @@ def _side_by_side(seen: list[Image.Image], file: Path) -> None:
         both.paste(one, (left, 0))
         left += one.width + GAP
     # the colours farthest apart are kept: of a chart's thin lines no two may become one
-    both.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
+    both.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def main() -> int:
