@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,24 +14,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 import lamplight
-from layers.demo_city.build import build_demo_city, write_demo_city
-from layers.imports import import_file
-from layers.store import Store
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def town(town_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """The demo city's town, imported: its store's address, and the folder its layers lie in."""
-    folder = tmp_path_factory.mktemp("linjiang")
-    db = f"sqlite:///{folder / 'town.sqlite'}"
-    store = Store(db)
-    store.create()
-    store.set_setting("city_name", "临江市")
-    for layer, part, path in write_demo_city(build_demo_city("town"), folder):
-        import_file(store, layer, path, part=part or None)
-    return db, folder
+    folder = tmp_path_factory.mktemp("siting") / "linjiang"
+    shutil.copytree(town_folder, folder)
+    return f"sqlite:///{folder / 'town.sqlite'}", folder
 
 
 def ask(*args: str | Path) -> Result:

@@ -1,5 +1,6 @@
 """A store on each database, and a small city to keep in it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -19,26 +20,49 @@ WEST, SOUTH = 118.78, 32.04
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, on each backend in turn."""
+    """The address of a database of this test's own, on each backend in turn; empty, but for a test of ``store``."""
+    created = "store" in request.fixturenames  # what all of those would make first is copied
     if request.param == "sqlite":
+        if created:
+            shutil.copy(request.getfixturevalue("blank_file"), tmp_path / "city.sqlite")
         return f"sqlite:///{tmp_path / 'city.sqlite'}"
     server: PostgisServer = request.getfixturevalue("postgis_server")
-    return server.new_database()
+    return server.new_database(request.getfixturevalue("blank_database")) if created else server.new_database()
+
+
+@pytest.fixture(scope="session")
+def blank_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without records in one SQLite file; to be copied, never written to."""
+    path = tmp_path_factory.mktemp("blank") / "city.sqlite"
+    _created(str(path)).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def blank_database(postgis_server: PostgisServer) -> str:
+    """The name of a database that holds a store without records, to be used as a template."""
+    _created(postgis_server.new_database()).close()
+    return postgis_server.made[-1]
+
+
+def _created(address: str) -> Store:
+    made = Store(address)
+    made.create()
+    return made
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
-    opened = Store(store_url)
-    opened.create()
+    opened = _created(store_url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+def sqlite_store(blank_file: Path, tmp_path: Path) -> Iterator[Store]:
     """A store on SQLite alone, for what does not depend on the database."""
-    opened = Store(str(tmp_path / "plain.sqlite"))
-    opened.create()
+    shutil.copy(blank_file, tmp_path / "plain.sqlite")
+    opened = _created(str(tmp_path / "plain.sqlite"))
     yield opened
     opened.close()
 

@@ -6,6 +6,7 @@ from layers.demo_city.build import build_demo_city, write_demo_city
 from layers.imports import import_file
 from layers.store import Store
 from planner.runs import city_tiles
+from tests.gis.unguarded_reading import unguarded
 from web.server.app import create_app
 from web.server.settings import Settings
 
@@ -18,8 +19,9 @@ def fill(url: str, folder: Path) -> None:
     """Make the demo town's store."""
     store = Store(url)
     store.create()
-    for layer, part, path in write_demo_city(build_demo_city("town"), folder):
-        import_file(store, layer, path, part=part or None)
+    with unguarded():
+        for layer, part, path in write_demo_city(build_demo_city("town"), folder):
+            import_file(store, layer, path, part=part or None)
     for name, value in SETTINGS.items():
         store.set_setting(name, value)
     city_tiles(store)  # as the import verb does
