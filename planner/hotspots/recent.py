@@ -4,6 +4,10 @@ All that is on record, or of the last half year above all, tells what a street h
 is near that: a Gamma around the long-run rate, then recent reports and searches, older ones counting less. How fast
 either loses weight, and how firm the long run holds, is chosen by how well each choice foretold every month from those
 before it; never to forget is one of the choices, so that a city which does not change is not made to.
+
+Where rates stayed and then many change at once, as when a square is cleared, no pace is fast enough. A stretch of time
+far better foretold if a quarter of places were drawn anew says so: what was known of any place then counts for little,
+and places nobody looked at since are told apart, to be looked at first.
 """
 
 from dataclasses import dataclass, field, replace
@@ -76,7 +80,12 @@ class Memory:
             self.late_weeks[k] = late * self.late_weeks[k] + weeks
 
     def _shaken(self, count: Floats, weeks: Floats, looked: Bools, prior: Prior) -> bool:
-        """Tell whether the looks are much likelier if a share of places was drawn anew from what is expected of all."""
+        """Tell whether the looks are much likelier if a share of places was drawn anew from what is expected of all.
+
+        Never where a pace that forgets foretells best: there change is usual, and the paces follow it.
+        """
+        if not np.isinf(self.paces[self.best]).all():
+            return False
         shape, rate = (of[looked] for of in self.known(prior))
         as_before = log_chance(count, shape, rate, weeks)
         anew = log_chance(count, prior.shape[looked], (prior.shape / prior.mean)[looked], weeks)

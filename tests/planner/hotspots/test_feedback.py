@@ -34,6 +34,13 @@ def test_a_clearing_is_noticed_and_every_place_looked_at_again(city: City) -> No
     assert found("recent rates", "harsh swap", city, 3) > found("rates, Thompson", "harsh swap", city, 3) + 0.1
 
 
+def test_people_who_leave_patrols_all_along_are_not_taken_for_a_clearing() -> None:
+    column, row = np.divmod(np.arange(1024), 32)
+    rate = np.random.default_rng([1, 5]).gamma(0.3, 6.0, 1024)
+    wide = City(column * 100.0, row * 100.0, rate, None, 0.7, 0.98)
+    assert found("recent rates", "moving away", wide, 1) > 0.6
+
+
 def test_the_same_seed_plays_the_same_loop(city: City) -> None:
     assert played("recent rates", "drift", city, 3) == played("recent rates", "drift", city, 3)
 
