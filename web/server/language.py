@@ -47,7 +47,7 @@ def _(text: str, **values: Any) -> str:
 
 def said(words: tuple[str, str] | LamplightError) -> str:
     """Return words in both languages, or an error, in that of the request; in Chinese where there are no others."""
-    zh, en = words if isinstance(words, tuple) else (words.zh, words.en)
+    zh, en = words[:2] if isinstance(words, tuple) else (words.zh, words.en)
     return zh if language() == "zh" else en or zh
 
 
