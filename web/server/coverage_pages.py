@@ -22,7 +22,7 @@ from flask import (
 
 from gis.errors import StoreError
 from gis.file_writing import csv_bytes
-from layers.hours import HourOfWeek
+from layers.hours import HourOfWeek, OpeningHours
 from layers.job_rows import Job
 from layers.jobs import OPEN, ask_job, jobs
 from layers.roles import Words
@@ -75,7 +75,7 @@ def dress(group: Blueprint) -> None:
         return {
             "level_names": _said(LEVEL_NAMES), "mode_names": _said(MODE_NAMES), "function_names": _said(FUNCTION_NAMES),
             "hour_label": hour_label, "classes": classes, "thresholds": [t // 60 for t in THRESHOLDS_S],
-            "percent": percent, "map_says": map_says,
+            "percent": percent, "map_says": map_says, "hours_said": hours_said,
         }  # fmt: skip
 
 
@@ -205,6 +205,11 @@ def _gaps(run: Run, fresh: bool, view_: Asked, number: int | None) -> tuple[list
 def hour_label(hour: int) -> str:
     """Return an hour of the week in words: 周三 14:00, Wed 14:00."""
     return HourOfWeek(hour // 24, hour % 24 * 60).label(language())
+
+
+def hours_said(text: str) -> str:
+    """Return recorded opening hours in the reader's language."""
+    return OpeningHours.parse(text).label(language())
 
 
 def percent(share: float) -> str:

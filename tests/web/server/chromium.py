@@ -23,6 +23,13 @@ def violations(page: Any) -> list[tuple[str, list[str]]]:
     return [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]]
 
 
+def whole(page: Any) -> None:
+    """Fail where axe finds something, or the page is wider than its window."""
+    found = violations(page)
+    assert found == [], f"{page.url}: {found}"
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, page.url
+
+
 def until(page: Any, expression: str, *, arg: Any = None, seconds: float = 20.0) -> None:
     """Wait until an expression is true in the page; asked from here, since the page's policy forbids it to evaluate."""
     for _ in range(int(seconds * 20)):

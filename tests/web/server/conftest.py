@@ -19,6 +19,9 @@ from tests.web.server.staff import CHEAP
 from web.server.app import create_app
 from web.server.settings import Settings
 
+#: What the tests run on.
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)]
+
 
 @pytest.fixture(scope="session")
 def town_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,12 +31,17 @@ def town_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "town.sqlite"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])
+@pytest.fixture(params=DATABASES)
 def town_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a demo town of this test's own, on each database in turn."""
+    return copied_town(request, tmp_path)
+
+
+def copied_town(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the address of a demo town that may be written to, on the database that a fixture's parameter names."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("town_file"), tmp_path / "town.sqlite")
-        return f"sqlite:///{tmp_path / 'town.sqlite'}"
+        shutil.copy(request.getfixturevalue("town_file"), folder / "town.sqlite")
+        return f"sqlite:///{folder / 'town.sqlite'}"
     server: PostgisServer = request.getfixturevalue("postgis_server")
     return server.new_database(request.getfixturevalue("town_database"))
 
@@ -66,7 +74,7 @@ def shown_database(postgis_server: PostgisServer, town_database: str, town_file:
     return database_of(url), prepare(url, plan(town_file))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])
+@pytest.fixture(params=DATABASES)
 def shown(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Town]:
     """The address of a town of this test's own with something on every page, on each database in turn."""
     if request.param == "sqlite":

@@ -1,150 +1,24 @@
 """The grid worker's phone in Chromium: a night walked with the server stopped, the browser closed and opened again."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-from sqlalchemy import select
 
 from layers.accounts import NewAccount, create_account
 from layers.nights import change, night
 from layers.phone import done_by_ticks, night_points
-from layers.schema import INCOMING_REPORT, PHONE_EVENT, PHOTO
-from layers.store import Store
-from tests.web.server.chromium import PHONE, WEBGL, chromium, until, violations
-from tests.web.server.conftest import SECRET
-from tests.web.server.phone_night import DWELL_S, FROM, UNTIL, Clock, PhoneNight, clock, make_night
-from tests.web.server.staff import CHEAP, PASSWORD
-from tests.web.server.test_report_in_browser import Server
+from layers.schema import INCOMING_REPORT, PHOTO
+from tests.web.server.chromium import until, whole
+from tests.web.server.phone_night import DWELL_S, FROM, UNTIL, clock
+from tests.web.server.phone_site import HERE, SECOND, Site, site
+from tests.web.server.staff import CHEAP
 from tests.web.server.test_report_pages import picture
-from web.server.app import create_app
 from web.server.passwords import new_uniquifier
-from web.server.settings import Settings
 
-__all__ = ["clock"]
+__all__ = ["clock", "site"]
 LATE = FROM + timedelta(minutes=30)
-#: Whether the page has made what it makes of the phone being at a place.
-HERE = """place => (document.getElementById('phone-map').dataset.here ?? '0,0').split(',')
-    .every((degrees, axis) => Math.abs(degrees - place[axis]) < 1e-9)"""
-SECOND = timedelta(seconds=1)
-
-
-@dataclass
-class Site:
-    """A served town with a night, and the phone of its worker: pages that share one browser profile."""
-
-    server: Server
-    store: Store
-    night: PhoneNight
-    clock: Clock
-    open_profile: Callable[[], Any]
-    faults: list[str]
-    context: Any = None
-    page: Any = None
-
-    def open_browser(self) -> Any:
-        """Open the browser on the profile."""
-        self.context = self.open_profile()
-        page = self.page = self.context.pages[0] if self.context.pages else self.context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
-        page.on("console", lambda said: self.faults.append(said.text) if "Content Security" in said.text else None)
-        allowed = (self.server.url, "blob:", "data:")
-        self.context.on("request", lambda r: None if r.url.startswith(allowed) else self.faults.append(r.url))
-        page.clock.set_fixed_time(self.clock.now)
-        return page
-
-    def close_browser(self) -> None:
-        self.context.close()
-
-    def sign_in(self) -> None:
-        self.enter("phone-worker")
-        self.ready()
-
-    def enter(self, username: str) -> None:
-        self.page.goto(f"{self.server.url}/sign-in?next=/phone")
-        self.page.fill("[name=username]", username)
-        self.page.fill("[name=password]", PASSWORD)
-        self.page.click("main form button[type=submit]")
-        self.page.wait_for_url(f"{self.server.url}/phone")
-
-    def ready(self) -> None:
-        self.page.wait_for_selector("#work:not([hidden])")
-        self.page.wait_for_selector("#phone-map[data-ready]")
-
-    def sent(self) -> None:
-        """Press the button that sends, and wait until nothing waits any more."""
-        self.page.evaluate("document.body.dataset.sent = ''; document.getElementById('send').click()")
-        until(self.page, "document.body.dataset.sent === 'done'")
-
-    def at(self, moment: datetime) -> None:
-        self.clock.at(moment, self.page)
-
-    def go(self, place: np.ndarray) -> None:
-        """Stand somewhere, as the phone's receiver tells it."""
-        self.context.set_geolocation({"longitude": float(place[0]), "latitude": float(place[1]), "accuracy": 6})
-        self.page.wait_for_timeout(60)
-
-    def walk(self, street: np.ndarray, every_m: float = 12.0) -> None:
-        """Walk a street from end to end at five kilometres an hour."""
-        metres = np.hypot(*(np.diff(street, axis=0) * [np.cos(np.radians(street[0, 1])), 1]).T) * 111_320
-        along = np.r_[0, np.cumsum(metres)]
-        for m in np.r_[np.arange(0, along[-1], every_m), along[-1]]:
-            self.at(self.clock.now + 8 * SECOND)
-            place = [float(np.interp(m, along, street[:, axis])) for axis in (0, 1)]
-            self.go(np.array(place))
-            until(self.page, HERE, arg=place)
-
-    def held(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.page.evaluate(f"phoneOutbox.held({self.night.worker.id})")
-        return found
-
-    def rows(self, table: Any = PHONE_EVENT) -> list[Any]:
-        with self.store.transaction() as connection:
-            return list(connection.execute(select(table).order_by(table.c.id)).all())
-
-
-def served(url: str, playwright: Any, clock: Clock, folder: Path) -> Iterator[Site]:
-    store = Store(url)
-    made = make_night(store)
-    app = create_app(Settings(url, SECRET, secure=False, demo=True))
-    server = Server(app)
-
-    def open_profile() -> Any:
-        return playwright.chromium.launch_persistent_context(
-            str(folder / "profile"), executable_path=chromium(), args=WEBGL, locale="zh-CN",
-            viewport={"width": PHONE[0], "height": PHONE[1]}, permissions=["geolocation"],
-        )  # fmt: skip
-
-    site = Site(server, store, made, clock, open_profile, [])
-    try:
-        site.open_browser()
-        yield site
-        site.close_browser()
-        assert site.faults == []
-    finally:
-        server.stop()
-        store.close()
-        app.extensions["lamplight.store"].close()
-
-
-@pytest.fixture
-def site(town_url: str, playwright: Any, clock: Clock, tmp_path: Path) -> Iterator[Site]:
-    """On each database."""
-    yield from served(town_url, playwright, clock, tmp_path)
-
-
-@pytest.fixture
-def small_site(town_file: Path, playwright: Any, clock: Clock, tmp_path: Path) -> Iterator[Site]:
-    """On SQLite, for what does not depend on the database."""
-    shutil.copy(town_file, tmp_path / "town.sqlite")
-    yield from served(f"sqlite:///{tmp_path / 'town.sqlite'}", playwright, clock, tmp_path)
 
 
 def name_of(site: Site) -> str:
@@ -164,24 +38,59 @@ def report(site: Site, need: str, outcome: str, note: str = "", photo: bytes = b
     page.wait_for_selector("#notice-said:text('报告已保存')")
 
 
+def test_the_page_can_be_installed(site: Site) -> None:
+    site.at(LATE)
+    site.sign_in()
+    page = site.page
+    until(page, "navigator.serviceWorker.controller !== null")
+    asked = site.context.new_cdp_session(page)
+    manifest = asked.send("Page.getAppManifest")
+    assert manifest["errors"] == [] and json.loads(manifest["data"])["start_url"] == "/phone"
+    assert asked.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
+
+
 def test_a_night_walked_without_a_server_arrives_once_and_in_order(site: Site) -> None:
     site.at(LATE)
     site.sign_in()
-    page, streets = site.page, site.night.streets
-    until(page, "navigator.serviceWorker.controller !== null")
-    until(page, "document.getElementById('recording').dataset.state === 'on'")
+    until(site.page, "navigator.serviceWorker.controller !== null")
+    until(site.page, "document.getElementById('recording').dataset.state === 'on'")
     site.server.stop()
+    walk_and_check(site)
+    tick_by_hand_and_report(site)
+    until(site.page, f"phoneOutbox.held({site.night.worker.id}).then((held) => held.ticks === 8)")
+    assert site.rows() == [] and "待发" in site.page.inner_text("#unsent")
+    before = site.held()
+    site.close_browser()
+    open_again(site, before)
+    send_once_signed_in(site)
+    all_is_known_with_and_without_a_server(site)
 
-    site.walk(streets[0])
+    events_came_once_and_in_order(site)
+    the_track_is_the_way_walked(site, before["points"])
+    each_duty_says_how_it_was_done(site)
+    [found] = site.rows(INCOMING_REPORT)
+    assert (found.channel, found.state, found.outcome, found.note) == ("patrol", "helped", "guided", "长椅上，灰色外套")
+    assert len(site.rows(PHOTO)) == 1
+
+
+def walk_and_check(site: Site) -> None:
+    """Walk two streets, and stay at the check point that follows."""
+    page = site.page
+    site.walk(site.night.streets[0])
     page.wait_for_selector("#notice-said:text('已走过')")
-    site.walk(streets[1])
+    site.walk(site.night.streets[1])
     page.wait_for_selector("#next-name:text('桥洞')")
     page.click("#done")  # the check begins
     page.wait_for_selector("#done:text('停留中')")
     site.at(site.clock.now + DWELL_S * SECOND)
     page.wait_for_selector("#notice-said:text('检查完成')")
-    assert violations(page) == []
-    page.click("#done")  # one side of the third street, by hand
+    whole(page)
+
+
+def tick_by_hand_and_report(site: Site) -> None:
+    """Tick one side of the third street, take it back, report somebody, tick both sides, and explain the fourth."""
+    page = site.page
+    page.click("#done")
     page.wait_for_selector("#notice-said:text('已记为走完')")
     page.click("#undo")
     page.wait_for_selector("#notice-said:text('已撤回')")
@@ -192,46 +101,58 @@ def test_a_night_walked_without_a_server_arrives_once_and_in_order(site: Site) -
     page.click("#cannot")
     page.click("[data-reason=gate]")
     page.wait_for_selector("#next-name:text('全部走完')")
-    until(page, f"phoneOutbox.held({site.night.worker.id}).then((held) => held.ticks === 8)")
-    assert site.rows() == [] and "待发" in page.inner_text("#unsent")
-    before = site.held()
-    site.close_browser()
 
-    page = site.open_browser()  # the server is still away
+
+def open_again(site: Site, before: dict[str, Any]) -> None:
+    """Open the browser anew while the server is still away."""
+    page = site.open_browser()
     page.goto(f"{site.server.url}/phone")
     site.ready()
     assert name_of(site) == "全部走完" and site.held() == before and before["reports"] == 1 and before["points"] > 15
+
+
+def send_once_signed_in(site: Site) -> None:
+    """Let the server come back: the session ended with the browser, so that what is kept waits for the account."""
+    page = site.page
     site.server.start()
-    site.context.clear_cookies(
-        name="lamplight"
-    )  # the session ended with the browser: what is kept waits for the account
+    site.context.clear_cookies(name="lamplight")
     page.goto(f"{site.server.url}/phone")
     assert "/sign-in" in page.url
     site.sign_in()
     site.sent()
     assert site.held() == {"ticks": 0, "reports": 0, "points": 0, "refused": [], "others": 0}
+
+
+def all_is_known_with_and_without_a_server(site: Site) -> None:
     site.server.stop()
-    page.reload()
+    site.page.reload()
     site.ready()
     assert name_of(site) == "全部走完", "what was sent stays known without a network"
     site.server.start()
-    page.reload()
+    site.page.reload()
     site.ready()
     site.sent()
     assert name_of(site) == "全部走完"
 
+
+def events_came_once_and_in_order(site: Site) -> None:
     events = site.rows()
     assert [event.number for event in events] == list(range(1, len(events) + 1))
-    assert len({event.device for event in events}) == 1 and {event.account_id for event in events} == {
-        site.night.worker.id
-    }
+    assert len({event.device for event in events}) == 1
+    assert {event.account_id for event in events} == {site.night.worker.id}
     order = [event.kind for event in events if event.kind != "track"]
     assert order == ["tick", "tick", "check", "tick", "tick", "report", "tick", "tick", "reason"]
     assert [event.at for event in events] == sorted(event.at for event in events)
-    points = night_points(site.store, site.night.night_id)
-    assert points["time"].is_monotonic_increasing and len(points) == before["points"]
+
+
+def the_track_is_the_way_walked(site: Site, count: int) -> None:
+    points, streets = night_points(site.store, site.night.night_id), site.night.streets
+    assert points["time"].is_monotonic_increasing and len(points) == count
     ends = points[["lon", "lat"]].to_numpy()[[0, -1]]
     np.testing.assert_allclose(ends, [streets[0][0], streets[1][-1]], atol=2e-6)
+
+
+def each_duty_says_how_it_was_done(site: Site) -> None:
     said = {(one.duty, one.side): one for one in done_by_ticks(site.store, site.night.night_id)}
     third = next(duty for duty in site.night.duties if site.night.duties.count(duty) == 2)
     assert {key: (one.state, one.how) for key, one in said.items()} == {
@@ -240,13 +161,9 @@ def test_a_night_walked_without_a_server_arrives_once_and_in_order(site: Site) -
         (site.night.duties[-1], ""): ("cannot", "hand"),
     }  # fmt: skip
     assert said["P1", ""].dwell_s == DWELL_S and said[site.night.duties[-1], ""].reason == "gate"
-    [found] = site.rows(INCOMING_REPORT)
-    assert (found.channel, found.state, found.outcome, found.note) == ("patrol", "helped", "guided", "长椅上，灰色外套")
-    assert len(site.rows(PHOTO)) == 1
 
 
-def test_nothing_is_recorded_outside_the_hours_on_duty(small_site: Site) -> None:
-    site = small_site
+def test_nothing_is_recorded_outside_the_hours_on_duty(site: Site) -> None:
     site.at(FROM - 10 * SECOND)
     site.go(site.night.streets[0][0])
     site.sign_in()
@@ -287,8 +204,7 @@ def test_nothing_is_recorded_outside_the_hours_on_duty(small_site: Site) -> None
     assert times.min() >= FROM.replace(tzinfo=None) and times.max() <= UNTIL.replace(tzinfo=None)
 
 
-def test_an_answer_that_was_lost_doubles_nothing_and_a_refusal_holds_nobody_up(small_site: Site) -> None:
-    site = small_site
+def test_an_answer_that_was_lost_doubles_nothing_and_a_refusal_holds_nobody_up(site: Site) -> None:
     site.at(LATE)
     site.sign_in()
     page, lost = site.page, []
@@ -314,14 +230,13 @@ def test_an_answer_that_was_lost_doubles_nothing_and_a_refusal_holds_nobody_up(s
     assert [row.kind for row in site.rows()] == ["tick", "rejected", "reason"]
     page.click("#open-more")
     assert "不存在" in page.inner_text("#refused-list") and "未收 1" in page.inner_text("#unsent")
-    assert violations(page) == []
+    whole(page)
     for _ in range(2):
         page.click("#refused-list button:has-text('删除')")
     page.wait_for_selector("#refused", state="hidden")
 
 
-def test_a_route_that_was_changed_meanwhile_and_another_account_on_the_same_phone(small_site: Site) -> None:
-    site = small_site
+def test_a_route_that_was_changed_meanwhile_and_another_account_on_the_same_phone(site: Site) -> None:
     site.at(LATE)
     site.sign_in()
     page, night_id = site.page, site.night.night_id
@@ -355,8 +270,8 @@ def test_a_route_that_was_changed_meanwhile_and_another_account_on_the_same_phon
     assert (row.account_id, row.kind) == (site.night.worker.id, "tick")
 
 
-def test_one_workers_route_is_not_shown_to_the_next_who_has_the_phone(small_site: Site) -> None:
-    site, mine = small_site, small_site.night.worker.id
+def test_one_workers_route_is_not_shown_to_the_next_who_has_the_phone(site: Site) -> None:
+    mine = site.night.worker.id
     site.at(LATE)
     site.sign_in()
     page = site.page
@@ -390,19 +305,18 @@ def test_one_workers_route_is_not_shown_to_the_next_who_has_the_phone(small_site
     assert page.evaluate(f"phoneOutbox.recall('pack:{mine}').then((kept) => kept === undefined)")
 
 
-def test_the_page_says_plainly_that_there_is_no_route(small_site: Site) -> None:
-    site = small_site
+def test_the_page_says_plainly_that_there_is_no_route(site: Site) -> None:
     site.at(FROM - timedelta(days=3))
     page = site.page
     site.enter("phone-worker")
     page.wait_for_selector("#none:not([hidden])")
     until(page, "document.getElementById('none-said').textContent.includes('林灯')")
-    assert violations(page) == []
+    whole(page)
 
 
-def test_streets_are_ticked_by_walking_along_them_and_by_nothing_else(small_site: Site) -> None:
+def test_streets_are_ticked_by_walking_along_them_and_by_nothing_else(site: Site) -> None:
     """A walker with five metres of noise in a town of square blocks: what is ticked is what was walked, in order."""
-    site, rng, wrong = small_site, np.random.default_rng(3), []
+    rng, wrong = np.random.default_rng(3), []
     site.page.goto(f"{site.server.url}/phone/shell/zh")
     block, metre = 100.0, np.array([1 / (111_320 * np.cos(np.radians(32))), 1 / 111_320])
     junctions = [(i, j) for i in range(4) for j in range(4)]

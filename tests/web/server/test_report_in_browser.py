@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,43 +10,22 @@ from typing import Any, NamedTuple
 import pytest
 from apiflask import APIFlask
 from PIL import Image
-from sqlalchemy import select
-from werkzeug.serving import make_server
+from sqlalchemy import delete, select
 
 from layers.intake import NewReport, receive
 from layers.schema import INCOMING_REPORT, PHOTO
 from layers.store import Store
 from tests.web.server.chromium import DESK, PHONE, until, violations
-from tests.web.server.conftest import SECRET
+from tests.web.server.conftest import DATABASES, SECRET, copied_town
+from tests.web.server.stoppable_server import Server
 from tests.web.server.test_report_pages import picture
 from web.server.app import create_app
 from web.server.city import now
+from web.server.limits import limiter
 from web.server.settings import Settings
 
 STATIC = Path(__file__).parents[3] / "web/server/static"
 READY = "#map[data-ready]"
-#: For what the browser does before anything reaches a store, and for how pages look.
-on_one_database = pytest.mark.parametrize("town_url", ["sqlite"], indirect=True)
-
-
-class Server:
-    """A server that can be cut off and come back at the same address: a browser's service workers know no offline."""
-
-    def __init__(self, app: APIFlask) -> None:
-        self._app, self._port = app, 0
-        self.start()
-        self.url = f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        self._server = make_server("127.0.0.1", self._port, self._app, threaded=True)
-        self._port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
 
 
 class Site(NamedTuple):
@@ -75,15 +53,25 @@ class Site(NamedTuple):
             return list(connection.execute(select(table)).all())
 
 
+@pytest.fixture(scope="module", params=DATABASES)
+def public(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
+    """The application on a town of this file's own, once on each database."""
+    made = create_app(Settings(copied_town(request, tmp_path_factory.mktemp("reports")), SECRET, secure=False))
+    yield made
+    made.extensions["lamplight.store"].close()
+
+
 @pytest.fixture
-def site(town_url: str) -> Iterator[Site]:
-    app = create_app(Settings(town_url, SECRET, secure=False))
-    point = app.extensions["lamplight.city"].current().points.geometry.iloc[0]
-    server, store = Server(app), Store(town_url)
+def site(public: APIFlask) -> Iterator[Site]:
+    """That town served anew: nobody has asked for anything, and nothing is reported."""
+    limiter.reset()
+    store: Store = public.extensions["lamplight.store"]
+    with store.transaction(writes=True) as connection:
+        connection.execute(delete(INCOMING_REPORT))  # photos and all else go with them
+    point = public.extensions["lamplight.city"].current().points.geometry.iloc[0]
+    server = Server(public)
     yield Site(server, store, point.x, point.y)
     server.stop()
-    store.close()
-    app.extensions["lamplight.store"].close()
 
 
 Visit = Callable[..., Any]
@@ -102,7 +90,7 @@ def visit(browser: Any, site: Site) -> Iterator[Visit]:
 
     def open_page(address: str = "/report", size: tuple[int, int] = PHONE, **settings: Any) -> Any:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN", **settings)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         context.on("page", watch)
         context.on("request", lambda r: None if r.url.startswith((site.url, "blob:")) else faults.append(r.url))
@@ -206,7 +194,6 @@ def test_going_back_and_sending_again_makes_no_second_report(visit: Visit, site:
     assert page.input_value("[name=key]") != key
 
 
-@on_one_database
 def test_faults_are_told_where_they_are_and_at_the_top(visit: Visit, site: Site) -> None:
     page = visit()
     page.click("#send")
@@ -282,7 +269,6 @@ def test_a_report_whose_receipt_was_lost_on_the_way_is_not_made_twice(visit: Vis
     assert len(site.rows()) == 1 and kept_nothing(page)
 
 
-@on_one_database
 def test_a_kept_report_that_is_deleted_is_never_sent(visit: Visit, site: Site) -> None:
     page = visit()
     site.cut(page)
@@ -370,7 +356,6 @@ def test_without_scripts_the_form_does_all_the_same(visit: Visit, site: Site) ->
     assert [row.note for row in site.rows()] == ["穿灰色外套"]
 
 
-@on_one_database
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_page_of_a_report_can_be_used_by_everybody(
@@ -407,7 +392,6 @@ def test_every_page_of_a_report_can_be_used_by_everybody(
     assert wide <= 0, "nothing is wider than the page"
 
 
-@on_one_database
 def test_the_words_of_the_form_are_complete(visit: Visit, site: Site) -> None:
     words = json.loads(visit().get_attribute("#report", "data-words"))
     script = "".join((STATIC / f"{name}.js").read_text() for name in ("report", "report_kept"))

@@ -118,6 +118,21 @@ def test_an_areas_gaps_are_listed_and_drawn(app: APIFlask, browser: Browser) -> 
     assert [f["properties"]["metres"] for f in drawn] == [round(m) for m in mine["gap_m"]]
 
 
+def test_the_gaps_of_an_hour_are_those_of_the_points_open_then_inside_the_own_area(app: APIFlask) -> None:
+    measured(app)
+    reader = signed_in(app, add(app, "boss", "supervisor", HERE))
+    at = HourOfWeek(WEDNESDAY_NIGHT // 24, WEDNESDAY_NIGHT % 24 * 60)
+    gaps = measured(app, replace(CoverageQuestion(), at=at)).tables["gaps"]
+    mine = gaps[gaps["code"] == HERE].sort_values(["people", "gap_m"], ascending=False)
+
+    def drawn(address: str) -> list[int]:
+        features = reader.client.get(f"/staff/coverage/gaps.geojson?{address}").get_json()["features"]
+        return [feature["properties"]["metres"] for feature in features]
+
+    assert drawn(f"area={HERE}&hour={WEDNESDAY_NIGHT}") == [round(m) for m in mine["gap_m"]] != drawn(f"area={HERE}")
+    assert drawn(f"area={ELSEWHERE}&hour={WEDNESDAY_NIGHT}") == []
+
+
 def test_files_hold_the_areas_shown(app: APIFlask, browser: Browser) -> None:
     run = measured(app)
     answer = browser.client.get("/staff/coverage/file?kind=csv&level=district")
@@ -204,7 +219,7 @@ def test_a_scenario_is_made_changed_undone_and_put_away_by_forms(app: APIFlask, 
     }
     assert browser.post(f"{there}/change", version="1", **change).status_code == 303
     page = browser.get(there)
-    assert "NEW-1 夜间点，开放 24/7" in page.text
+    assert "NEW-1 夜间点，开放 全天 24 小时" in page.text
     stale = browser.post(f"{there}/change", version="1", action="close", code="NEW-1")
     assert stale.status_code == 409 and "姓名planner已改动这个情景" in alert(stale)
     wrong = browser.post(
