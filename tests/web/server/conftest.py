@@ -24,11 +24,9 @@ DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)]
 
 
 @pytest.fixture(scope="session")
-def town_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo town in one SQLite file; to be copied, never written to."""
-    folder = tmp_path_factory.mktemp("town")
-    fill(f"sqlite:///{folder / 'town.sqlite'}", folder)
-    return folder / "town.sqlite"
+def town_file(town_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo town in one SQLite file, in a folder of this process's own; to be copied, never written to."""
+    return Path(shutil.copy(town_folder / "town.sqlite", tmp_path_factory.mktemp("town")))
 
 
 @pytest.fixture(params=DATABASES)

@@ -4,11 +4,12 @@ import html
 import io
 import json
 import re
+import shutil
 import sys
 import time
 import zipfile
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +33,7 @@ from layers.records import FUNCTIONS, LAYERS
 from layers.store import Store
 from planner.coverage_question import CoverageQuestion
 from planner.runs import run_coverage
-from tests.web.server.conftest import SECRET
+from tests.web.server.conftest import DATABASES, SECRET, copied_town, database_of
 from tests.web.server.machines import bearer, token_of
 from tests.web.server.staff import CITY, ELSEWHERE, HERE, Browser, add, signed_in
 from web.server.app import create_app
@@ -88,9 +89,11 @@ class Town:
     version: int
 
 
-@pytest.fixture
-def town(town_url: str) -> Iterator[Town]:
-    store = Store(town_url)
+@pytest.fixture(scope="module", params=DATABASES)
+def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Town]:
+    """The address of a store with the three points on each database in turn, to be copied, and what is in it."""
+    url = copied_town(request, tmp_path_factory.mktemp("withheld"))
+    store = Store(url)
     points = store.load("service-points")
     at = _places(store)
     more = gpd.GeoDataFrame(
@@ -112,8 +115,22 @@ def town(town_url: str) -> Iterator[Town]:
     )  # fmt: skip
     run, version = run_coverage(store, CoverageQuestion()), store.current()["service-points", ""]
     store.close()
-    app = create_app(Settings(town_url, SECRET, secure=False), testing=True)
-    yield Town(app, (at[0], at[1]), receipt.token, run.id, version.id)
+    app = create_app(Settings(url, SECRET, secure=False), testing=True)
+    app.extensions["lamplight.city"].current()  # derive what is slow once
+    app.extensions["lamplight.store"].close()  # PostgreSQL copies no database that is in use
+    return url, Town(app, (at[0], at[1]), receipt.token, run.id, version.id)
+
+
+@pytest.fixture
+def town(request: pytest.FixtureRequest, prepared: tuple[str, Town], tmp_path: Path) -> Iterator[Town]:
+    """The same, served from a store of this test's own."""
+    url, town = prepared
+    if url.startswith("sqlite"):
+        url = f"sqlite:///{shutil.copy(url.removeprefix('sqlite:///'), tmp_path)}"
+    else:
+        url = request.getfixturevalue("postgis_server").new_database(database_of(url))
+    app = create_app(Settings(url, SECRET, secure=False), testing=True)
+    yield replace(town, app=app)
     app.extensions["lamplight.store"].close()
 
 
