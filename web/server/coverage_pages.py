@@ -25,7 +25,6 @@ from gis.file_writing import csv_bytes
 from layers.hours import HourOfWeek, OpeningHours
 from layers.job_rows import Job
 from layers.jobs import OPEN, ask_job, jobs
-from layers.roles import Words
 from layers.run import Run
 from layers.scenario_content import entries_from
 from layers.scenarios import content_of, points_before, points_inside, scenario
@@ -49,6 +48,7 @@ from web.server.coverage_figures import (
     measure_of,
     sums,
 )
+from web.server.downloads import download
 from web.server.language import _, language, said
 from web.server.own_address import own_address
 from web.server.public_pages import map_says
@@ -225,13 +225,6 @@ def written(write: Callable[[Any, Path], None], what: Any, name: str) -> bytes:
         return path.read_bytes()
 
 
-def download(data: bytes, media_type: str, name: str) -> Response:
-    """Return a file to be saved under a name."""
-    answer = Response(data, mimetype=media_type)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
-
-
 def _scenario_asked() -> int | None:
     return request.args.get("scenario", type=int)
 
@@ -241,7 +234,7 @@ def _address(view_: Asked, number: int | None) -> dict[str, Any]:
 
 
 def _said(names: Any) -> dict[str, str]:
-    return {word: said(Words(*pair)) for word, pair in names.items()}
+    return {word: said(pair) for word, pair in names.items()}
 
 
 def register(app: Flask) -> None:
