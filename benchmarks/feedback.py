@@ -13,7 +13,7 @@ their mean, by draws (Thompson), by upper bounds; "recent rates", draws of ``pla
 patrols are planned by; and ``benchmarks.feedback_belief``, which also models people who move next door and places that
 change at once, and needs to know each round who looked where. "all seen" looks at every cell in every round, and goes
 to the busiest by recent rates: how much is left to chance and change even then. "told" knows each cell's home rate and
-how rates change, and must look to learn more (``benchmarks.feedback_bound``): no learner can hope for as much; "told,
+how rates change, and must look to learn more (``benchmarks.feedback_bound``): more than any learner is told; "told,
 all seen" also sees every cell. Both only in the replay and the drift; in the first the law itself is a likeness.
 """
 

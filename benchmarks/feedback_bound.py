@@ -1,7 +1,7 @@
 """What a patrol could know at best: one told each cell's home rate and how rates change, who must look to learn more.
 
-No learner can be told as much, so where this one falls short of an aim, the world is harsher than the aim. Only worlds
-that change of themselves: where rates stay, it would know all.
+No learner is told as much. Where it looks is not proven best, only better than draws and means: a measure of what is
+possible, not a proof. Only worlds that change of themselves: where rates stay, it would know all.
 """
 
 import numpy as np
