@@ -129,7 +129,9 @@ def test_the_gaps_of_an_hour_are_those_of_the_points_open_then_inside_the_own_ar
         features = reader.client.get(f"/staff/coverage/gaps.geojson?{address}").get_json()["features"]
         return [feature["properties"]["metres"] for feature in features]
 
-    assert drawn(f"area={HERE}&hour={WEDNESDAY_NIGHT}") == [round(m) for m in mine["gap_m"]] != drawn(f"area={HERE}")
+    assert drawn(f"area={HERE}&hour={WEDNESDAY_NIGHT}") == [round(m) for m in mine["gap_m"]]
+    page = reader.get(f"/staff/coverage?area={HERE}&hour={WEDNESDAY_NIGHT}").text
+    assert "只算周三 02:00开放的点位" in page and "缺口不看开放时间。" not in page
     assert drawn(f"area={ELSEWHERE}&hour={WEDNESDAY_NIGHT}") == []
 
 
