@@ -299,7 +299,7 @@ class JobRunner:
     def __init__(self, url: str, workers: int = 1) -> None:
         self._url = absolute_address(url)
         self._slots = [_Slot() for _ in range(workers)]
-        self._over = Event()
+        self._over, self._ended = Event(), Event()
         self._thread = Thread(target=self._run, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -313,8 +313,10 @@ class JobRunner:
 
     def wait(self) -> None:
         """Return once the runner was stopped."""
-        while self._thread.is_alive():
-            self._thread.join(1.0)  # a join without an end would keep Ctrl-C waiting on some systems
+        # Not by joining its thread: before Python 3.13 a join that Ctrl-C breaks takes the thread for ended, and the
+        # process would leave while its own processes are being killed. Not without an end: some systems hear no Ctrl-C.
+        while self._thread.is_alive() and not self._ended.wait(1.0):
+            pass
 
     def __enter__(self) -> "JobRunner":
         self.start()
@@ -346,6 +348,7 @@ class JobRunner:
                     rested_s = monotonic() + RESTED_S
         finally:
             self._leave(store)
+            self._ended.set()
 
     def _begin(self, store: Store) -> None:
         free = [slot for slot in self._slots if slot.future is None]

@@ -1,6 +1,5 @@
 """One night of the demo town, served to two supervisors in Chromium: one sits at a desk, one holds a phone."""
 
-import shutil
 import threading
 import uuid
 from collections.abc import Iterator
@@ -22,8 +21,8 @@ from layers.phone import KEEP_SETTING
 from layers.scope import Scope
 from layers.sessions import open_session
 from layers.store import Store
-from tests.web.server.chromium import DESK, PHONE, until, violations
-from tests.web.server.conftest import SECRET
+from tests.web.server.chromium import DESK, PHONE, until
+from tests.web.server.conftest import DATABASES, SECRET, copied_town
 from tests.web.server.night_world import DISTRICT, Directed, at, directed, plan, read_night, stop_clocks
 from tests.web.server.staff import store_of
 from web.server import city
@@ -75,16 +74,12 @@ def served_town(store_url: str, town: Path) -> Iterator[DeskTown]:
         whole.close()
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])
-def desk_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskTown]:
+@pytest.fixture(scope="module", params=DATABASES)
+def desk_town(
+    request: pytest.FixtureRequest, town_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DeskTown]:
     """One town for all journeys of a module, on each database in turn."""
-    town: Path = request.getfixturevalue("town_file")
-    url = f"sqlite:///{tmp_path_factory.mktemp('desk') / 'town.sqlite'}"
-    if request.param == "sqlite":
-        shutil.copy(town, url.removeprefix("sqlite:///"))
-    else:
-        url = request.getfixturevalue("postgis_server").new_database(request.getfixturevalue("town_database"))
-    with served_town(url, town) as made:
+    with served_town(copied_town(request, tmp_path_factory.mktemp("desk")), town_file) as made:
         yield made
 
 
@@ -168,12 +163,6 @@ def site(desk_town: DeskTown, browser: Any, monkeypatch: pytest.MonkeyPatch) -> 
         context.close()
     assert faults == []
     assert made.routes() == before, "every change was taken back"
-
-
-def whole(page: Any) -> None:
-    """Fail where axe finds something, or the page is wider than its window."""
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
 def tab(page: Any, name: str) -> None:

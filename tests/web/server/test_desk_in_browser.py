@@ -20,7 +20,7 @@ from layers.phone import done_by_ticks, keep_events
 from layers.referrals import referrals
 from layers.scope import Scope
 from planner.jobs.runs import work
-from tests.web.server.chromium import PHONE, until
+from tests.web.server.chromium import PHONE, until, whole
 from tests.web.server.desk_site import (
     DeskSite,
     DeskTown,
@@ -30,7 +30,6 @@ from tests.web.server.desk_site import (
     site,
     tab,
     take_back,
-    whole,
 )
 from tests.web.server.night_world import DISTRICT, EVENING, at, told_by_phone
 from tests.web.server.staff import CHEAP, store_of
