@@ -72,8 +72,8 @@ def whence(page: Any, site: Site) -> None:
 def test_a_search_is_followed_ended_early_and_compared_with_a_proven_plan(
     page: Any, site: Site, runner: JobRunner
 ) -> None:
-    # the sum of all walks with so many points among thousands of places: not proven for minutes
-    start(page, site, "siting?problem=pmedian", seconds="600", count="60", candidates="midpoints")
+    # fairness among areas with so many points among thousands of places: not proven for many minutes
+    start(page, site, "siting?problem=equity", seconds="600", count="30", minutes="5", candidates="midpoints")
     page.wait_for_selector("progress.job-bar")
     page.wait_for_selector(".job-figures:has-text('已证明至少')", timeout=300_000)
     assert "目前最好" in page.locator(".job-figures").inner_text()
