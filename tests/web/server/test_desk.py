@@ -85,7 +85,7 @@ def rows(page: Any) -> dict[str, tuple[int, int]]:
 
 def minutes(page: Any) -> dict[str, int]:
     """Return crew -> minutes as the list of crews shows them."""
-    found = re.findall(r'data-crew="(\w+)".*?<p class="desk-figures"><span><b>(\d+)</b>', page.text, re.S)
+    found = re.findall(r'data-crew="(\w+)".*?<p class="desk-figures"><span>[^<]*<b>(\d+)</b>', page.text, re.S)
     return {crew: int(count) for crew, count in found}
 
 
