@@ -18,6 +18,7 @@ from tests.planner import toy_town
 from tests.web.conftest import HOSTILE
 from tests.web.siting_toy import SECRET_CODE, draw_siting, frontier, no_areas, plan, sites, tables, toy_run
 from web import siting_tables
+from web.siting_drawing import runner_up_of
 from web.siting_files import WRITERS, siting_drawing, write_siting
 
 
@@ -82,6 +83,13 @@ def test_the_package_holds_sites_runners_up_gains_and_flagged_points(tmp_path: P
     assert street["reach"].tolist()[:4] == ["kept", "new", "beyond", "lost"]
     assert street["gained_m"].tolist()[:4] == [0.0, 3700.0, 0.0, -3700.0]
     assert gpd.read_file(path, layer="points").set_index("code")["withheld"].to_dict()[SECRET_CODE]
+
+
+def test_a_result_kept_before_runners_up_had_names_is_told_by_their_codes(tmp_path: Path) -> None:
+    drawing = draw_siting(sites=sites().drop(columns="runner_up_name"))
+    assert next(runner_up_of(site) for site in drawing.shown_sites().to_dict("records")) == "J50"
+    siting_tables.siting_package(drawing, tmp_path / "plan.gpkg")
+    assert gpd.read_file(tmp_path / "plan.gpkg", layer="runners_up")["runner_up_name"].isna().all()
 
 
 @pytest.mark.parametrize("after", [0.2, 0.5, 0.8])
