@@ -68,7 +68,7 @@ def cancel(job_id: int) -> Answer:
     try:
         cancel_job(own_store(), job_id, by=account(), now=now())
     except NotAllowedError as error:
-        return _page(job_id, fault=said(error)), 403
+        return _page(job_id, fault=said(error)), 409
     return redirect(url_for("jobs.one", job_id=job_id), 303)
 
 

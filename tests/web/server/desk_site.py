@@ -135,7 +135,9 @@ class DeskSite:
 
 def new_page(browser: Any, size: tuple[int, int], url: str, faults: list[str]) -> Any:
     """Return a page whose errors, and requests to anywhere but ``url``, are faults; those never leave the machine."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
+    view = {"width": size[0], "height": size[1]}
+    # without motion: colours on their way from one to another have no contrast that could be judged
+    context = browser.new_context(viewport=view, locale="zh-CN", reduced_motion="reduce")
     allowed = (url, "blob:", "data:")
 
     def elsewhere(route: Any) -> None:

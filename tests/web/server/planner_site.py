@@ -66,7 +66,9 @@ def page(browser: Any, site: Site) -> Iterator[Any]:
     At a desk with SQLite, on a phone with PostgreSQL: what a page looks like does not hang on the database.
     """
     width, height = DESK if site.address.startswith("sqlite") else PHONE
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", accept_downloads=True)
+    context = browser.new_context(  # without motion: colours on their way from one to another cannot be judged
+        viewport={"width": width, "height": height}, locale="zh-CN", accept_downloads=True, reduced_motion="reduce"
+    )
     context.set_default_timeout(60_000)
     faults: list[str] = []
     context.on("request", lambda r: None if r.url.startswith((site.url, "blob:")) else faults.append(r.url))

@@ -302,6 +302,7 @@ def walked(desk_town: DeskTown) -> list[dict[str, Any]]:
 def streets_of(site: DeskSite, page: Any) -> list[list[str]]:
     """Return the cells of the week's table, of all its pages."""
     rows: list[list[str]] = []
+    number = 1
     while True:
         rows += page.evaluate("""[...document.querySelectorAll('.desk-nights tbody tr')].map(({ cells }) =>
             [cells[0].firstChild.textContent.trim(), ...[...cells].slice(1).map((one) => one.textContent)])""")
@@ -309,6 +310,8 @@ def streets_of(site: DeskSite, page: Any) -> list[list[str]]:
         if not onward.count():
             return rows
         onward.click()
+        number += 1
+        page.wait_for_selector(f".desk-pages:has-text('第 {number} 页')")
 
 
 def inside(site: DeskSite) -> dict[str, str]:

@@ -95,7 +95,7 @@ def test_who_asked_may_cancel_and_a_guidance_centre_may_look_only(app: APIFlask,
     assert "取消任务" not in centre.get(f"/staff/jobs/{asked.id}").text
     centre.get("/staff/account")
     refused = centre.post(f"/staff/jobs/{asked.id}/cancel")
-    assert refused.status_code == 403 and "不能取消" in refused.text
+    assert refused.status_code == 409 and "不能取消" in refused.text
     planner = signed_in(app, add(app, "boss", "planner", CITY))
     assert "取消任务" in planner.get(f"/staff/jobs/{asked.id}").text
     assert planner.post(f"/staff/jobs/{asked.id}/cancel").status_code == 303
