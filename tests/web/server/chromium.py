@@ -30,6 +30,12 @@ def whole(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, page.url
 
 
+def watch(page: Any, faults: list[str]) -> None:
+    """Note in ``faults`` what a page complains of: exceptions, and what its policy refuses."""
+    page.on("pageerror", lambda error: faults.append(f"exception: {error}"))
+    page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+
+
 def until(page: Any, expression: str, *, arg: Any = None, seconds: float = 20.0) -> None:
     """Wait until an expression is true in the page; asked from here, since the page's policy forbids it to evaluate."""
     for _ in range(int(seconds * 20)):

@@ -1,6 +1,5 @@
 """One night of the demo town, served to two supervisors in Chromium: one sits at a desk, one holds a phone."""
 
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 from apiflask import APIFlask
-from waitress.server import create_server
 
 from layers.accounts import Account
 from layers.intake import NewReport, receive
@@ -21,9 +20,10 @@ from layers.phone import KEEP_SETTING
 from layers.scope import Scope
 from layers.sessions import open_session
 from layers.store import Store
-from tests.web.server.chromium import DESK, PHONE, until
+from tests.web.server.chromium import DESK, PHONE, until, watch
 from tests.web.server.conftest import DATABASES, SECRET, copied_town
 from tests.web.server.night_world import DISTRICT, Directed, at, directed, plan, read_night, stop_clocks
+from tests.web.server.serving import listening
 from tests.web.server.staff import store_of
 from web.server import city
 from web.server.app import create_app
@@ -63,15 +63,9 @@ def served_town(store_url: str, town: Path) -> Iterator[DeskTown]:
     whole.set_setting(KEEP_SETTING, "36500")  # the evening is one of long ago
     of = directed(app, plan(town))
     read_night(app, of.night.id)
-    server = create_server(app, host="127.0.0.1", port=0, threads=8)
-    running = threading.Thread(target=server.run, daemon=True)
-    running.start()
-    try:
-        yield DeskTown(app, store_url, f"http://127.0.0.1:{server.effective_port}", of)
-    finally:
-        server.close()
-        running.join(5)
-        whole.close()
+    with listening(app) as url:
+        yield DeskTown(app, store_url, url, of)
+    whole.close()
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -147,8 +141,7 @@ def new_page(browser: Any, size: tuple[int, int], url: str, faults: list[str]) -
     context.route(lambda address: not address.startswith(allowed), elsewhere)
     page = context.new_page()
     page.set_default_timeout(60_000)
-    page.on("pageerror", lambda error: faults.append(f"exception: {error}"))
-    page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    watch(page, faults)
     return page
 
 
@@ -193,3 +186,39 @@ def report_at(site: DeskSite, place: tuple[float, float], east_m: float, *needs:
         store_of(site.town.app), new, submission_key=str(uuid.uuid4()), secret=b"s" * 32, now=at("20:00"),
     )  # fmt: skip
     return receipt.id
+
+
+def streets_of(site: DeskSite, page: Any) -> list[list[str]]:
+    """Return the cells of the week's table, of all its pages."""
+    rows: list[list[str]] = []
+    number = 1
+    while True:
+        rows += page.evaluate("""[...document.querySelectorAll('.desk-nights tbody tr')].map(({ cells }) =>
+            [cells[0].firstChild.textContent.trim(), ...[...cells].slice(1).map((one) => one.textContent)])""")
+        onward = page.locator(".desk-pages a:has-text('下一页')")
+        if not onward.count():
+            return rows
+        onward.click()
+        number += 1
+        page.wait_for_selector(f".desk-pages:has-text('第 {number} 页')")
+
+
+def inside(site: DeskSite) -> dict[str, str]:
+    """Return duty -> street of the plan's duties whose street's middle lies in the district, well off its border.
+
+    Streets of which one segment lies on the border are left out as a whole.
+    """
+    store = store_of(site.town.app)
+    tables, network = store.run(site.town.night.run_id).tables, store.load_network()
+    areas = store.load("areas", "district")
+    area = areas[areas["code"] == DISTRICT].geometry.iloc[0]
+    middles = shapely.line_interpolate_point(network.geometry, 0.5, normalized=True)
+    within = set(network.segment_id[shapely.contains(area, middles)].tolist())
+    border = set(network.segment_id[shapely.distance(area.boundary, middles) < 1e-4].tolist())
+    duties = [one for name in ("steps", "uncovered") for one in tables[name].itertuples() if one.duty]
+    unsure = {one.name for one in duties if one.segment_id in border}
+    return {
+        str(one.duty): str(one.name) or "无名路"
+        for one in duties
+        if one.segment_id in within and one.name not in unsure
+    }

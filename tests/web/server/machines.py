@@ -1,13 +1,9 @@
-"""What the tests of the interfaces share: tokens of accounts, and the application on a socket of this machine."""
+"""What the tests of the interfaces share: tokens of accounts."""
 
 import secrets
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from apiflask import APIFlask
-from waitress.server import create_server
 
 from layers.accounts import NewAccount, create_account
 from layers.sessions import create_token
@@ -27,16 +23,3 @@ def token_of(app: APIFlask, role: str, area_code: str) -> str:
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-@contextmanager
-def served(app: APIFlask) -> Iterator[str]:
-    """Serve the application as ``lamplight serve`` does; yields its address."""
-    server = create_server(app, host="127.0.0.1", port=0, threads=4, ident=None)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        server.close()
-        thread.join(5)

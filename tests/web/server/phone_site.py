@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from layers.schema import PHONE_EVENT
 from layers.store import Store
-from tests.web.server.chromium import PHONE, WEBGL, chromium, until
+from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, until, watch
 from tests.web.server.conftest import SECRET
 from tests.web.server.phone_night import Clock, PhoneNight, make_night
+from tests.web.server.serving import Server
 from tests.web.server.staff import PASSWORD
-from tests.web.server.stoppable_server import Server
 from web.server.app import create_app
 from web.server.settings import Settings
 
@@ -44,8 +44,7 @@ class Site:
         self.context = self.open_profile()
         page = self.page = self.context.pages[0] if self.context.pages else self.context.new_page()
         page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
-        page.on("console", lambda said: self.faults.append(said.text) if "Content Security" in said.text else None)
+        watch(page, self.faults)
         allowed = (self.server.url, "blob:", "data:")
         self.context.on("request", lambda r: None if r.url.startswith(allowed) else self.faults.append(r.url))
         page.clock.set_fixed_time(self.clock.now)
@@ -102,6 +101,8 @@ class Site:
 
 
 def served(url: str, playwright: Any, clock: Clock, folder: Path) -> Iterator[Site]:
+    """Serve a town: to a phone with PostgreSQL, to a window as wide as a desk with SQLite."""
+    width, height = DESK if url.startswith("sqlite") else PHONE
     store = Store(url)
     made = make_night(store)
     app = create_app(Settings(url, SECRET, secure=False, demo=True))
@@ -110,7 +111,7 @@ def served(url: str, playwright: Any, clock: Clock, folder: Path) -> Iterator[Si
     def open_profile() -> Any:
         return playwright.chromium.launch_persistent_context(
             str(folder / "profile"), executable_path=chromium(), args=WEBGL, locale="zh-CN",
-            viewport={"width": PHONE[0], "height": PHONE[1]}, permissions=["geolocation"],
+            viewport={"width": width, "height": height}, permissions=["geolocation"],
         )  # fmt: skip
 
     site = Site(server, store, made, clock, open_profile, [])

@@ -1,23 +1,22 @@
 """What the planner's journeys in Chromium share: a served town on each database, and a page where all must go well."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from waitress.server import create_server
 
 from layers.jobs import jobs
 from layers.store import Store
 from planner.coverage_question import CoverageQuestion
 from planner.jobs.runs import work
 from planner.runs import run_coverage
-from tests.web.server.chromium import DESK, PHONE
+from tests.web.server.chromium import DESK, PHONE, watch
 from tests.web.server.conftest import DATABASES, copied_town
 from tests.web.server.demo_town import SECRET
 from tests.web.server.screens import Town, sign_in
+from tests.web.server.serving import listening
 from web.server.app import create_app
 from web.server.city import now
 from web.server.demo_accounts import demo_accounts
@@ -49,12 +48,8 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     store = Store(address)
     passwords = {name: word for name, word, *_ in demo_accounts(store, now())}
     run_coverage(store, CoverageQuestion())
-    server = create_server(app, host="127.0.0.1", port=0, threads=8)
-    running = threading.Thread(target=server.run, daemon=True)
-    running.start()
-    yield Site(Town(f"http://127.0.0.1:{server.effective_port}", {}, passwords), address, store)
-    server.close()
-    running.join(5)
+    with listening(app) as url:
+        yield Site(Town(url, {}, passwords), address, store)
     store.close()
     app.extensions["lamplight.store"].close()
 
@@ -73,8 +68,7 @@ def page(browser: Any, site: Site) -> Iterator[Any]:
     faults: list[str] = []
     context.on("request", lambda r: None if r.url.startswith((site.url, "blob:")) else faults.append(r.url))
     opened = context.new_page()
-    opened.on("pageerror", lambda error: faults.append(f"exception: {error}"))
-    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    watch(opened, faults)
     opened.on("response", lambda answer: faults.append(answer.url) if answer.status >= 500 else None)
     sign_in(opened, site.town, "planner")
     yield opened

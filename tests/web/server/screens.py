@@ -10,7 +10,6 @@ import argparse
 import io
 import sys
 import tempfile
-import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from waitress.server import create_server
 
 from layers.accounts import credentials
 from layers.casebook import move
@@ -29,12 +27,13 @@ from layers.intake import NewReport, receive
 from layers.run import Run
 from layers.scope import Scope
 from layers.store import Store
-from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations
+from tests.web.server.chromium import DESK, PHONE, WEBGL, chromium, violations, watch
 from tests.web.server.demo_town import SECRET, fill
 from tests.web.server.job_world import searching_job
 from tests.web.server.night_world import at, on_desk, plan, read_night
 from tests.web.server.planning_world import planning_results
 from tests.web.server.scenario_world import measured_scenario
+from tests.web.server.serving import listening
 from web.server import phone_pages
 from web.server.app import create_app, derived_key
 from web.server.city import now
@@ -138,15 +137,11 @@ def served(url: str, town: Town, *, desk: bool = False) -> Iterator[Town]:
     if desk:
         read_night(app, town.parts["night"])
     clock, phone_pages.now = phone_pages.now, lambda: at("21:30")  # the phone shows a night that is going on
-    server = create_server(app, host="127.0.0.1", port=0, threads=8)
-    running = threading.Thread(target=server.run, daemon=True)
-    running.start()
     try:
-        yield Town(f"http://127.0.0.1:{server.effective_port}", {**town.parts, "job": job}, town.passwords)
+        with listening(app) as address:
+            yield Town(address, {**town.parts, "job": job}, town.passwords)
     finally:
         phone_pages.now = clock
-        server.close()
-        running.join(5)
         store.close()
 
 
@@ -168,8 +163,7 @@ def shots(browser: Any, town: Town, looks: Iterable[tuple[str, str]]) -> Iterato
         faults: list[str] = []
         context.on("request", lambda r, f=faults: None if r.url.startswith((town.url, "blob:")) else f.append(r.url))
         page = context.new_page()
-        page.on("pageerror", lambda error, f=faults: f.append(f"exception: {error}"))
-        page.on("console", lambda said, f=faults: f.append(said.text) if "Content Security" in said.text else None)
+        watch(page, faults)
         for name, address in PUBLIC.items():
             yield _opened(page, town, name, address, size, language, faults)
         for username, pages in STAFF.items():

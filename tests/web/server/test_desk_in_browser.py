@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-import shapely
 
 from layers.accounts import NewAccount, create_account
 from layers.casebook import report
@@ -25,9 +24,11 @@ from tests.web.server.desk_site import (
     DeskSite,
     DeskTown,
     desk_town,
+    inside,
     logged,
     report_at,
     site,
+    streets_of,
     tab,
     take_back,
 )
@@ -299,42 +300,6 @@ def walked(desk_town: DeskTown) -> list[dict[str, Any]]:
     return told
 
 
-def streets_of(site: DeskSite, page: Any) -> list[list[str]]:
-    """Return the cells of the week's table, of all its pages."""
-    rows: list[list[str]] = []
-    number = 1
-    while True:
-        rows += page.evaluate("""[...document.querySelectorAll('.desk-nights tbody tr')].map(({ cells }) =>
-            [cells[0].firstChild.textContent.trim(), ...[...cells].slice(1).map((one) => one.textContent)])""")
-        onward = page.locator(".desk-pages a:has-text('下一页')")
-        if not onward.count():
-            return rows
-        onward.click()
-        number += 1
-        page.wait_for_selector(f".desk-pages:has-text('第 {number} 页')")
-
-
-def inside(site: DeskSite) -> dict[str, str]:
-    """Return duty -> street of the plan's duties whose street's middle lies in the district, well off its border.
-
-    Streets of which one segment lies on the border are left out as a whole.
-    """
-    store = store_of(site.town.app)
-    tables, network = store.run(site.town.night.run_id).tables, store.load_network()
-    areas = store.load("areas", "district")
-    area = areas[areas["code"] == DISTRICT].geometry.iloc[0]
-    middles = shapely.line_interpolate_point(network.geometry, 0.5, normalized=True)
-    within = set(network.segment_id[shapely.contains(area, middles)].tolist())
-    border = set(network.segment_id[shapely.distance(area.boundary, middles) < 1e-4].tolist())
-    duties = [one for name in ("steps", "uncovered") for one in tables[name].itertuples() if one.duty]
-    unsure = {one.name for one in duties if one.segment_id in border}
-    return {
-        str(one.duty): str(one.name) or "无名路"
-        for one in duties
-        if one.segment_id in within and one.name not in unsure
-    }
-
-
 @pytest.mark.usefixtures("walked")
 def test_the_week_shows_which_streets_were_walked_as_often_as_they_ask_for(site: DeskSite) -> None:
     store, name_of, desk = site.town.store, inside(site), site.desk
@@ -369,6 +334,33 @@ def test_the_week_shows_which_streets_were_walked_as_often_as_they_ask_for(site:
     assert row[3] == (str(due[street][1] - walked[street]) if due[street][1] > walked[street] else "够")
 
 
+def told_by_tracks(site: DeskSite, said: str) -> None:
+    """Fail where ``said`` of the worker's crew is not what its track and the plan come to."""
+    steps = site.town.store.run(site.town.night.run_id).tables["steps"]
+    streets = steps[(steps["crew"] == site.town.own_route().crew) & (steps["kind"] == "patrol")]
+    metres = streets["metres"].to_numpy()
+    told = re.search(r"轨迹：走过排定里程的 (\d+)%（([\d.]+) / ([\d.]+) 公里），另走 ([\d.]+) 公里", said)
+    assert told and float(told[3]) == pytest.approx(metres.sum() / 1000, abs=0.06)
+    assert float(told[2]) == pytest.approx(metres[:WALKED].sum() / 1000, rel=0.1, abs=0.06)
+    assert int(told[1]) == pytest.approx(100 * float(told[2]) / float(told[3]), abs=2)
+
+
+def give_reasons(page: Any, crew: str, *, all_of_them: bool) -> None:
+    """Say of a missed street of a crew, or of all of them, that it was under water."""
+    here = f"section:has(#crew-{crew})"
+    page.click(f"{here} summary")
+    page.locator(f"{here} input[name=stop]").last.check()
+    if all_of_them:
+        page.check(f"{here} input[name=all]")
+    page.select_option(f"#reason-{crew}", "flooded")
+    page.fill(f"#note-{crew}", "积水")
+    whole(page)
+    page.click(f"{here} form button[type=submit]")
+    page.wait_for_url(f"**/after?crew={crew}#crew-{crew}")
+    assert page.locator(f"{here} details[open]").count() == (not all_of_them), "there is more to be said"
+    assert ("待说明" in page.inner_text(here)) != all_of_them
+
+
 def test_after_the_shift_tracks_tell_what_was_walked_and_what_was_missed_is_asked_for(
     site: DeskSite, walked: list[dict[str, Any]]
 ) -> None:
@@ -385,38 +377,23 @@ def test_after_the_shift_tracks_tell_what_was_walked_and_what_was_missed_is_aske
     [asked] = jobs(store, kinds=("night-tracks",))
     assert work(site.town.store_url, asked.id) == "done"
     desk.reload()
-    steps = store.run(night.run_id).tables["steps"]
-    streets = steps[(steps["crew"] == mine.crew) & (steps["kind"] == "patrol")]
-    metres = streets["metres"].to_numpy()
-    told = re.search(
-        r"轨迹：走过排定里程的 (\d+)%（([\d.]+) / ([\d.]+) 公里），另走 ([\d.]+) 公里", desk.inner_text(section)
-    )
-    assert told and float(told[3]) == pytest.approx(metres.sum() / 1000, abs=0.06)
-    assert float(told[2]) == pytest.approx(metres[:WALKED].sum() / 1000, rel=0.1, abs=0.06)
-    assert int(told[1]) == pytest.approx(100 * float(told[2]) / float(told[3]), abs=2)
+    told_by_tracks(site, desk.inner_text(section))
     whole(desk)
 
     phone.goto(f"{site.town.url}{site.path}/after")
     small = min(site.routes().items(), key=lambda one: len(one[1]))[0]
-    for crew, all_of_them in ((mine.crew, False), (small, True)):
-        here = f"section:has(#crew-{crew})"
-        phone.click(f"{here} summary")
-        phone.locator(f"{here} input[name=stop]").last.check()
-        if all_of_them:
-            phone.check(f"{here} input[name=all]")
-        phone.select_option(f"#reason-{crew}", "flooded")
-        phone.fill(f"#note-{crew}", "积水")
-        whole(phone)
-        phone.click(f"{here} form button[type=submit]")
-        phone.wait_for_url(f"**/after?crew={crew}#crew-{crew}")
-        assert phone.locator(f"{here} details[open]").count() == (not all_of_them), "there is more to be said"
-        assert ("待说明" in phone.inner_text(here)) != all_of_them
+    give_reasons(phone, mine.crew, all_of_them=False)
+    give_reasons(phone, small, all_of_them=True)
     reasons = missed_reasons(store, night.id)
     assert {duty for crew, duty in reasons if crew == small} == {duty for duty, _ in site.routes()[small]}
     assert set(reasons.values()) == {"flooded 积水"} and "：积水" in phone.locator(section).text_content()
     whole(phone)
+    closed_and_taken_back(site, next(key for key in reasons if key[0] == mine.crew), len(site.routes()[small]))
 
-    known = site.changes()
+
+def closed_and_taken_back(site: DeskSite, given: tuple[str, str], later: int) -> None:
+    """Close the night on the desk and take that back, and a reason that was given before ``later`` others."""
+    store, desk, night, known = site.town.store, site.desk, site.town.night, site.changes()
     desk.click("button:has-text('收班')")
     desk.wait_for_selector("button:has-text('重新打开这一班')")
     site.open(desk)
@@ -425,6 +402,5 @@ def test_after_the_shift_tracks_tell_what_was_walked_and_what_was_missed_is_aske
     whole(desk)
     take_back(desk, site.changes()[-1:], len(known) + 1)
     assert night_of(store, night.id).state == "open"
-    given = next(key for key in reasons if key[0] == mine.crew)
-    take_back(desk, [known[-1 - len(site.routes()[small])]], len(known) + 2)
+    take_back(desk, [known[-1 - later]], len(known) + 2)
     assert given not in missed_reasons(store, night.id)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.server.chromium import DESK, PHONE, violations
+from tests.web.server.chromium import DESK, PHONE, violations, watch
 from tests.web.server.screens import Town
 
 
@@ -20,8 +20,7 @@ def page(browser: Any, town: Town, request: pytest.FixtureRequest) -> Iterator[A
     faults: list[str] = []
     context.on("request", lambda r: None if r.url.startswith((town.url, "blob:")) else faults.append(r.url))
     opened = context.new_page()
-    opened.on("pageerror", lambda error: faults.append(f"exception: {error}"))
-    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    watch(opened, faults)
     opened.goto(town.url)
     opened.wait_for_selector("#map[data-ready]")
     yield opened

@@ -21,7 +21,8 @@ from layers.records import LAYERS
 from layers.roles import may_read_layer
 from layers.scope import Scope
 from layers.store import Store
-from tests.web.server.machines import bearer, served, token_of
+from tests.web.server.machines import bearer, token_of
+from tests.web.server.serving import listening
 
 DISTRICT, CITY = "990101000000", "990100000000"
 #: Reads every layer of an address with GDAL's own driver, in a process of its own: it would hold the interpreter.
@@ -268,7 +269,7 @@ def test_gdal_reads_every_feature_of_every_collection(app: APIFlask) -> None:
     token = token_of(app, "supervisor", DISTRICT)
     # reading files from outside forbids GDAL the drivers that read from servers, by the environment
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("GDAL_", "OGR_", "CPL_"))}
-    with served(app) as address:
+    with listening(app) as address:
         for role, path in ((None, "/ogc"), ("supervisor", f"/t/{token}/ogc")):
             run = subprocess.run(
                 [sys.executable, "-c", READ_ALL, f"OAPIF:{address}{path}"], capture_output=True, text=True, timeout=120,

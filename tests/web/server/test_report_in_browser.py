@@ -15,9 +15,9 @@ from sqlalchemy import delete, select
 from layers.intake import NewReport, receive
 from layers.schema import INCOMING_REPORT, PHOTO
 from layers.store import Store
-from tests.web.server.chromium import DESK, PHONE, until, violations
+from tests.web.server.chromium import DESK, PHONE, until, violations, watch
 from tests.web.server.conftest import DATABASES, SECRET, copied_town
-from tests.web.server.stoppable_server import Server
+from tests.web.server.serving import Server
 from tests.web.server.test_report_pages import picture
 from web.server.app import create_app
 from web.server.city import now
@@ -83,16 +83,15 @@ def visit(browser: Any, site: Site) -> Iterator[Visit]:
     faults: list[str] = []
     contexts = []
 
-    def watch(page: Any) -> None:
-        page.on("pageerror", lambda error: faults.append(f"exception: {error}"))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    def opened(page: Any) -> None:
+        watch(page, faults)
         page.on("response", lambda answer: faults.append(answer.url) if answer.status >= 500 else None)
 
     def open_page(address: str = "/report", size: tuple[int, int] = PHONE, **settings: Any) -> Any:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN", **settings)
         context.set_default_timeout(60_000)
         contexts.append(context)
-        context.on("page", watch)
+        context.on("page", opened)
         context.on("request", lambda r: None if r.url.startswith((site.url, "blob:")) else faults.append(r.url))
         page = context.new_page()
         page.goto(site.url + address)

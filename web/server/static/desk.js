@@ -1,7 +1,8 @@
 // The desk works without this: every form is one, every list a list. With it, what is tried shows at once, what others
 // change shows by itself, and nothing that is being written is lost.
 
-import { boardLines, drawDesk, fetchJson, linesOf, look, onTap, placesOf, redraw, showCrew } from "./desk_map.js";
+import { boardLines, drawDesk, linesOf, look, onTap, placesOf, redraw, showCrew } from "./desk_map.js";
+import { fetchJson } from "./map_frame.js";
 
 const AGAIN_MS = 10_000;
 const TYPING_MS = 250;
@@ -25,7 +26,7 @@ async function start() {
   setInterval(() => document.visibilityState === "visible" && ask(), AGAIN_MS);
   const style = getComputedStyle(document.documentElement);
   const palette = [...Array(10).keys()].map((i) => style.getPropertyValue(`--crew-${i}`).trim());
-  streets = linesOf(await fetchJson(box.dataset.streets));
+  streets = linesOf(await fetchJson(box.dataset.streets, {}));
   drawn = await drawing();
   const made = await drawDesk(box, drawn, words, palette).catch(() => null);
   if (!made) {
@@ -39,7 +40,8 @@ async function start() {
 /** What the map shows now, by source. */
 async function drawing() {
   const crew = shown ? `${box.dataset.marks.includes("?") ? "&" : "?"}crew=${shown}` : "";
-  const [board, marks] = await Promise.all([fetchJson(box.dataset.board), fetchJson(box.dataset.marks + crew)]);
+  const addresses = [box.dataset.board, box.dataset.marks + crew];
+  const [board, marks] = await Promise.all(addresses.map((address) => fetchJson(address, {})));
   return { ...boardLines(streets, board), ...marks };
 }
 

@@ -10,7 +10,6 @@ const MUST = "#b3001b";
 const LEFT = "#8a8a8a";
 const TOUCH_PX = 12;
 const COLOURS = 10;
-const WAIT_MS = 1000;
 const SOURCES = ["routes", "left", "ways", "crews", "reports", "help"];
 // sources whose features are stops of a night, each there once
 const STREETS = new Set(["routes", "left"]);
@@ -30,19 +29,6 @@ export async function drawDesk(box, drawn, words, palette) {
   const map = await openMap(box, styleOf(box, drawn, palette), view, words.map);
   addFurniture(box, map, words);
   return map;
-}
-
-/** What the page's server says in JSON; asked again while it is still reading the night, {} where it cannot be had. */
-export async function fetchJson(address) {
-  try {
-    for (;;) {
-      const answer = await fetch(address);
-      if (answer.status !== 202) return answer.ok && !answer.redirected ? await answer.json() : {};
-      await new Promise((done) => setTimeout(done, WAIT_MS));
-    }
-  } catch {
-    return {};
-  }
 }
 
 /** Duty -> its line, [lon, lat] each, and whether it must be walked: from the columns of streets.json. */

@@ -1,5 +1,6 @@
 // What every live map begins with: the canvas, the buttons and the credits over it, and what a finger meets on it.
 
+const WAIT_MS = 1000;
 export const NOTHING = { type: "FeatureCollection", features: [] };
 export const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -97,12 +98,15 @@ export function pointAt(place, properties = {}) {
   return { type: "FeatureCollection", features: [feature] };
 }
 
-/** What lies at an address as JSON, or `otherwise`. */
+/** What lies at an address as JSON, asked again while the server still makes it ready (202); or `otherwise`. */
 export async function fetchJson(address, otherwise = NOTHING) {
   if (!address) return otherwise;
   try {
-    const answer = await fetch(address);
-    return answer.ok ? await answer.json() : otherwise;
+    for (;;) {
+      const answer = await fetch(address);
+      if (answer.status !== 202) return answer.ok ? await answer.json() : otherwise;
+      await new Promise((done) => setTimeout(done, WAIT_MS));
+    }
   } catch {
     return otherwise;
   }

@@ -1,9 +1,25 @@
-"""A server that a test can take away and give back."""
+"""The application on a socket of this machine: as it is served, or so that a test can cut it off."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from apiflask import APIFlask
+from waitress.server import create_server
 from werkzeug.serving import make_server
+
+
+@contextmanager
+def listening(app: APIFlask) -> Iterator[str]:
+    """Serve the application as ``lamplight serve`` does; yields its address."""
+    server = create_server(app, host="127.0.0.1", port=0, threads=8, ident=None)
+    running = threading.Thread(target=server.run, daemon=True)
+    running.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.close()
+        running.join(5)
 
 
 class Server:
