@@ -23,6 +23,8 @@ SCOPE_COLUMN = "scope_code"
 
 FUNCTIONS = ("reception", "reporting", "guidance", "temporary_service")
 ALL_FUNCTIONS = ",".join(FUNCTIONS)
+#: The layers whose rows are points where people find help, in the order they stand in.
+POINT_LAYERS = ("service-points", "rescue-stations")
 ALWAYS_OPEN = "24/7"
 
 _FUNCTION_WORDS = {

@@ -21,7 +21,7 @@ from layers.casebook import ChangedMeanwhileError
 from layers.faults import refuse, text_fault
 from layers.moments import aware, stored
 from layers.point_area import area_of_point
-from layers.records import ALL_FUNCTIONS
+from layers.records import ALL_FUNCTIONS, POINT_LAYERS
 from layers.roles import require
 from layers.run import Run
 from layers.scenario_content import (
@@ -45,7 +45,6 @@ OPEN, ARCHIVED = "open", "archived"
 #: What the points that a scenario adds are called, with a number.
 NEW_CODE = "NEW-"
 LONGEST_NOTE = 500
-POINT_LAYERS = ("service-points", "rescue-stations")
 
 
 class UnknownScenarioError(RecordError):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from gis.errors import QuestionError
 from gis.modes import MODES, WALK_KMH
 from layers.hours import HourOfWeek
-from layers.records import FUNCTIONS
+from layers.records import FUNCTIONS, POINT_LAYERS
 from layers.scenario_content import Entry
 from planner.demand import SPREADS
 
-PLACES = ("all", "service-points", "rescue-stations")
+PLACES = ("all", *POINT_LAYERS)
 #: Planned points (to be built, or converted from something else) help nobody yet.
 PLANNED_STATES = frozenset({"build", "convert"})
 LONGEST_THRESHOLD_S = 24 * 3600

@@ -20,7 +20,7 @@ from gis.network import Positions, StreetNetwork
 from gis.snapping import snap
 from gis.street_pieces import StreetPieces, cut_by_areas, locate
 from layers.codes import LEVELS
-from layers.records import layer_schema
+from layers.records import POINT_LAYERS, layer_schema
 from layers.rows import canonical_table
 from layers.store import Store
 from layers.version_rows import LayerVersion
@@ -40,8 +40,6 @@ from planner.siting.sites import Sites
 Progress: TypeAlias = Callable[[str], None]
 VersionKey: TypeAlias = tuple[str, str]
 GRID_CELL = "grid_cell"
-#: The layers whose rows are points where people find help, in the order they stand in.
-POINT_LAYERS = ("service-points", "rescue-stations")
 DAYS_A_WEEK = 7.0
 
 

@@ -13,6 +13,7 @@ from pandas import DataFrame
 
 from gis.crs import metric_crs, to_metric
 from gis.errors import QuestionError
+from layers.records import POINT_LAYERS
 from layers.run import Run
 from layers.store import Store
 from layers.surroundings import DEFAULT_TIMEZONE
@@ -164,7 +165,7 @@ def _version(store: Store, run: Run, layer: str) -> LayerVersion:
 def _points(store: Store, run: Run) -> gpd.GeoDataFrame:
     """Return service points and stations of the versions the run read, none where it read none."""
     tables = []
-    for kind in ("service-points", "rescue-stations"):
+    for kind in POINT_LAYERS:
         kept = [v for v in store.versions(kind) if v.content_sha256 == run.inputs.get(kind)]
         if kept:
             tables.append(store.load(kind, version=kept[0].id).assign(kind=kind))

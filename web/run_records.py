@@ -10,6 +10,7 @@ import pandas as pd
 
 from gis.errors import QuestionError
 from layers.hours import parse_hour_of_week
+from layers.records import POINT_LAYERS
 from layers.run import Run
 from layers.scenario_content import Entry
 from layers.store import Store
@@ -141,7 +142,7 @@ def _segments(store: Store, run: Run, streets: LayerVersion) -> gpd.GeoDataFrame
 
 
 def _points(store: Store, versions: dict[str, LayerVersion]) -> gpd.GeoDataFrame:
-    kinds = [name for name in ("service-points", "rescue-stations") if name in versions]
+    kinds = [name for name in POINT_LAYERS if name in versions]
     tables = [store.load(kind, version=versions[kind].id).assign(kind=kind) for kind in kinds]
     if not tables:
         return gpd.GeoDataFrame({"code": [], "name": [], "kind": []}, geometry=[], crs=4326)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from gis.errors import LamplightError, QuestionError
 from layers.codes import LEVELS
+from layers.records import POINT_LAYERS
 from layers.run import Run, parquet_bytes
 from layers.store import Store
 from planner.batch.counties import County
@@ -165,7 +166,7 @@ def _placed(name: str, table: pd.DataFrame, store: Store, shapes: Mapping[str, o
         streets = store.load("streets", fields=("segment_id",)).set_index("segment_id").geometry
         geometry = streets.reindex(table["segment_id"])
     elif name == "points":
-        kept = [layer for layer in ("service-points", "rescue-stations") if (layer, "") in store.current()]
+        kept = [layer for layer in POINT_LAYERS if (layer, "") in store.current()]
         points = pd.concat([store.load(layer, fields=("code",)) for layer in kept]).drop_duplicates("code")
         geometry = points.set_index("code").geometry.reindex(table["code"])
     elif name == "sites":

@@ -1,6 +1,6 @@
 """One night of a city as services and crews at places of its network, and any part of it as a problem to be solved."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from gis.network import AGAINST_GEOMETRY, Positions, StreetNetwork
 from gis.reach import time_matrix
 from gis.search_graph import SearchGraph, search_graph
 from layers.codes import AREA_DIGITS, PREFIX_DIGITS, level_of
-from planner.coverage_inputs import select
+from planner.coverage_inputs import join, select
 from planner.patrol.crews import CrewList
 from planner.patrol.duties import Duties
 from planner.patrol.problem import Crews, Flags, Floats, Ints, PatrolProblem, Services
@@ -185,7 +185,7 @@ def night_of(
     tomorrow = closes_s <= crews.from_s.min(initial=np.inf)
     night = Night(
         duties, crews, modes, tuple(search_graph(network, travel, toward=False) for travel in travels),
-        tuple(_joined(_at_nodes(network, travel), spots, stations) for travel in travels), begins, ends, against,
+        tuple(join([_at_nodes(network, travel), spots, stations]) for travel in travels), begins, ends, against,
         np.stack([(t.forward & t.backward)[on] & ~check for t in travels]),
         np.stack([_service_s(network, t, m, duties, duty) for t, m in zip(travels, modes, strict=True)]),
         duty, second, np.ones(len(duty)), np.where(tomorrow, opens_s + 86_400.0, opens_s),
@@ -208,10 +208,6 @@ def _at_nodes(network: StreetNetwork, travel: Travel) -> Positions:
     segment[node] = network.arc_segment[arc]
     offset_m[node] = np.where(network.arc_forward[arc], 0.0, network.length_m[segment[node]])
     return Positions(segment, offset_m, np.zeros(network.n_nodes))
-
-
-def _joined(*parts: Positions) -> Positions:
-    return Positions(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Positions)))
 
 
 def _service_s(

@@ -13,7 +13,7 @@ from gis.notes import counted
 from gis.street_pieces import locate
 from layers.records import ALWAYS_OPEN, FUNCTIONS
 from planner.areas_around import lie_within
-from planner.coverage_inputs import HOURS_A_WEEK, CoverageInputs, select
+from planner.coverage_inputs import HOURS_A_WEEK, CoverageInputs, join, select
 from planner.notes import Note
 from planner.siting.question import SitingQuestion
 
@@ -78,8 +78,7 @@ def joined(existing: Sites, candidates: Sites) -> Sites:
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(existing, name), getattr(candidates, name)]) for name in _COLUMNS
     }
-    a, b = existing.positions, candidates.positions
-    at = Positions(*(np.concatenate([getattr(a, f), getattr(b, f)]) for f in ("segment", "offset_m", "gap_m")))
+    at = join([existing.positions, candidates.positions])
     return Sites(**columns, positions=at, n_existing=len(existing))
 
 
