@@ -9,12 +9,12 @@ moved by its own patrols; +- is the standard deviation over seeds; "same world":
 they stand for the policy itself. Recall: of the busiest tenth (on average over the last 26 rounds), what share the
 policy's own estimate names. Visited: share of cells ever patrolled.
 Policies: cells with most finds; an urn (cells drawn in proportion to finds); rates of ``planner.hotspots.rates`` by
-their mean, by draws (Thompson), by upper bounds; "recent rates", draws of ``planner.hotspots.recent``, which is what
-patrols are planned by; and ``benchmarks.feedback_belief``, which also models people who move next door and places that
-change at once, and needs to know each round who looked where. "all seen" looks at every cell in every round, and goes
-to the busiest by recent rates: how much is left to chance and change even then. "told" knows each cell's home rate and
-how rates change, and must look to learn more (``benchmarks.feedback_bound``): more than any learner is told; "told,
-all seen" also sees every cell. Both only in the replay and the drift; in the first the law itself is a likeness.
+their mean, by draws (Thompson), by upper bounds; "recent rates", draws of ``planner.hotspots.memory``, which is what
+patrols are planned by; "nobody moves", the same if it knew only rates that change of themselves. "all seen" looks at
+every cell in every round, and goes to the busiest by recent rates: how much is left to chance and change even then.
+"told" knows each cell's home rate and how rates change, and must look to learn more (``benchmarks.feedback_bound``):
+more than any learner is told; "told, all seen" also sees every cell. Both only in the replay and the drift; in the
+first the law itself is a likeness.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.feedback_belief import Belief
 from benchmarks.feedback_bound import Told
 from benchmarks.feedback_worlds import ROUNDS, SHARE, SLEEPERS, WORLDS, City, World, demo, pairs_of, san_diego
 from planner.hotspots.exploration import THOMPSON, UPPER, priorities, within_budget
 from planner.hotspots.exposure import Exposure
+from planner.hotspots.memory import MODELS, Memory, Model
+from planner.hotspots.neighbours import neighbours_from_pairs
 from planner.hotspots.rates import Rates, corrected_rates
 from planner.hotspots.rates_prior import prior_of
-from planner.hotspots.recent import Memory
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,26 +43,24 @@ class Loop:
     """What a policy has seen: finds and searches by cell, for each pace of forgetting, and how well each foretold."""
 
     def __init__(
-        self, city: City, remembers: bool, believes: bool, rng: np.random.Generator, told: Told | None = None
+        self, city: City, models: tuple[Model, ...], rng: np.random.Generator, told: Told | None = None
     ) -> None:
         self.told = told
         self.x, self.y, self.rng, n = city.x, city.y, rng, len(city.x)
         self.count, self.looks, self.one = np.zeros(n), np.zeros(n), np.ones(n)
-        self.memory = Memory(n) if remembers else None
+        near = neighbours_from_pairs(*pairs_of(self.x, self.y), n)
+        self.memory = Memory(near, models) if models else None
         self.prior = prior_of(self.count, self.looks, self.x, self.y, self.one)
         self.round = 0
-        self.belief = Belief(self.x, self.y, self.one, pairs_of(self.x, self.y)) if believes else None
 
     def learn(self, cells: Ints, found: Ints) -> None:
         """Take in a round."""
-        if self.belief is not None:
-            self.belief.learn(cells, found, SEES)
         if self.told is not None:
             self.told.learn(cells, found, SEES)
         count, looks = np.zeros(len(self.x)), np.zeros(len(self.x))
         count[cells], looks[cells] = found, SEES
         if self.memory is not None:
-            self.memory.learn(count, looks, 1.0, self.prior)
+            self.memory.learn(count, looks, np.sign(looks), 1.0, self.prior)
         self.count += count
         self.looks += looks
 
@@ -104,11 +102,6 @@ def by_rates(method: str, exploration: float) -> Plan:
     return plan
 
 
-def by_belief(loop: Loop, budget: int) -> tuple[Ints, Floats]:
-    assert loop.belief is not None
-    return np.argsort(-loop.belief.draw(loop.rng), kind="stable")[:budget], loop.belief.mean
-
-
 def by_told(loop: Loop, budget: int) -> tuple[Ints, Floats]:
     assert loop.told is not None
     return np.argsort(-loop.told.bound, kind="stable")[:budget], loop.told.mean
@@ -119,20 +112,21 @@ def by_told_mean(loop: Loop, budget: int) -> tuple[Ints, Floats]:
     return np.argsort(-loop.told.mean, kind="stable")[:budget], loop.told.mean
 
 
-#: How each plans, and whether it reads recent rounds against the long run.
+#: How each plans, and which models of change it tries: none where all time counts alike.
 ALL_SEEN, TOLD, TOLD_ALL_SEEN = "all seen", "told", "told, all seen"
 CHANGING = ("replay", "drift")
-POLICIES: dict[str, tuple[Plan, bool]] = {
-    "raw counts": (by_counts, False),
-    "urn": (by_urn, False),
-    "rates, greedy": (by_rates(THOMPSON, 0.0), False),
-    "rates, upper bound": (by_rates(UPPER, 1.0), False),
-    "rates, Thompson": (by_rates(THOMPSON, 1.0), False),
-    "recent rates": (by_rates(THOMPSON, 1.0), True),
-    "belief": (by_belief, False),
-    ALL_SEEN: (by_rates(THOMPSON, 0.0), True),
-    TOLD: (by_told, False),
-    TOLD_ALL_SEEN: (by_told_mean, False),
+STAYING = tuple(model for model in MODELS if not model.leave)
+POLICIES: dict[str, tuple[Plan, tuple[Model, ...]]] = {
+    "raw counts": (by_counts, ()),
+    "urn": (by_urn, ()),
+    "rates, greedy": (by_rates(THOMPSON, 0.0), ()),
+    "rates, upper bound": (by_rates(UPPER, 1.0), ()),
+    "rates, Thompson": (by_rates(THOMPSON, 1.0), ()),
+    "nobody moves": (by_rates(THOMPSON, 1.0), STAYING),
+    "recent rates": (by_rates(THOMPSON, 1.0), MODELS),
+    ALL_SEEN: (by_rates(THOMPSON, 0.0), MODELS),
+    TOLD: (by_told, ()),
+    TOLD_ALL_SEEN: (by_told_mean, ()),
 }
 
 
@@ -148,10 +142,10 @@ def oracle_finds(kind: str, city: City, seed: int) -> float:
 
 def played(policy: str, kind: str, city: City, seed: int) -> tuple[float, ...]:
     """Return finds of the last rounds, what the same world held for an oracle, recall, share ever visited."""
-    plan, remembers = POLICIES[policy]
+    plan, models = POLICIES[policy]
     world, rng = World(kind, city, np.random.default_rng([seed, 1])), np.random.default_rng([seed, 2])
     told = Told(city, kind) if policy in (TOLD, TOLD_ALL_SEEN) else None
-    loop, n = Loop(city, remembers, plan is by_belief, rng, told), len(city.x)
+    loop, n = Loop(city, models, rng, told), len(city.x)
     budget = int(SHARE * n)
     survey = rng.choice(n, n // 5, replace=False)
     loop.learn(survey, rng.poisson(SEES * world.rate[survey]))

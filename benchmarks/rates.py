@@ -32,6 +32,7 @@ from planner.hotspots.exposure import Detection, effective_weeks
 from planner.hotspots.frame import CHANNELS
 from planner.hotspots.ground import starts_of
 from planner.hotspots.rates_hours import local_hours
+from planner.hotspots.recent import stretches_of
 from planner.hotspots.records import Events
 from planner.hotspots.street_rates import Watched, nearest_shares, street_rates, watched
 
@@ -42,9 +43,11 @@ BANDWIDTHS_M = (50.0, 75.0, 100.0, 150.0, 200.0, 300.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Town:
-    """A demo town: what is known of it, the (n,) true people per week, where (k, 2) and in which month reports fell."""
+    """A demo town: what is known of it by months, and by weeks of late, the (n,) true people per week, where (k, 2) and
+    in which month reports fell."""
 
     known: Watched
+    late: Watched
     truth: Floats
     spot: Floats
     month: NDArray[np.int64]
@@ -67,10 +70,10 @@ def demo_town(seed: int, size: str = "town") -> Town:
     begin, end = (np.datetime64(load_recipe().reports[name]) for name in ("begin", "end"))
     walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
     starts = starts_of(begin, end, 1)
-    known = watched(network, walkable, events, effort, starts)
+    known, late = (watched(network, walkable, events, effort, cut) for cut in (starts, stretches_of(starts)))
     truth = city.true_rate.set_index("segment_id")["per_week"].loc[network.segment_id[known.segment]]
     month = np.searchsorted(starts, events.day, side="right") - 1
-    return Town(known, truth.to_numpy(np.float64), np.column_stack([x, y]), month)
+    return Town(known, late, truth.to_numpy(np.float64), np.column_stack([x, y]), month)
 
 
 def until(of: Watched, months: int) -> Watched:

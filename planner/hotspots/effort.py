@@ -45,7 +45,7 @@ class Effort:
 def effort_of(network: StreetNetwork, recorded: pd.DataFrame, walked: Sequence[pd.DataFrame]) -> tuple[Effort, int]:
     """Return the effort on record and how many records name no segment of the network.
 
-    recorded : the layer patrol-effort. walked : what tracks added (segment_id, month, hour, metres).
+    recorded : the layer patrol-effort. walked : what tracks added (``weekly``, ``monthly``).
     """
     whole = recorded["walked_until"].where(recorded["walked_until"].notna(), recorded["walked_from"])
     begin, end = _hours(recorded["hours"])
@@ -58,12 +58,48 @@ def effort_of(network: StreetNetwork, recorded: pd.DataFrame, walked: Sequence[p
     return Effort(segment[known].astype(np.int32), *(np.asarray(c)[known] for c in columns)), int((~known).sum())
 
 
+def weekly(effort: pd.DataFrame) -> pd.DataFrame:
+    """Return metres walked of each segment by week and hour of the day, from segment_id, date, hour, metres.
+
+    Columns segment_id, walked_from, walked_until (days as ISO text, both included), hour, metres. A week begins on
+    Monday; one that two months share is two, so that weeks add up to months.
+    """
+    day = pd.to_datetime(effort["date"].astype(str))
+    month = day.dt.to_period("M").dt
+    monday = day - pd.to_timedelta(day.dt.day_of_week, unit="D")
+    first = monday.where(monday > month.start_time, month.start_time)
+    last = (monday + pd.Timedelta(days=6)).where(lambda sunday: sunday < month.end_time, month.end_time)
+    return _summed(effort, first, last)
+
+
+def monthly(efforts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return what several calls of ``weekly`` gave, by month."""
+    effort = pd.concat([_with_days(one) for one in efforts], ignore_index=True)
+    month = pd.to_datetime(effort["walked_from"]).dt.to_period("M").dt
+    return _summed(effort, month.start_time, month.end_time)
+
+
+def _summed(effort: pd.DataFrame, first: "pd.Series[pd.Timestamp]", last: "pd.Series[pd.Timestamp]") -> pd.DataFrame:
+    days = {"walked_from": first.dt.strftime("%Y-%m-%d"), "walked_until": last.dt.strftime("%Y-%m-%d")}
+    by = effort[["segment_id", "hour", "metres"]].assign(**days)
+    return by.groupby(["segment_id", "walked_from", "walked_until", "hour"], as_index=False, sort=True).sum()
+
+
+def _with_days(effort: pd.DataFrame) -> pd.DataFrame:
+    """Return what tracks added with the days it was walked on; before version 0.8 it named its month alone."""
+    if "month" not in effort:
+        return effort
+    month = pd.to_datetime(effort["month"])
+    return _summed(effort, month, month + pd.offsets.MonthEnd(0))
+
+
 def _as_recorded(walked: pd.DataFrame) -> pd.DataFrame:
-    """Return what tracks added as the layer records effort: a month's metres at an hour of the day."""
-    month, hour = pd.to_datetime(walked["month"]), walked["hour"].to_numpy(np.float64)
+    """Return what tracks added as the layer records effort: metres walked in some days at an hour of the day."""
+    walked = _with_days(walked)
+    hour = walked["hour"].to_numpy(np.float64)
     return pd.DataFrame({
-        "segment_id": walked["segment_id"], "walked_from": month, "until": month + pd.offsets.MonthEnd(0),
-        "begin": hour, "end": hour + 1.0, "metres": walked["metres"],
+        "segment_id": walked["segment_id"], "walked_from": pd.to_datetime(walked["walked_from"]),
+        "until": pd.to_datetime(walked["walked_until"]), "begin": hour, "end": hour + 1.0, "metres": walked["metres"],
     })  # fmt: skip
 
 

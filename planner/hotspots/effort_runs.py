@@ -1,4 +1,4 @@
-"""What matched tracks add to the record of effort: kept without names, by month and hour, merged as it ages."""
+"""What matched tracks add to the record of effort: kept without names, by week and hour; as it ages, by month."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import pandas as pd
 
 from layers.run import Run
 from layers.store import Store
+from planner.hotspots.effort import monthly, weekly
 from planner.runs import software
 
 KIND = "effort"
@@ -28,14 +29,7 @@ def keep_effort(
     same files.
     """
     inputs = {_STREETS: streets, **also, **{f"{_FILE}{sha[:12]}": sha for sha in files}}
-    store.save_run(Run(KIND, {"duty": duty}, inputs, {"effort": monthly(effort)}, software()), now=now)
-
-
-def monthly(effort: pd.DataFrame) -> pd.DataFrame:
-    """Return metres walked of each segment by month and hour of the day: (segment_id, month, hour, metres)."""
-    month = effort["month"] if "month" in effort else effort["date"].astype(str).str[:7] + "-01"
-    by = effort[["segment_id", "hour", "metres"]].assign(month=month)
-    return by.groupby(["segment_id", "month", "hour"], as_index=False, sort=True).sum()
+    store.save_run(Run(KIND, {"duty": duty}, inputs, {"effort": weekly(effort)}, software()), now=now)
 
 
 def effort_inputs(store: Store, streets: str) -> tuple[dict[str, str], int]:
@@ -58,7 +52,7 @@ def merge_effort(store: Store, before: datetime) -> None:
         mine = [run for run in runs if run.inputs.get(_STREETS, "") == streets]
         if len(mine) == 1 and not _files(mine[0]):
             continue
-        together = pd.concat([store.run(run.id).tables["effort"] for run in _counted(mine)], ignore_index=True)
+        together = [store.run(run.id).tables["effort"] for run in _counted(mine)]
         ids = sorted(run.id for run in mine)
         name = hashlib.sha256("".join(ids).encode()).hexdigest()[:12]
         merged = Run(KIND, {"merged": name}, {_STREETS: streets}, {"effort": monthly(together)}, software())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from planner.hotspots.exploration import priorities
 from planner.hotspots.ground import parts_of
-from planner.hotspots.recent import recent_rates
+from planner.hotspots.recent import recent_rates, stretches_of
 from planner.hotspots.records import HotspotRecords, day_number, every_event, repeated
 from planner.hotspots.street_rates import street_rates, watched
 
@@ -22,10 +22,10 @@ def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.d
     """Return (m,) discoveries per metre that a pass through each segment is expected to make, over the city's mean.
 
     drawn_on : the day of the patrol; reports and patrols of the months before count, recent ones more where rates are
-    seen to change (``planner.hotspots.recent``), and rates are drawn from what is known of them by its date (Thompson
-    sampling), so that little-known streets get their turn; where all may have changed at once, streets nobody looked
-    at since come first. None where no patrol or no report is on record: then
-    nothing can be corrected.
+    seen to change, streets beside patrolled ones more where people are seen to go there (``planner.hotspots.memory``).
+    Rates are drawn from what is known of them by its date (Thompson sampling), so that little-known streets get their
+    turn; where all may have changed at once, streets nobody looked at since come first. None where no patrol or no
+    report is on record: then nothing can be corrected.
     """
     if not len(records.effort) or not len(records.reports):
         return None
@@ -36,9 +36,12 @@ def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.d
     inside = (events.day >= starts[0]) & (events.day < starts[-1]) & (events.people > 0) & ~repeated(records)
     if not inside.any() or not walkable.any():
         return None
-    of = watched(records.city.network, walkable, events.take(inside), records.effort, starts)
+    of, late = (
+        watched(records.city.network, walkable, events.take(inside), records.effort, cut)
+        for cut in (starts, stretches_of(starts))
+    )
     _, detection = street_rates(of)
-    rates, unseen = recent_rates(of, detection)
+    rates, unseen = recent_rates(of, late, detection)
     worth = priorities(
         rates, of.length_m, of.length_m / SERVICE_M_A_S, detectability=detection.detectability,
         seed=day_number(drawn_on), unseen=unseen,

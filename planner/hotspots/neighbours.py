@@ -108,6 +108,25 @@ def neighbours_within(x: Floats, y: Floats, radius_m: float) -> Links:
     return neighbours_from_pairs(np.concatenate(pairs.T), np.concatenate(pairs.T[::-1]), len(xy))
 
 
+def meeting(u: NDArray[np.integer], v: NDArray[np.integer]) -> Links:
+    """Link segments that have an end in common; u, v : (n,) nodes, >= 0."""
+    n = len(u)
+    segment = np.arange(n)
+    ends = csr_array((np.ones(2 * n), (np.r_[segment, segment], np.r_[u, v])))
+    one, other = (ends @ ends.T).nonzero()
+    return neighbours_from_pairs(one, other, n)
+
+
+def among(links: Links, kept: Ints) -> Links:
+    """Return links between the cells ``kept``, ascending, numbered by their places there."""
+    indptr, indices = links
+    n = len(indptr) - 1
+    whole = csr_array((np.ones(len(indices), np.int8), indices, indptr), shape=(n, n))
+    part = whole[kept][:, kept]
+    part.sort_indices()
+    return part.indptr.astype(np.int32), part.indices.astype(np.int32)
+
+
 def checked_links(n: int, indptr: NDArray[np.integer], indices: NDArray[np.integer]) -> None:
     """Refuse neighbours that are not those of n cells: QuestionError says what arrived."""
     fits = indptr.shape == (n + 1,) and indptr[0] == 0 and indptr[-1] == len(indices) and (np.diff(indptr) >= 0).all()

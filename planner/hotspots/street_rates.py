@@ -12,6 +12,7 @@ from gis.street_points import points_on
 from planner.hotspots.effort import SHIFTS, Effort, passes_by
 from planner.hotspots.exposure import Detection, effective_weeks, estimate_detection, exposure_of
 from planner.hotspots.frame import CHANNELS
+from planner.hotspots.neighbours import Links, meeting
 from planner.hotspots.rates import Rates, corrected_rates
 from planner.hotspots.rates_hours import local_hours
 from planner.hotspots.rates_location import shares_of
@@ -34,7 +35,8 @@ class Watched:
     """k reports near n streets that were patrolled through t whole months.
 
     segment : (n,) positions in the network, those a patrol may walk. passes : (n, t, shifts). weeks, calendar_month :
-    (t,). x, y, length_m : (n,) metres, the middle and length. classes : (n, c) 0/1 of street classes.
+    (t,). x, y, length_m : (n,) metres, the middle and length. classes : (n, c) 0/1 of street classes. beside : which
+    streets meet.
     by_patrol, month, shift : (k,). report, street, gap_m : (c,) candidates: report ``report`` lies ``gap_m`` from
     street ``street``; each report has at least one.
     """
@@ -47,6 +49,7 @@ class Watched:
     y: Floats
     length_m: Floats
     classes: Floats
+    beside: Links
     by_patrol: NDArray[np.bool_]
     month: Ints
     shift: Ints
@@ -66,7 +69,7 @@ class Watched:
 def watched(
     network: StreetNetwork, walkable: NDArray[np.bool_], events: Events, effort: Effort, starts: Ints
 ) -> Watched:
-    """Lay reports and patrols of whole months on the streets; starts : (t + 1,) days since 1970.
+    """Lay reports and patrols of months, or other stretches of time, on the streets; starts : (t + 1,) days since 1970.
 
     A report farther than NEAR_M from any street that may be walked is left out.
     """
@@ -87,8 +90,9 @@ def watched(
     begins = starts[:-1].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return Watched(
         segment, passes_by(effort, network.n_segments, starts)[segment], np.diff(starts) / DAYS_A_WEEK,
-        begins % 12 + 1, x, y, length_m, np.eye(len(classes[0]))[classes[1]], events.channel[used] == PATROL,
-        month[used], _shift_of(events.hour[used]), number, street, gap_m,
+        begins % 12 + 1, x, y, length_m, np.eye(len(classes[0]))[classes[1]],
+        meeting(network.u[segment], network.v[segment]), events.channel[used] == PATROL, month[used],
+        _shift_of(events.hour[used]), number, street, gap_m,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gis.network_build import build_network
-from planner.hotspots.effort import Effort, effort_of, passes_by
+from planner.hotspots.effort import Effort, effort_of, monthly, passes_by, weekly
 from tests.planner import toy_town
 
 NETWORK, _ = build_network(toy_town.streets())
@@ -64,15 +64,29 @@ def test_no_pass_is_lost_or_made_over_any_periods() -> None:
 
 def test_tracks_add_their_metres_over_the_length_and_unknown_segments_are_counted() -> None:
     recorded = pd.DataFrame([(1, "2025-01-01", None, "", 1.0), (99, "2025-01-01", None, "", 5.0)], columns=COLUMNS)
-    walked = pd.DataFrame(
-        {"segment_id": [1, 3], "month": ["2025-01-01"] * 2, "hour": [21, 2], "metres": [1500.0, 300.0]}
-    )
-    found, lost = effort_of(NETWORK, recorded, [walked])
+    months = pd.DataFrame({"segment_id": [3], "month": ["2025-01-01"], "hour": [2], "metres": [300.0]})  # before 0.8
+    walked = weekly(pd.DataFrame({"segment_id": [1], "date": ["2025-01-08"], "hour": [21], "metres": [1500.0]}))
+    found, lost = effort_of(NETWORK, recorded, [walked, months])
     assert lost == 1
     passes = passes_by(found, NETWORK.n_segments, days("2025-01-01", "2025-02-01"))
     assert passes[AT[1], 0].tolist() == pytest.approx([0.25, 0.5, 0.25 + 2.5])
     assert passes[AT[3], 0].tolist() == pytest.approx([0.5, 0.0, 0.0])
-    assert (found.last_day - found.first_day).tolist() == [0, 30, 30]  # tracks are kept by month
+    assert (found.last_day - found.first_day).tolist() == [0, 6, 30]
+
+
+def test_what_tracks_add_is_kept_by_week_within_its_month_and_adds_up_to_months() -> None:
+    # 2025-06-30 is a Monday: that week is one day of June and six of July
+    dates = ["2025-06-23", "2025-06-29", "2025-06-30", "2025-07-01", "2025-07-06", "2025-07-07", "2025-07-31"]
+    walked = pd.DataFrame({"segment_id": 1, "date": dates, "hour": 21, "metres": [2.0**k for k in range(7)]})
+    weeks = weekly(walked)
+    assert weeks[["walked_from", "walked_until", "metres"]].to_numpy().tolist() == [
+        ["2025-06-23", "2025-06-29", 3.0], ["2025-06-30", "2025-06-30", 4.0], ["2025-07-01", "2025-07-06", 24.0],
+        ["2025-07-07", "2025-07-13", 32.0], ["2025-07-28", "2025-07-31", 64.0],
+    ]  # fmt: skip
+    older = pd.DataFrame({"segment_id": [1], "month": ["2025-07-01"], "hour": [21], "metres": [1000.0]})
+    assert monthly([weeks, older])[["walked_from", "walked_until", "metres"]].to_numpy().tolist() == [
+        ["2025-06-01", "2025-06-30", 7.0], ["2025-07-01", "2025-07-31", 1120.0],
+    ]  # fmt: skip
 
 
 def test_no_records_give_no_effort() -> None:

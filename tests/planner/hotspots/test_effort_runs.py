@@ -60,8 +60,8 @@ def test_effort_of_a_month_is_merged_and_no_file_or_night_stands_out(store: Stor
     old = min(runs, key=lambda run: run.created_at)
     assert not [name for name in old.inputs if name != "streets"]
     table = store.run(old.id).tables["effort"]
-    assert list(table.columns) == ["segment_id", "month", "hour", "metres"] and table["month"].tolist() == [
-        "2026-08-01"
+    assert table.to_dict("records") == [
+        {"segment_id": 1, "walked_from": "2026-08-01", "walked_until": "2026-08-31", "hour": 21, "metres": 310.0}
     ]
     merge_effort(store, NOW + dt.timedelta(days=30))  # again: nothing to do
     assert {run.id for run in store.runs("effort")} == {run.id for run in runs}

@@ -1,96 +1,82 @@
-"""Rates as they are now, read against the long run."""
+"""Rates of streets as they are now."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import nbinom, spearmanr
+from scipy.stats import spearmanr
 
-from benchmarks.rates import demo_town
-from planner.hotspots.rates_prior import Prior
-from planner.hotspots.recent import PACES, Memory, recent_rates
-from planner.hotspots.street_rates import street_rates
+from benchmarks.rates import Town, demo_town
+from planner.hotspots import recent
+from planner.hotspots.exposure import Detection
+from planner.hotspots.memory import MODELS, Model
+from planner.hotspots.recent import recent_rates, stretches_of
+from planner.hotspots.street_rates import Watched, street_rates
+from tests.planner.hotspots.test_memory import moved_by_hand
 
-PRIOR = Prior(np.full(600, 1.0), np.full(600, 0.5))
-
-
-def remembered(rates: np.ndarray, seed: int) -> tuple[Memory, np.ndarray]:
-    """Learn 24 months of reports on streets watched 3 weeks in each; rates : (24, n)."""
-    rng = np.random.default_rng([seed, 8])
-    memory, weeks = Memory(rates.shape[1]), np.full(rates.shape[1], 3.0)
-    counts = rng.poisson(rates * 3.0).astype(float)
-    for count in counts:
-        memory.learn(count, weeks, 52 / 12, PRIOR)
-    return memory, counts
+WEEKS, EVENING = 52, 2
 
 
-def test_where_nothing_changes_all_months_count_alike() -> None:
-    rates = np.tile(np.random.default_rng(3).gamma(0.5, 2.0, 600), (24, 1))
-    memory, counts = remembered(rates, 0)
-    assert memory.best == 0
-    shape, rate = memory.known(PRIOR)
-    assert shape == pytest.approx(0.5 + counts.sum(axis=0))
-    assert rate == pytest.approx(np.full(600, 0.5 + 24 * 3.0))
+@pytest.fixture(scope="module")
+def town() -> Town:
+    return demo_town(1)
 
 
-def test_where_rates_changed_the_last_months_count_more_and_tell_them_better() -> None:
-    rng = np.random.default_rng(3)
-    before, after = rng.gamma(0.5, 2.0, (2, 600))
-    memory, counts = remembered(np.vstack([np.tile(before, (16, 1)), np.tile(after, (8, 1))]), 1)
-    now, always = np.divide(*memory.known(PRIOR)), (0.5 + counts.sum(axis=0)) / (0.5 + 24 * 3.0)
-    assert memory.best != 0
-    assert np.abs(now - after).mean() < 0.6 * np.abs(always - after).mean()
+def days(*texts: str) -> np.ndarray:
+    return np.array(texts, "datetime64[D]").astype(np.int64)
 
 
-def at_once(changed: int) -> tuple[Memory, np.ndarray]:
-    """Learn 20 rounds of all 600 streets, then one of the first 300 after ``changed`` of those took others' rates."""
-    rng = np.random.default_rng([5, 8])
-    rates = rng.gamma(0.5, 2.0, 600)
-    memory = Memory(600)
-    for _ in range(20):
-        memory.learn(rng.poisson(rates).astype(float), np.ones(600), 1.0, PRIOR)
-    before = np.divide(*memory.known(PRIOR))
-    rates[:changed] = rng.gamma(0.5, 2.0, changed)
-    weeks = np.where(np.arange(600) < 300, 1.0, 0.0)
-    memory.learn(rng.poisson(rates * weeks).astype(float), weeks, 1.0, PRIOR)
-    return memory, before
+def test_of_late_time_is_cut_into_weeks_from_mondays_and_into_months_before() -> None:
+    starts = days("2024-11-15", "2024-12-01", "2025-01-01", "2025-02-01", "2025-07-01", "2025-07-09")
+    cut = stretches_of(starts)
+    assert cut[:4].tolist() == days("2024-11-15", "2024-12-01", "2025-01-01", "2025-01-06").tolist()
+    weeks = cut[3:-1].astype("datetime64[D]")
+    assert (np.diff(weeks) == np.timedelta64(7, "D")).all()
+    assert {day.item().weekday() for day in weeks} == {0}
+    assert cut[-1] == starts[-1] and 0 < cut[-1] - cut[-2] <= 7
+    assert stretches_of(days("2025-07-09", "2025-07-11")).tolist() == days("2025-07-09", "2025-07-11").tolist()
 
 
-def test_where_many_streets_change_at_once_what_was_known_counts_little_and_those_not_seen_since_are_told() -> None:
-    memory, _ = at_once(150)
-    assert memory.unseen.tolist() == [False] * 300 + [True] * 300
-    shape, _ = memory.known(PRIOR)
-    assert shape[300:].max() <= PRIOR.shape[0] + 1.0  # a shape of one at most is kept
-    memory.learn(np.zeros(600), np.where(np.arange(600) >= 300, 1.0, 0.0), 1.0, PRIOR)
-    assert not memory.unseen.any()
-
-
-def test_where_few_change_or_none_what_was_known_stays() -> None:
-    for changed in (0, 3):
-        memory, before = at_once(changed)
-        assert not memory.unseen.any()
-        assert np.divide(*memory.known(PRIOR))[300:] == pytest.approx(before[300:])
-
-
-def test_each_pace_is_scored_by_what_it_foretold() -> None:
-    memory, count, weeks = Memory(3), np.array([2.0, 0.0, 1.0]), np.array([1.5, 4.0, 0.0])
-    prior = Prior(np.array([0.5, 1.0, 2.0]), np.array([1.0, 2.0, 0.7]))
-    memory.learn(count, weeks, 4.0, prior)
-    rate = prior.shape / prior.mean
-    by_hand = nbinom.logpmf(count, prior.shape, rate / (rate + weeks))[:2].sum()  # nobody looked at the third
-    assert memory.score[0] == pytest.approx(by_hand)
-    half = PACES.index((np.inf, 8.0, 2.0))
-    held = np.minimum(prior.shape + count, 2.0)
-    mean = (prior.shape + count) / (rate + weeks)
-    shape, told = memory.known(prior, half)
-    assert shape == pytest.approx(held + count)
-    assert told == pytest.approx(held / mean + weeks)
-
-
-def test_recent_rates_of_a_town_that_does_not_change_are_as_good_as_those_of_all_months() -> None:
-    town = demo_town(1)
+def test_recent_rates_of_a_town_that_does_not_change_are_as_good_as_those_of_all_months(town: Town) -> None:
     rates, detection = street_rates(town.known)
-    recent, unseen = recent_rates(town.known, detection)
+    recent, unseen = recent_rates(town.known, town.late, detection)
     known = ~rates.unknown
     assert (recent.unknown == rates.unknown).all()
     assert not unseen.any()
     ours, all_months = (spearmanr(of.mean[known], town.truth[known]).statistic for of in (recent, rates))
     assert ours > all_months - 0.01
+
+
+def left_patrols(town: Town, detection: Detection) -> tuple[Watched, np.ndarray]:
+    """A year in which patrols walk a third of the town's streets a week, another third each, and people leave them."""
+    rng, model = np.random.default_rng(6), Model(np.inf, np.inf, np.inf, 0.4, 0.2)
+    homes = 8.0 * town.truth  # enough to see it in a year
+    people, n = homes.copy(), len(homes)
+    passes = np.zeros((n, WEEKS, 3))
+    finds = []
+    for week in range(WEEKS):
+        walked = rng.random(n) < 1 / 3
+        passes[walked, week, EVENING] = 2.0
+        seen = walked * -np.expm1(-detection.detectability * 2.0)
+        finds.append(np.repeat(np.arange(n), rng.poisson(people * seen)))
+        people = moved_by_hand(people, homes, walked.astype(float), town.known.beside, model)
+    street = np.concatenate(finds)
+    k = len(street)
+    year = replace(
+        town.known, passes=passes, weeks=np.ones(WEEKS), calendar_month=np.ones(WEEKS, np.int64),
+        by_patrol=np.ones(k, bool), month=np.repeat(np.arange(WEEKS), [len(of) for of in finds]),
+        shift=np.full(k, EVENING), report=np.arange(k), street=street, gap_m=np.zeros(k),
+    )  # fmt: skip
+    return year, people
+
+
+def test_people_who_leave_patrolled_streets_are_sought_beside_them(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    detection = Detection(0.5, 0.0, 0.0, np.ones(WEEKS), np.array([0.0, 0.0, 1.0]), False)
+    year, people = left_patrols(town, detection)
+    ours, _ = recent_rates(year, year, detection)
+    monkeypatch.setattr(recent, "MODELS", tuple(model for model in MODELS if not model.leave))
+    if_nobody_moved, _ = recent_rates(year, year, detection)
+    off, off_before = (np.abs(of.mean - people).mean() for of in (ours, if_nobody_moved))
+    assert off < 0.9 * off_before
+    close, close_before = (spearmanr(of.mean, people).statistic for of in (ours, if_nobody_moved))
+    assert close > close_before
