@@ -9,10 +9,10 @@ from tests.web.server.chromium import DESK, PHONE, violations, watch
 from tests.web.server.screens import Town
 
 
-@pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])
-def page(browser: Any, town: Town, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The first page; afterwards no other host was asked for anything, and nothing went wrong."""
-    width, height = request.param
+@pytest.fixture
+def page(browser: Any, shown: tuple[str, Town], town: Town) -> Iterator[Any]:
+    """The first page, on SQLite at a desk; afterwards no other host was asked for anything, and nothing went wrong."""
+    width, height = DESK if shown[0].startswith("sqlite") else PHONE
     position = {"longitude": town.parts["lon"], "latitude": town.parts["lat"]}
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale="zh-CN", geolocation=position, permissions=["geolocation"]

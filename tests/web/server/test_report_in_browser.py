@@ -355,8 +355,7 @@ def test_without_scripts_the_form_does_all_the_same(visit: Visit, site: Site) ->
     assert [row.note for row in site.rows()] == ["穿灰色外套"]
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (DESK, "en")], ids=["phone", "desk"])
 def test_every_page_of_a_report_can_be_used_by_everybody(
     visit: Visit, site: Site, size: tuple[int, int], language: str
 ) -> None:
