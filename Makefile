@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 OUT ?= out
 SIZE ?= town
 TESTS ?= tests
-CORES ?= auto
+# Half as many processes again as there are cores: tests in a browser spend much of their time waiting.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((3 * (os.cpu_count() or 1) + 1) // 2)')
 
 .PHONY: run demo setup dev test check bench screens lock clean
 
@@ -22,7 +23,7 @@ dev: setup $(VENV)/.installed-dev
 
 # Files in order: sorted by their number of tests, long files of few tests would be left for one process at the end.
 test: dev
-	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: dev
 	$(BIN)/ruff format --check .

@@ -12,7 +12,7 @@ from flask import g
 
 from layers.accounts import Account
 from layers.night_records import NightChangedError, NightRefusedError, PatrolNight
-from layers.nights import open_night
+from layers.nights import changes_since, open_night
 from planner.desk.ground import Ground
 from planner.desk.said import minutes_json
 from tests.planner import toy_town
@@ -302,3 +302,16 @@ def test_a_street_given_out_by_two_areas_at_once_stays_with_the_first(desk: Desk
     assert [duty, ""] in routes["C06"] and [duty, ""] not in routes["C01"]
     for number in (first, free):
         assert desk.post(desk.above, "undo", number=number).status_code == 200
+
+
+def test_what_needs_a_night_that_is_being_read_says_so_and_when_to_ask_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(desk.app.extensions["lamplight.desk"]), "ground", lambda *_, **__: "streets")
+    for what in ("board.json", "streets.json", "live", "marks", "streets?name=a"):
+        answer = desk.get(desk.above, what)
+        assert answer.status_code == 202, what
+        assert answer.json["loading"] == "streets" and int(answer.headers["Retry-After"]) > 0, what
+    before = changes_since(desk.app.extensions["lamplight.store"], desk.night.id, 0)
+    assert desk.post(desk.above, "change", version=1, action="lock", crew="C01").status_code == 202
+    assert changes_since(desk.app.extensions["lamplight.store"], desk.night.id, 0) == before
