@@ -297,7 +297,8 @@ class Store:
             raise newer_schema(found)
         if found < newest:
             raise StoreError(
-                "数据库结构较旧，请重新建库以升级", "the store's schema is older: create it again to upgrade it"
+                "数据库结构较旧，请运行 lamplight init 升级，数据不变",
+                "the store's schema is older: upgrade it with lamplight init, which keeps its data",
             )
         self._checked = True
 
