@@ -40,7 +40,7 @@ REFIT = 4
 
 
 class Loop:
-    """What a policy has seen: finds and searches by cell, for each pace of forgetting, and how well each foretold."""
+    """What a policy has seen: finds and searches by cell, and what it remembers of change, if it does."""
 
     def __init__(
         self, city: City, models: tuple[Model, ...], rng: np.random.Generator, told: Told | None = None
@@ -49,7 +49,7 @@ class Loop:
         self.x, self.y, self.rng, n = city.x, city.y, rng, len(city.x)
         self.count, self.looks, self.one = np.zeros(n), np.zeros(n), np.ones(n)
         near = neighbours_from_pairs(*pairs_of(self.x, self.y), n)
-        self.memory = Memory(near, models) if models else None
+        self.memory = Memory(near, self.one, models) if models else None
         self.prior = prior_of(self.count, self.looks, self.x, self.y, self.one)
         self.round = 0
 

@@ -13,6 +13,7 @@ of log detectability over its stated standard error. With --detectability D it i
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,29 +33,27 @@ from planner.hotspots.exposure import Detection, effective_weeks
 from planner.hotspots.frame import CHANNELS
 from planner.hotspots.ground import starts_of
 from planner.hotspots.rates_hours import local_hours
-from planner.hotspots.recent import stretches_of
 from planner.hotspots.records import Events
 from planner.hotspots.street_rates import Watched, nearest_shares, street_rates, watched
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 TRAINING = 18
 BANDWIDTHS_M = (50.0, 75.0, 100.0, 150.0, 200.0, 300.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Town:
-    """A demo town: what is known of it by months, and by weeks of late, the (n,) true people per week, where (k, 2) and
-    in which month reports fell."""
+    """A demo town: what is known of it, the (n,) true people per week, where (k, 2) and in which month reports fell."""
 
     known: Watched
-    late: Watched
     truth: Floats
     spot: Floats
     month: NDArray[np.int64]
 
 
-def demo_town(seed: int, size: str = "town") -> Town:
-    """Make a demo city and lay its reports and patrols on its streets as the product does."""
+def demo_town(seed: int, size: str = "town", *, cut: Callable[[Ints], Ints] = np.asarray) -> Town:
+    """Make a demo city and lay its reports and patrols on its streets as the product does; cut : months otherwise."""
     city = build_demo_city(size=size, seed=seed)
     network = network_from_records(city.streets)
     effort, lost = effort_of(network, city.patrol_effort, ())
@@ -70,10 +69,10 @@ def demo_town(seed: int, size: str = "town") -> Town:
     begin, end = (np.datetime64(load_recipe().reports[name]) for name in ("begin", "end"))
     walkable = np.isfinite(travel_by(network, "walk").seconds_per_m)
     starts = starts_of(begin, end, 1)
-    known, late = (watched(network, walkable, events, effort, cut) for cut in (starts, stretches_of(starts)))
+    known = watched(network, walkable, events, effort, cut(starts))
     truth = city.true_rate.set_index("segment_id")["per_week"].loc[network.segment_id[known.segment]]
     month = np.searchsorted(starts, events.day, side="right") - 1
-    return Town(known, late, truth.to_numpy(np.float64), np.column_stack([x, y]), month)
+    return Town(known, truth.to_numpy(np.float64), np.column_stack([x, y]), month)
 
 
 def until(of: Watched, months: int) -> Watched:

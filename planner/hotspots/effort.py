@@ -1,7 +1,7 @@
 """How often each segment was patrolled, by period and by part of the day."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from gis.network import StreetNetwork
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-HOURS_A_DAY = 24.0
+HOURS_A_DAY, WEEK = 24.0, 7
 #: How fast a patrol walks that looks.
 PATROL_KMH = 3.0
 #: Metres walked on shorter segments count as on one of this length: a step across is no pass.
@@ -108,6 +108,15 @@ def _positions(network: StreetNetwork, segment_id: Ints) -> tuple[Ints, NDArray[
     order = np.argsort(network.segment_id, kind="stable")
     place = np.clip(np.searchsorted(network.segment_id[order], segment_id), 0, network.n_segments - 1)
     return order[place], network.segment_id[order[place]] == segment_id
+
+
+def walked_by(effort: Effort, day: int) -> Effort:
+    """Return the effort as it is known on ``day``, days since 1970: what tracks add to a week that is going on.
+
+    A record of a week or less that began by then is of the days until then, and not spread over those to come.
+    """
+    going_on = (effort.first_day <= day) & (effort.last_day > day) & (effort.last_day - effort.first_day < WEEK)
+    return replace(effort, last_day=np.where(going_on, day, effort.last_day))
 
 
 def passes_by(effort: Effort, n_segments: int, starts: Ints, *, per_shift: bool = True) -> NDArray[np.float64]:

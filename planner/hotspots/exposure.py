@@ -106,6 +106,16 @@ def effective_weeks(passes: Floats, weeks: Floats, detection: Detection, *, hour
     return Exposure(patrol, others, slope * detection.sd_log)
 
 
+def weeks_watched(passes: Floats, weeks: Floats, detection: Detection, hours: Floats) -> Floats:
+    """Return (n, m) for how many weeks of each month each segment was as good as watched, by patrols and others.
+
+    hours : (n, s) shares of a segment's people by shift. Months add up to what ``effective_weeks`` gives.
+    """
+    whole = weeks * detection.month
+    seen = np.einsum("ims,is->im", exposure_of(passes, weeks, detection.detectability), hours) * whole
+    return np.asarray(seen + detection.told_share * (whole - seen), np.float64)
+
+
 def estimate_detection(
     found: Floats, told: Floats, passes: Floats, weeks: Floats, calendar_month: NDArray[np.int64], *,
     guess: float = GUESS, guess_sd: float = GUESS_SD,

@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.hotspots.effort import walked_by
 from planner.hotspots.exploration import priorities
 from planner.hotspots.ground import parts_of
 from planner.hotspots.recent import recent_rates, stretches_of
@@ -36,12 +37,10 @@ def heat_of(records: HotspotRecords, walkable: NDArray[np.bool_], drawn_on: dt.d
     inside = (events.day >= starts[0]) & (events.day < starts[-1]) & (events.people > 0) & ~repeated(records)
     if not inside.any() or not walkable.any():
         return None
-    of, late = (
-        watched(records.city.network, walkable, events.take(inside), records.effort, cut)
-        for cut in (starts, stretches_of(starts))
-    )
+    effort = walked_by(records.effort, int(last.astype(np.int64)))
+    of = watched(records.city.network, walkable, events.take(inside), effort, stretches_of(starts))
     _, detection = street_rates(of)
-    rates, unseen = recent_rates(of, late, detection)
+    rates, unseen = recent_rates(of, detection)
     worth = priorities(
         rates, of.length_m, of.length_m / SERVICE_M_A_S, detectability=detection.detectability,
         seed=day_number(drawn_on), unseen=unseen,

@@ -51,16 +51,17 @@ MOVES = ((0.0, 0.0), *product((0.1, 0.25, 0.5), (0.05, 0.15, 0.4)))
 MODELS = tuple(Model(*pace, *move) for pace, move in product(PACES, MOVES))
 #: So many times fewer or more than at home may be on a street, by whatever model.
 FEWEST, MOST = 0.02, 50.0
-#: All may have changed at once where it is so many times likelier (log) that this share of places was drawn anew; what
-#: was known by then counts for one report at most.
-SHAKEN, SHAKEN_SHARE = float(np.log(1e5)), 0.25
+#: All may have changed at once where it is so many times likelier (log) that this share of places was drawn anew, for
+#: every so many places looked at, since what models miss adds up; what was known by then counts for one report at most.
+SHAKEN, SHAKEN_SHARE, SHAKEN_PLACES = float(np.log(1e5)), 0.25, 2_500
 
 
 @dataclass(slots=True, eq=False)
 class Memory:
     """What n streets were like in the long run and lately, by each of ``models``.
 
-    near : which streets people move between, each way (``planner.hotspots.neighbours``).
+    near : which streets people move between, each way (``planner.hotspots.neighbours``). size : (n,) > 0, how much room
+    there is on each: people who leave spread by it, along a street by its length.
     here : (models, n) people there now over those at home. score : how well each model foretold, log chance; the first,
     by which nothing changes, has half of the weight beforehand.
     unseen : (n,) no patrol was there since all may have changed at once.
@@ -69,6 +70,7 @@ class Memory:
     """
 
     near: Links
+    size: Floats
     models: tuple[Model, ...] = MODELS
     count: Floats = field(init=False)
     weeks: Floats = field(init=False)
@@ -79,7 +81,7 @@ class Memory:
     unseen: Bools = field(init=False)
 
     def __post_init__(self) -> None:
-        k, n = len(self.models), len(self.near[0]) - 1
+        k, n = len(self.models), len(self.size)
         self.count, self.weeks, self.late_count, self.late_weeks = np.zeros((4, k, n))
         self.here, self.score, self.unseen = np.ones((k, n)), np.zeros(k), np.zeros(n, bool)
         self.score[0] = np.log(max(1, k - 1))
@@ -87,8 +89,8 @@ class Memory:
     def learn(self, count: Floats, weeks: Floats, walked: Floats, lasted_weeks: float, prior: Prior) -> None:
         """Take in the next stretch of time.
 
-        count : (n,) reports. weeks : (n,) as good as watched. walked : (n,) share of the stretch's weeks, 0 to 1, in
-        which a patrol went there. prior : what is expected of streets without it, to foretell them.
+        count : (n,) reports. weeks : (n,) as good as watched. walked : (n,) passes of patrols a week, at most 1, taken
+        for the share of weeks in which one went there. prior : what is expected of streets without all this.
         """
         looked = weeks > 0
         if self._shaken(count[looked], weeks[looked], looked, prior):
@@ -125,7 +127,8 @@ class Memory:
     def _move(self, walked: Floats, lasted_weeks: float, prior: Prior) -> None:
         """Let people come home, and leave patrolled streets for those beside them that are not, week by week.
 
-        A street is left for each one beside it by the share of weeks in which it was walked and that one was not.
+        A street is left for each one beside it by the share of weeks in which it was walked and that one was not, and
+        by that one's size.
         """
         *_, leave, home = self._columns()
         indptr, indices = self.near
@@ -133,7 +136,7 @@ class Memory:
             return
         n = len(walked)
         to = np.repeat(np.arange(n), np.diff(indptr))
-        way = walked[indices] * (1.0 - walked[to])
+        way = walked[indices] * (1.0 - walked[to]) * self.size[to]
         ways = np.bincount(indices, way, n)
         goes = np.where(ways > 0, walked, 0.0)
         moves = csr_array((way / np.where(ways > 0, ways, 1.0)[indices], indices, indptr), shape=(n, n))
@@ -152,15 +155,13 @@ class Memory:
         Likelier than by a model that does not forget, and the more so the better one that forgets has foretold so far:
         there change is usual, and the paces follow it.
         """
-        steady = np.flatnonzero([np.isinf(model[:2]).all() for model in self.models])
-        if not len(steady):
-            return False
-        k = int(steady[np.argmax(self.score[steady])])
+        k = self.steady
         shape, rate = (of[looked] for of in self.known(prior, k))
         as_before = log_chance(count, shape, rate, weeks)
         anew = log_chance(count, prior.shape[looked], (prior.shape / prior.mean)[looked], weeks)
         either = np.logaddexp(np.log1p(-SHAKEN_SHARE) + as_before, np.log(SHAKEN_SHARE) + anew)
-        return float((either - as_before).sum()) > SHAKEN + float(self.score.max() - self.score[k])
+        hurdle = SHAKEN * max(1.0, len(count) / SHAKEN_PLACES) + float(self.score.max() - self.score[k])
+        return float((either - as_before).sum()) > hurdle
 
     def _doubt(self, prior: Prior) -> None:
         for count, weeks in ((self.count, self.weeks), (self.late_count, self.late_weeks)):
@@ -168,6 +169,12 @@ class Memory:
             count *= kept
             weeks *= kept
         self.here[:] = 1.0
+
+    @property
+    def steady(self) -> int:
+        """Which of the models that do not forget foretold best; ``models`` must hold one."""
+        among = np.flatnonzero([np.isinf(model[:2]).all() for model in self.models])
+        return int(among[np.argmax(self.score[among])])
 
     @property
     def best(self) -> int:

@@ -112,7 +112,8 @@ def meeting(u: NDArray[np.integer], v: NDArray[np.integer]) -> Links:
     """Link segments that have an end in common; u, v : (n,) nodes, >= 0."""
     n = len(u)
     segment = np.arange(n)
-    ends = csr_array((np.ones(2 * n), (np.r_[segment, segment], np.r_[u, v])))
+    nodes = int(max(u.max(), v.max())) + 1 if n else 0
+    ends = csr_array((np.ones(2 * n), (np.r_[segment, segment], np.r_[u, v])), shape=(n, nodes))
     one, other = (ends @ ends.T).nonzero()
     return neighbours_from_pairs(one, other, n)
 

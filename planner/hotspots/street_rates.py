@@ -32,7 +32,7 @@ _SHORTEST_M = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watched:
-    """k reports near n streets that were patrolled through t whole months.
+    """k reports near n streets that were patrolled through t stretches of time, months or weeks.
 
     segment : (n,) positions in the network, those a patrol may walk. passes : (n, t, shifts). weeks, calendar_month :
     (t,). x, y, length_m : (n,) metres, the middle and length. classes : (n, c) 0/1 of street classes. beside : which

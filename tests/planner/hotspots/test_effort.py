@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gis.network_build import build_network
-from planner.hotspots.effort import Effort, effort_of, monthly, passes_by, weekly
+from planner.hotspots.effort import Effort, effort_of, monthly, passes_by, walked_by, weekly
 from tests.planner import toy_town
 
 NETWORK, _ = build_network(toy_town.streets())
@@ -93,3 +93,16 @@ def test_no_records_give_no_effort() -> None:
     nothing, lost = effort_of(NETWORK, pd.DataFrame(columns=COLUMNS), [])
     assert len(nothing) == lost == 0
     assert passes_by(nothing, 4, days("2025-01-01", "2025-02-01")).sum() == 0
+
+
+def test_a_pass_of_a_week_that_is_going_on_counts_whole() -> None:
+    walked = weekly(pd.DataFrame({"segment_id": [1], "date": ["2025-01-06"], "hour": [21], "metres": [600.0]}))
+    quarter = ("2025-01-01", "2025-03-31", "", 9.0)  # spread over its days, as before
+    recorded = pd.DataFrame([(3, *quarter), (1, "2025-01-08", None, "", 7.0)], columns=COLUMNS)
+    found, _ = effort_of(NETWORK, recorded, [walked])
+    monday, tuesday = days("2025-01-06", "2025-01-07")
+    known = walked_by(found, monday)
+    starts = np.array([monday, tuesday])
+    assert passes_by(known, NETWORK.n_segments, starts, per_shift=False)[AT[1], 0] == pytest.approx(1.0)
+    assert passes_by(known, NETWORK.n_segments, starts, per_shift=False)[AT[3], 0] == pytest.approx(0.1)
+    assert known.passes.sum() == found.passes.sum()

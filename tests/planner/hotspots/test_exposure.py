@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gis.errors import QuestionError
-from planner.hotspots.exposure import Detection, effective_weeks, estimate_detection, exposure_of
+from planner.hotspots.exposure import Detection, effective_weeks, estimate_detection, exposure_of, weeks_watched
 
 WEEKS = np.full(12, 4.0)
 CALENDAR = np.arange(1, 13)
@@ -54,3 +54,13 @@ def test_negative_passes_and_no_detectability_are_refused() -> None:
         exposure_of(-np.ones((1, 1, 1)), np.ones(1), 0.3)
     with pytest.raises(QuestionError):
         exposure_of(np.ones((1, 1, 1)), np.ones(1), 0.0)
+
+
+def test_weeks_watched_month_by_month_add_up() -> None:
+    rng = np.random.default_rng(4)
+    passes, weeks = rng.poisson(3.0, (50, 6, 3)).astype(float), rng.uniform(0.5, 5.0, 6)
+    hours = rng.dirichlet(np.ones(3), 50)
+    detection = Detection(0.3, 0.1, 0.12, rng.uniform(0.5, 1.5, 6), np.array([0.2, 0.5, 0.3]), False)
+    by_month = weeks_watched(passes, weeks, detection, hours)
+    assert by_month.shape == (50, 6)
+    assert by_month.sum(axis=1) == pytest.approx(effective_weeks(passes, weeks, detection, hours=hours).weeks)

@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 from scipy.stats import nbinom
 
-from planner.hotspots.memory import MODELS, Memory, Model
+from planner.hotspots.memory import FEWEST, MODELS, MOST, Memory, Model
 from planner.hotspots.neighbours import Links, neighbours_from_pairs
 from planner.hotspots.rates_prior import Prior
 
 N = 600
 PRIOR = Prior(np.full(N, 1.0), np.full(N, 0.5))
+ONES = np.ones(N)
 LINE = neighbours_from_pairs(np.r_[: N - 1, 1:N], np.r_[1:N, : N - 1], N)
 
 
 def remembered(rates: np.ndarray, seed: int) -> tuple[Memory, np.ndarray]:
     """Learn 24 months of reports on streets watched 3 weeks in each; rates : (24, n)."""
     rng = np.random.default_rng([seed, 8])
-    memory, weeks = Memory(LINE), np.full(N, 3.0)
+    memory, weeks = Memory(LINE, ONES), np.full(N, 3.0)
     counts = rng.poisson(rates * 3.0).astype(float)
     for count in counts:
         memory.learn(count, weeks, np.ones(N), 52 / 12, PRIOR)
@@ -45,7 +46,7 @@ def at_once(changed: int) -> tuple[Memory, np.ndarray]:
     """Learn 20 rounds of all 600 streets, then one of the first 300 after ``changed`` of those took others' rates."""
     rng = np.random.default_rng([5, 8])
     rates = rng.gamma(0.5, 2.0, 600)
-    memory = Memory(LINE)
+    memory = Memory(LINE, ONES)
     for _ in range(20):
         memory.learn(rng.poisson(rates).astype(float), np.ones(N), np.ones(N), 1.0, PRIOR)
     before = np.divide(*memory.known(PRIOR))
@@ -76,7 +77,7 @@ def test_where_few_change_or_none_what_was_known_stays() -> None:
 
 def test_each_model_is_scored_by_what_it_foretold() -> None:
     near = neighbours_from_pairs(np.array([0, 1, 1, 2]), np.array([1, 0, 2, 1]), 3)
-    memory, count, weeks = Memory(near), np.array([2.0, 0.0, 1.0]), np.array([1.5, 4.0, 0.0])
+    memory, count, weeks = Memory(near, np.ones(3)), np.array([2.0, 0.0, 1.0]), np.array([1.5, 4.0, 0.0])
     prior = Prior(np.array([0.5, 1.0, 2.0]), np.array([1.0, 2.0, 0.7]))
     memory.learn(count, weeks, np.zeros(3), 4.0, prior)
     rate = prior.shape / prior.mean
@@ -91,13 +92,15 @@ def test_each_model_is_scored_by_what_it_foretold() -> None:
     assert told == pytest.approx(held / mean + weeks)
 
 
-def moved_by_hand(people: np.ndarray, home: np.ndarray, walked: np.ndarray, near: Links, model: Model) -> np.ndarray:
+def moved_by_hand(
+    people: np.ndarray, home: np.ndarray, walked: np.ndarray, near: Links, size: np.ndarray, model: Model
+) -> np.ndarray:
     """One week, street by street."""
     now = people + model.home * (home - people)
     after = now.copy()
     for street in range(len(now)):
         others = near[1][near[0][street] : near[0][street + 1]]
-        open_to = {int(other): walked[street] * (1 - walked[other]) for other in others}
+        open_to = {int(other): walked[street] * (1 - walked[other]) * size[other] for other in others}
         if sum(open_to.values()) > 0:
             goes = model.leave * walked[street] * now[street]
             after[street] -= goes
@@ -110,14 +113,15 @@ def test_people_leave_walked_streets_for_quieter_ones_beside_them_and_come_home(
     rng = np.random.default_rng(7)
     pairs = rng.integers(0, 40, (2, 90))
     near = neighbours_from_pairs(np.r_[pairs[0], pairs[1]], np.r_[pairs[1], pairs[0]], 40)
-    prior = Prior(rng.gamma(2.0, 1.0, 40), np.full(40, 0.5))
+    prior, size = Prior(rng.gamma(2.0, 1.0, 40), np.full(40, 0.5)), rng.uniform(1.0, 300.0, 40)
     for model in (Model(np.inf, np.inf, np.inf, 0.3, 0.0), Model(np.inf, np.inf, np.inf, 0.2, 0.4)):
-        memory, people = Memory(near, (model,)), prior.mean.copy()
+        memory, people = Memory(near, size, (model,)), prior.mean.copy()
         for _ in range(3):
             walked = rng.choice([0.0, 0.4, 1.0], 40)
             memory.learn(np.zeros(40), np.zeros(40), walked, 1.0, prior)  # nobody is looked for: homes stay
-            people = moved_by_hand(people, prior.mean, walked, near, model)
+            people = moved_by_hand(people, prior.mean, walked, near, size, model)
             assert np.divide(*memory.known(prior)) == pytest.approx(people)
+            assert memory.here.min() > FEWEST and memory.here.max() < MOST
         if not model.home:
             assert people.sum() == pytest.approx(prior.mean.sum())  # who leaves is elsewhere
 
@@ -126,11 +130,11 @@ def walked_by_turns(leave: float, home: float) -> tuple[Memory, np.ndarray, np.n
     """Learn 80 weeks in which a third of a line of streets is patrolled; return what is known and what is true."""
     rng, model = np.random.default_rng(9), Model(np.inf, np.inf, np.inf, leave, home)
     homes = rng.gamma(0.5, 2.0, N)
-    people, memory = homes.copy(), Memory(LINE)
+    people, memory = homes.copy(), Memory(LINE, ONES)
     for _ in range(80):
         walked = (rng.random(N) < 0.33).astype(float)
         memory.learn(rng.poisson(people * walked * 0.6).astype(float), walked * 0.6, walked, 1.0, PRIOR)
-        people = moved_by_hand(people, homes, walked, LINE, model)
+        people = moved_by_hand(people, homes, walked, LINE, ONES, model)
     return memory, np.divide(*memory.known(PRIOR)), people
 
 

@@ -10,7 +10,9 @@ from libpysal.weights import KNN, DistanceBand, lat2W
 from gis.errors import QuestionError
 from gis.tiling import Tiling
 from planner.hotspots.neighbours import (
+    among,
     checked_links,
+    meeting,
     nearest_neighbours,
     neighbour_sums,
     neighbours_from_pairs,
@@ -123,3 +125,21 @@ def test_no_cells_have_no_neighbours() -> None:
 def test_what_cannot_be_linked_is_refused(ask) -> None:
     with pytest.raises(QuestionError):
         ask()
+
+
+def test_segments_that_share_an_end_meet() -> None:
+    # 0 and 1 side by side, 2 goes on from them, 3 is a loop at 2's end, 4 lies alone
+    u, v = np.array([0, 0, 1, 2, 7]), np.array([1, 1, 2, 2, 8])
+    assert as_sets(meeting(u, v)) == [{1, 2}, {0, 2}, {0, 1, 3}, {2}, set()]
+    assert as_sets(meeting(u[:0], v[:0])) == []
+
+
+def test_links_among_some_are_those_whose_both_ends_are_kept() -> None:
+    rng = np.random.default_rng(3)
+    links = neighbours_from_pairs(*rng.integers(0, 30, (2, 200)), 30)
+    kept = np.flatnonzero(rng.random(30) < 0.5)
+    part = among(links, kept)
+    place = {int(cell): k for k, cell in enumerate(kept)}
+    whole = as_sets(links)
+    assert as_sets(part) == [{place[other] for other in whole[cell] if other in place} for cell in kept]
+    checked_links(len(kept), *part)
