@@ -57,9 +57,8 @@ def recent_rates(of: Watched, detection: Detection) -> tuple[Rates, Bools]:
 
     some = _around_the_busiest(total, of.x, of.y)
     tried = learnt(Memory(among(of.beside, some), of.length_m[some], MODELS), some)
-    chosen = tuple(
-        tried.models[k] for k in {tried.steady: None, tried.best: None}
-    )  # a steady one tells when all changed
+    # the steady one tells when all changed, whichever is chosen
+    chosen = tuple(tried.models[k] for k in {tried.steady: None, tried.best: None})
     memory = learnt(Memory(of.beside, of.length_m, chosen), slice(None))
     shape, rate = with_common_factor(*memory.known(prior, len(chosen) - 1), whole.scale_sd)
     return Rates(shape, rate, whole.patrol < TRIFLE_WEEKS, total, whole.scale_sd), memory.unseen
