@@ -12,7 +12,7 @@ from gis.network import StreetNetwork
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-HOURS_A_DAY, WEEK = 24.0, 7
+HOURS_A_DAY, DAYS_A_WEEK = 24.0, 7
 #: How fast a patrol walks that looks.
 PATROL_KMH = 3.0
 #: Metres walked on shorter segments count as on one of this length: a step across is no pass.
@@ -115,7 +115,7 @@ def walked_by(effort: Effort, day: int) -> Effort:
 
     A record of a week or less that began by then is of the days until then, and not spread over those to come.
     """
-    going_on = (effort.first_day <= day) & (effort.last_day > day) & (effort.last_day - effort.first_day < WEEK)
+    going_on = (effort.first_day <= day) & (effort.last_day > day) & (effort.last_day - effort.first_day < DAYS_A_WEEK)
     return replace(effort, last_day=np.where(going_on, day, effort.last_day))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.hotspots.effort import DAYS_A_WEEK
 from planner.hotspots.exposure import Detection, effective_weeks, weeks_watched
 from planner.hotspots.memory import MODELS, Memory
 from planner.hotspots.neighbours import among
@@ -20,7 +21,7 @@ MOST_STREETS, BUSY_M = 2_500, 600.0
 #: Of so many weeks before its end time is looked back on week by week, of what was before month by month: so long is
 #: known by week what tracks add (``planner.hotspots.effort_runs``).
 LATE_WEEKS = 13
-WEEK, MONDAY = 7, 4  # 1970-01-05 was a Monday
+MONDAY = 4  # 1970-01-05 was one
 
 
 def stretches_of(starts: Ints) -> Ints:
@@ -29,7 +30,7 @@ def stretches_of(starts: Ints) -> Ints:
     starts : (t + 1,) days since 1970 on which months begin, and the day after the last. Weeks begin on Mondays.
     """
     begin, end = starts[0], starts[-1]
-    weeks = np.arange(end - LATE_WEEKS * WEEK - (end - MONDAY) % WEEK, end, WEEK)
+    weeks = np.arange(end - LATE_WEEKS * DAYS_A_WEEK - (end - MONDAY) % DAYS_A_WEEK, end, DAYS_A_WEEK)
     weeks = weeks[weeks > begin]
     months = starts[:-1][starts[:-1] < weeks[0]] if len(weeks) else starts[:1]
     return np.concatenate([months, weeks, [end]])

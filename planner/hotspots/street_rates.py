@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gis.crs import to_metric
 from gis.network import StreetNetwork
 from gis.street_points import points_on
-from planner.hotspots.effort import SHIFTS, Effort, passes_by
+from planner.hotspots.effort import DAYS_A_WEEK, SHIFTS, Effort, passes_by
 from planner.hotspots.exposure import Detection, effective_weeks, estimate_detection, exposure_of
 from planner.hotspots.frame import CHANNELS
 from planner.hotspots.neighbours import Links, meeting
@@ -25,7 +25,6 @@ Ints = NDArray[np.int64]
 NEAR_M, OFF_M = 60.0, (4.0, 15.0)
 #: Times that reports are shared anew among the streets near them.
 TURNS = 3
-DAYS_A_WEEK = 7.0
 PATROL = CHANNELS.index("patrol")
 _SHORTEST_M = 1.0
 
