@@ -86,19 +86,21 @@ def test_people_who_leave_patrolled_streets_are_sought_beside_them(town: Town, m
     assert close > close_before
 
 
-def test_a_clearing_is_noticed_where_rates_change_all_along_too(town: Town) -> None:
-    rng, n = np.random.default_rng(8), len(town.truth)
+def test_streets_not_seen_since_a_clearing_are_told_though_a_model_that_forgets_foretells_best_by_now(
+    town: Town,
+) -> None:
+    rng, n, since = np.random.default_rng(8), len(town.truth), 8
     detection = Detection(0.7, 0.0, 0.0, np.ones(WEEKS), np.array([0.0, 0.0, 1.0]), False)
-    rate, kept = 8.0 * town.truth, rng.random(n) < 0.8
+    rate, seen_since = 8.0 * town.truth, rng.random(n) < 0.8
     passes = np.zeros((n, WEEKS, 3))
     passes[:, :, EVENING] = 2.0
-    passes[~kept, -1, EVENING] = 0.0  # a fifth of streets was not looked at since
+    passes[~seen_since, -since:, EVENING] = 0.0
     finds = []
     for week in range(WEEKS):
-        if week == WEEKS - 1:
-            rate = np.where(rng.random(n) < 0.3, rng.permutation(rate), rate)
+        if week == WEEKS - since:
+            rate = np.where(rng.random(n) < 0.5, rng.permutation(rate), rate)
         seen = -np.expm1(-detection.detectability * passes[:, week, EVENING])
         finds.append(np.repeat(np.arange(n), rng.poisson(rate * seen)))
         rate = rate * np.exp(rng.normal(0, 0.03, n))
     _, unseen = recent_rates(_year(town, passes, finds), detection)
-    assert unseen[~kept].all() and not unseen[kept].any()
+    assert unseen[~seen_since].all() and not unseen[seen_since].any()
