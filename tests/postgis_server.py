@@ -5,8 +5,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import psycopg
 import pytest
@@ -20,19 +21,27 @@ class PostgisServer(NamedTuple):
 
     folder: Path
     binaries: Path
-    made: list[str]
+    numbers: Iterator[int]
 
     def connect(self, database: str) -> psycopg.Connection:
         return psycopg.connect(host=str(self.folder), user="lamplight", dbname=database, autocommit=True)
 
-    def new_database(self, template: str = "with_postgis") -> str:
-        """Create an empty database and return its address."""
-        name = f"city_{len(self.made)}"
-        self.made.append(name)
-        with self.connect("postgres") as connection:
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-            connection.execute(statement)
+    def new_database(self, request: pytest.FixtureRequest, template: str = "with_postgis") -> str:
+        """Create a database like ``template`` for as long as who requests it lasts, and return its address."""
+        name = f"city_{next(self.numbers)}"
+        # Copied as files: half the time of copying by the log, which would also keep every page twice.
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
+        request.addfinalizer(lambda: self._run("DROP DATABASE {} WITH (FORCE)", name))  # each takes some 12 MB
         return f"postgresql://lamplight@/{name}?host={self.folder}"
+
+    def _run(self, statement: LiteralString, *names: str) -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def database_of(url: str) -> str:
+    """Return the name of the database at an address."""
+    return url.removeprefix("postgresql://lamplight@/").partition("?")[0]
 
 
 def _binaries() -> Path | None:
@@ -70,9 +79,10 @@ def postgis_server() -> Iterator[PostgisServer]:
     initdb = [*run_as, binaries / "initdb", "-D", data, "-A", "trust", "-U", "lamplight", "-E", "UTF8", "--no-sync"]
     subprocess.run([*initdb, "--locale=C"], **quiet)
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c jit=off"
+    options += " -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=128MB"
     pg_ctl = [*run_as, binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
     subprocess.run([*pg_ctl, "-o", options, "start"], **quiet)
-    server = PostgisServer(folder, binaries, [])
+    server = PostgisServer(folder, binaries, count())
     try:
         with server.connect("postgres") as connection:
             connection.execute("CREATE DATABASE with_postgis")

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from layers.store import Store
-from tests.postgis_server import PostgisServer
+from tests.postgis_server import PostgisServer, database_of
 
 CITY = "320100000000"
 WEST, SOUTH = 118.78, 32.04
@@ -27,7 +27,9 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
             shutil.copy(request.getfixturevalue("blank_file"), tmp_path / "city.sqlite")
         return f"sqlite:///{tmp_path / 'city.sqlite'}"
     server: PostgisServer = request.getfixturevalue("postgis_server")
-    return server.new_database(request.getfixturevalue("blank_database")) if created else server.new_database()
+    if created:
+        return server.new_database(request, request.getfixturevalue("blank_database"))
+    return server.new_database(request)
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +41,11 @@ def blank_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def blank_database(postgis_server: PostgisServer) -> str:
+def blank_database(postgis_server: PostgisServer, request: pytest.FixtureRequest) -> str:
     """The name of a database that holds a store without records, to be used as a template."""
-    _created(postgis_server.new_database()).close()
-    return postgis_server.made[-1]
+    url = postgis_server.new_database(request)
+    _created(url).close()
+    return database_of(url)
 
 
 def _created(address: str) -> Store:

@@ -137,9 +137,9 @@ def test_only_its_owner_reads_a_restored_store(kept: Path, tmp_path: Path) -> No
 
 @pytest.mark.postgis
 def test_a_backup_moves_from_sqlite_to_postgis_and_back(
-    kept: Path, tmp_path: Path, postgis_server: PostgisServer
+    kept: Path, tmp_path: Path, postgis_server: PostgisServer, request: pytest.FixtureRequest
 ) -> None:
-    url = postgis_server.new_database()
+    url = postgis_server.new_database(request)
     made = restore_backup(kept, url)
     assert contents(url) == contents(str(kept.with_name("full.sqlite")))
     assert write_backup(url, tmp_path / "again.zip", now=NOW) == made

@@ -32,7 +32,7 @@ from layers.schema import METADATA
 from layers.store import Store
 from layers.version_rows import NewVersion
 from tests.layers.conftest import NOON, TABLES, WEST, frame
-from tests.postgis_server import PostgisServer
+from tests.postgis_server import PostgisServer, database_of
 
 EVERY_LAYER = sorted(TABLES)
 
@@ -371,8 +371,10 @@ def test_a_newer_schema_is_refused(store: Store, store_url: str) -> None:
 
 
 @pytest.mark.postgis
-def test_postgis_holds_real_geometries_with_an_index(postgis_server: PostgisServer) -> None:
-    url = postgis_server.new_database()
+def test_postgis_holds_real_geometries_with_an_index(
+    postgis_server: PostgisServer, request: pytest.FixtureRequest
+) -> None:
+    url = postgis_server.new_database(request)
     store = Store(url)
     store.create()
     keep(store, "service-points")
@@ -389,20 +391,23 @@ def test_postgis_holds_real_geometries_with_an_index(postgis_server: PostgisServ
 
 
 @pytest.mark.postgis
-def test_a_database_whose_user_may_not_add_postgis_is_told_so(postgis_server: PostgisServer) -> None:
-    url = postgis_server.new_database(template="template0")
-    name = postgis_server.made[-1]
+def test_a_database_whose_user_may_not_add_postgis_is_told_so(
+    postgis_server: PostgisServer, request: pytest.FixtureRequest
+) -> None:
+    url = postgis_server.new_database(request, "template0")
     with postgis_server.connect("postgres") as connection:
         connection.execute("CREATE ROLE clerk LOGIN PASSWORD 'secret'")
-    with postgis_server.connect(name) as connection:
+    with postgis_server.connect(database_of(url)) as connection:
         connection.execute("GRANT ALL ON SCHEMA public TO clerk")
     with pytest.raises(StoreError, match="PostGIS"):
         Store(url.replace("lamplight@", "clerk:secret@")).create()
 
 
 @pytest.mark.postgis
-def test_a_refused_login_never_shows_the_password(postgis_server: PostgisServer) -> None:
-    url = postgis_server.new_database().replace("lamplight@", "nobody:hunter2@")
+def test_a_refused_login_never_shows_the_password(
+    postgis_server: PostgisServer, request: pytest.FixtureRequest
+) -> None:
+    url = postgis_server.new_database(request).replace("lamplight@", "nobody:hunter2@")
     store = Store(url)
     with pytest.raises(StoreError) as caught:
         store.create()

@@ -45,7 +45,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if request.param == "sqlite":
             return f"sqlite:///{tmp_path_factory.mktemp('scoped') / 'town.sqlite'}"
         server: PostgisServer = request.getfixturevalue("postgis_server")
-        return server.new_database()
+        return server.new_database(request)
 
     yield make
 

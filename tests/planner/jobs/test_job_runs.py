@@ -220,13 +220,13 @@ def test_only_processes_of_this_machine_that_are_no_more_count_as_dead() -> None
 
 
 @pytest.mark.postgis
-def test_jobs_run_on_postgresql_too(postgis_server: PostgisServer) -> None:
+def test_jobs_run_on_postgresql_too(postgis_server: PostgisServer, request: pytest.FixtureRequest) -> None:
     from datetime import UTC, datetime
 
     from layers.accounts import NewAccount, create_account
     from layers.jobs import ask_job
 
-    url = postgis_server.new_database()
+    url = postgis_server.new_database(request)
     store = Store(url)
     store.create()
     toy_town.keep(store, toy_town.layers_of_town())

@@ -9,7 +9,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from tests.postgis_server import PostgisServer
+from tests.postgis_server import PostgisServer, database_of
 from tests.requirements import missing
 from tests.web.server.chromium import AXE, WEBGL, chromium
 from tests.web.server.demo_town import SECRET, fill
@@ -41,20 +41,17 @@ def copied_town(request: pytest.FixtureRequest, folder: Path) -> str:
         shutil.copy(request.getfixturevalue("town_file"), folder / "town.sqlite")
         return f"sqlite:///{folder / 'town.sqlite'}"
     server: PostgisServer = request.getfixturevalue("postgis_server")
-    return server.new_database(request.getfixturevalue("town_database"))
+    return server.new_database(request, request.getfixturevalue("town_database"))
 
 
 @pytest.fixture(scope="session")
-def town_database(postgis_server: PostgisServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+def town_database(
+    request: pytest.FixtureRequest, postgis_server: PostgisServer, tmp_path_factory: pytest.TempPathFactory
+) -> str:
     """The name of a database that holds the demo town, to be used as a template."""
-    url = postgis_server.new_database()
+    url = postgis_server.new_database(request)
     fill(url, tmp_path_factory.mktemp("town"))
     return database_of(url)
-
-
-def database_of(url: str) -> str:
-    """Return the name of the database at an address."""
-    return url.removeprefix("postgresql://lamplight@/").partition("?")[0]
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +63,11 @@ def shown_file(town_file: Path) -> tuple[Path, Town]:
 
 
 @pytest.fixture(scope="session")
-def shown_database(postgis_server: PostgisServer, town_database: str, town_file: Path) -> tuple[str, Town]:
+def shown_database(
+    request: pytest.FixtureRequest, postgis_server: PostgisServer, town_database: str, town_file: Path
+) -> tuple[str, Town]:
     """The name of a database that holds the same, to be used as a template."""
-    url = postgis_server.new_database(town_database)
+    url = postgis_server.new_database(request, town_database)
     return database_of(url), prepare(url, plan(town_file))
 
 
@@ -81,7 +80,7 @@ def shown(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Town]:
         return f"sqlite:///{tmp_path / 'town.sqlite'}", town
     database, town = request.getfixturevalue("shown_database")
     server: PostgisServer = request.getfixturevalue("postgis_server")
-    return server.new_database(database), town
+    return server.new_database(request, database), town
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "sqlite":
         shutil.copy(town, url.removeprefix("sqlite:///"))
     else:
-        url = request.getfixturevalue("postgis_server").new_database(request.getfixturevalue("town_database"))
+        url = request.getfixturevalue("postgis_server").new_database(request, request.getfixturevalue("town_database"))
     app = create_app(Settings(url, SECRET, secure=False), testing=True)
     of = directed(app, plan(town))
     with pytest.MonkeyPatch.context() as patch:

@@ -76,7 +76,7 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         url = f"sqlite:///{tmp_path_factory.mktemp('desk') / 'grid.sqlite'}"
     else:
         server: PostgisServer = request.getfixturevalue("postgis_server")
-        url = server.new_database()
+        url = server.new_database(request)
     store, run = grid_town(url)
     ground = board_of_town(store, run).ground
     store.close()

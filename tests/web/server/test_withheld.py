@@ -33,7 +33,8 @@ from layers.records import FUNCTIONS, LAYERS
 from layers.store import Store
 from planner.coverage_question import CoverageQuestion
 from planner.runs import run_coverage
-from tests.web.server.conftest import DATABASES, SECRET, copied_town, database_of
+from tests.postgis_server import database_of
+from tests.web.server.conftest import DATABASES, SECRET, copied_town
 from tests.web.server.machines import bearer, token_of
 from tests.web.server.staff import CITY, ELSEWHERE, HERE, Browser, add, signed_in
 from web.server.app import create_app
@@ -128,7 +129,7 @@ def town(request: pytest.FixtureRequest, prepared: tuple[str, Town], tmp_path: P
     if url.startswith("sqlite"):
         url = f"sqlite:///{shutil.copy(url.removeprefix('sqlite:///'), tmp_path)}"
     else:
-        url = request.getfixturevalue("postgis_server").new_database(database_of(url))
+        url = request.getfixturevalue("postgis_server").new_database(request, database_of(url))
     app = create_app(Settings(url, SECRET, secure=False), testing=True)
     yield replace(town, app=app)
     app.extensions["lamplight.store"].close()
