@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from layers.backup import restore_backup, write_backup
 from tests.postgis_server import PostgisServer, database_of
 from tests.requirements import missing
 from tests.web.server.chromium import AXE, WEBGL, chromium
-from tests.web.server.demo_town import SECRET, fill
+from tests.web.server.demo_town import SECRET
 from tests.web.server.night_world import plan
 from tests.web.server.screens import Town, prepare, served
 from tests.web.server.staff import CHEAP
@@ -45,12 +47,11 @@ def copied_town(request: pytest.FixtureRequest, folder: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def town_database(
-    request: pytest.FixtureRequest, postgis_server: PostgisServer, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def town_database(request: pytest.FixtureRequest, postgis_server: PostgisServer, town_file: Path) -> str:
     """The name of a database that holds the demo town, to be used as a template."""
-    url = postgis_server.new_database(request)
-    fill(url, tmp_path_factory.mktemp("town"))
+    backup, url = town_file.with_name("town.zip"), postgis_server.new_database(request)
+    write_backup(f"sqlite:///{town_file}", backup, now=datetime.now(UTC))
+    restore_backup(backup, url)
     return database_of(url)
 
 
