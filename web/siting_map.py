@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from web import drawing, map_parts, siting_drawing, siting_map_parts, siting_words
 from web.offline_page import LINE_TOLERANCE, OfflineMap, bounds_of, longest_that_fit, outlines, render, simplified
 from web.siting_drawing import BEYOND, KEPT, LOST, NEW, SitingDrawing
+from web.siting_map_parts import AFTER, BEFORE, GAIN
 
 #: Vertices of streets beyond which the file would outgrow about 8 MB.
 MAX_VERTICES = 700_000
-BEFORE, AFTER, GAIN = "之前 before", "之后 after", "谁受益 who gains"
 #: Drawn from below: (layer, classes of streets, opacity); what stays as it is lets the areas shine through.
 _STREETS = (("其余街面 other streets", (KEPT, BEYOND), 0.45), ("有变化的街面 streets that change", (LOST, NEW), 0.95))
 
@@ -55,11 +55,11 @@ def siting_map(what: SitingDrawing, path: Path) -> None:
     sites = folium.FeatureGroup("点位变动 sites")
     sites.add_child(siting_map_parts.SiteMarks(siting_map_parts.site_rows(what)))
     page.add_child(sites)
-    page.add_child(siting_map_parts.OpenOn(GAIN))
     page.add_child(map_parts.MetricScale())
     drawn = {c for c in range(len(lines)) if len(lines[c])}
     legend = siting_map_parts.legend_html(what, level, edges, drawn, said)
     page.add_child(map_parts.Corner("bottomleft", legend))
+    page.add_child(siting_map_parts.OpenOn(GAIN))  # after all that it changes
     page.add_child(map_parts.Corner("topleft", siting_map_parts.NORTH))
     page.add_child(folium.LayerControl(collapsed=JsCode("window.innerWidth < 800")))
     bounds = bounds_of(areas, what.segments)

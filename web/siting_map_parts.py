@@ -1,5 +1,6 @@
 """The parts of a siting map that no other map has: numbered sites and their runners-up, their cards, the panel."""
 
+import json
 import math
 from collections.abc import Mapping
 from html import escape
@@ -16,6 +17,8 @@ from web.drawing import both
 from web.map_parts import card_html, line_item, places_legend, script_json, shares_legend
 from web.siting_drawing import SitingDrawing, place_of, runner_up_of
 
+#: What a map can show; all but the last colour areas alone.
+BEFORE, AFTER, GAIN = "之前 before", "之后 after", "谁受益 who gains"
 STYLE = """
 @media (min-width: 800px) {
   body { display: grid; grid-template: auto 1fr auto / 370px minmax(0, 1fr); }
@@ -127,12 +130,21 @@ class SiteMarks(MacroElement):
 
 
 class OpenOn(MacroElement):
-    """The view a map opens on, told to the layers that look different in it."""
+    """The view a map opens on, told to the layers that look different in it; the legend explains the view shown.
+
+    In the page, an element whose ``data-views`` does not name the view is hidden.
+    """
 
     _template = Template(
-        "{% macro script(this, kwargs) %}"
-        "{{ this._parent.get_name() }}.fire('baselayerchange', {name: {{ this.view }}});"
-        "{% endmacro %}"
+        """
+        {% macro script(this, kwargs) %}
+        {{ this._parent.get_name() }}.on('baselayerchange', ({name}) => {
+            document.querySelectorAll('[data-views]').forEach((part) => {
+                part.hidden = !JSON.parse(part.dataset.views).includes(name);
+            });
+        }).fire('baselayerchange', {name: {{ this.view }}});
+        {% endmacro %}
+        """
     )
 
     def __init__(self, view: str) -> None:
@@ -321,14 +333,21 @@ def legend_html(what: SitingDrawing, level: str, edges: NDArray[np.float64], cla
         f"{both(siting_words.ACTION_NAMES.get(a, (str(a), '')))}</li>"
         for a in actions
     )
-    _, drawn_areas = what.areas_to_draw()
-    areas = shares_legend(what, level) if len(drawn_areas) else ""
-    if (siting_drawing.gain_class(what.gain(drawn_areas), edges) >= 0).any():
-        areas += f"<h2>{both(siting_drawing.gain_words(what.measure))}</h2><ul>{gains}</ul>"
+    _, areas = what.areas_to_draw()
+    shares = shares_legend(what, level) if len(areas) else ""
+    coloured = f"<h2>街面 Streets</h2><ul>{lines}</ul><small>{escape(drawn)}</small>"
+    if (siting_drawing.gain_class(what.gain(areas), edges) >= 0).any():
+        coloured = f"<h2>{both(siting_drawing.gain_words(what.measure))}</h2><ul>{gains}</ul>{coloured}"
+    if len(areas):  # else there is no view but one
+        shares, coloured = _seen_in((BEFORE, AFTER), shares), _seen_in((GAIN,), coloured)
     return (
         "<details open><summary>图例 Legend</summary>"
-        f"{areas}<h2>街面 Streets</h2><ul>{lines}</ul><small>{escape(drawn)}</small>"
+        f"{shares}{coloured}"
         f"<h2>设施 Places</h2><ul>{marks}"
         '<li><i class="runner"></i>次选 runner-up</li>'
         f"{places_legend(what)}</ul></details>"
     )
+
+
+def _seen_in(views: tuple[str, ...], html: str) -> str:
+    return f'<div data-views="{escape(json.dumps(views, ensure_ascii=False))}">{html}</div>'

@@ -106,6 +106,24 @@ def test_a_tap_on_a_site_of_the_list_opens_its_card(tmp_path: Path, browse: Brow
         assert words in card
 
 
+@pytest.mark.parametrize(("choice", "said"), [(None, "more people within"), ("之后 after", "Share of people")])
+def test_the_legend_explains_the_view_that_is_shown(
+    choice: str | None, said: str, tmp_path: Path, browse: Browse
+) -> None:
+    head, mark, tail = page(draw_siting(), tmp_path).rpartition("</script>")
+    choose = """document.querySelectorAll('.leaflet-control-layers-base label').forEach((label) => {
+        if (label.innerText.trim() === %s) label.querySelector('input').click();
+    });"""
+    (tmp_path / "site.html").write_text(head + choose % json.dumps(choice) + mark + tail, "utf-8")
+    document, console = browse(tmp_path / "site.html")
+    assert console == []
+    (legend,) = re.findall(r"<summary>图例 Legend</summary>.*?</details>", document, re.DOTALL)
+    shown = re.sub(r'<div data-views="[^"]*" hidden="">.*?</div>', "", legend, flags=re.DOTALL)
+    assert said in shown
+    assert ("街面 Streets" in shown) == (choice is None), "streets bear colours in one view alone"
+    assert legend.count("hidden") == 1
+
+
 def test_views_story_flags_sources_and_gap_stand_on_the_page(tmp_path: Path) -> None:
     html = page(draw_siting(), tmp_path)
     for words in ("之前 before", "之后 after", "谁受益 who gains", "次选点位 runners-up"):
