@@ -82,10 +82,11 @@ def _best_site(case: Case, facts: pd.Series, opened: pd.DataFrame) -> list[tuple
     if np.isfinite(loses).any():
         i = int(np.nanargmin(loses))
         zh, en = amount(max(loses[i], 0.0), unit)
-        rank, other = opened.iloc[i]["rank"], opened.iloc[i]["runner_up"]
+        rank, code, name = opened.iloc[i][["rank", "runner_up", "runner_up_name"]]
+        other = (f"{name}（{code}）", f"{name} ({code})") if name else (f" {code} ", code)
         said.append((
-            f"最易替换的是 {rank} 号点：改用 {other} 只损失 {zh}。",
-            f"Site {rank} is easiest to replace: {other} in its place loses only {en}.",
+            f"最易替换的是 {rank} 号点：改用{other[0]}只损失 {zh}。",
+            f"Site {rank} is easiest to replace: {other[1]} in its place loses only {en}.",
         ))  # fmt: skip
     return said
 

@@ -90,9 +90,12 @@ def test_sites_add_up_and_have_stand_ins(sited: Store) -> None:
 
 
 def test_the_place_that_would_serve_best_in_a_sites_stead_is_named(sited: Store) -> None:
-    (site,) = run_siting(sited, ask("mclp", count=1, candidates="layer")).tables["sites"].to_dict("records")
+    run = run_siting(sited, ask("mclp", count=1, candidates="layer"))
+    (site,) = run.tables["sites"].to_dict("records")
     names = {"C1a": "东门", "C1b": "东门旧房", "C2": "桥头", "U1": "一号点"}
     assert site["runner_up_name"] == names[site["runner_up"]] != names[site["code"]]
+    told = f"改用{site['runner_up_name']}（{site['runner_up']}）只损失"
+    assert run.tables["story"]["zh"].str.contains(told, regex=False).sum() == 1
 
 
 def test_a_budget_buys_the_cheaper_variant_of_a_place(sited: Store) -> None:
