@@ -106,17 +106,21 @@ def points_inside(store: Store, area_code: str) -> pd.DataFrame:
 
 
 def create_scenario(store: Store, name: str, *, by: Account, now: datetime, note: str = "") -> Scenario:
-    """Make an empty scenario in the area of ``by``; raises FaultsError on a name or note that cannot stand."""
+    """Make an empty scenario in the area of ``by``.
+
+    Raises FaultsError on a name or note that cannot stand, or a name that an open scenario of the area bears.
+    """
     with store.transaction(writes=True) as connection:
         made = _insert(connection, name, note, by, now)
         _log(connection, "create_scenario", made, by, now)
+        _check_alone(connection, made)
         return Scenario(**_values(_row(store, connection, made.id)))
 
 
 def rename_scenario(
     store: Store, scenario_id: int, name: str, *, note: str, version: int, by: Account, now: datetime
 ) -> Scenario:
-    """Give a scenario another name and note; raises ChangedMeanwhileError, FaultsError, UnknownScenarioError."""
+    """Give a scenario another name and note; raises as ``change_scenario``, and as ``create_scenario`` on the words."""
     _check_words(name, note)
     with store.transaction(writes=True) as connection:
         row = _current(store, connection, scenario_id, version, by, even_archived=True)
@@ -127,7 +131,7 @@ def rename_scenario(
 def archive_scenario(
     store: Store, scenario_id: int, *, version: int, by: Account, now: datetime, archived: bool = True
 ) -> Scenario:
-    """Put a scenario away, where nobody can change it, or take it out again."""
+    """Put a scenario away, where nobody can change it, or take it out again, unless its name is in use by now."""
     action, state = (ARCHIVE, ARCHIVED) if archived else (REOPEN, OPEN)
     with store.transaction(writes=True) as connection:
         row = _current(store, connection, scenario_id, version, by, even_archived=True)
@@ -179,7 +183,8 @@ def from_siting(store: Store, run: Run, name: str, *, by: Account, now: datetime
     """Make a scenario of the sites that a run of kind "siting" chose: those inside the area of ``by``.
 
     What the plan opens is added, what it improves or converts is upgraded where it stands, what it closes is closed.
-    Raises RecordError on another kind of run, or one that changes nothing inside the area.
+    Raises RecordError on another kind of run, or one that changes nothing inside the area; FaultsError as
+    ``create_scenario``.
     """
     if run.kind != "siting":
         raise RecordError(f"分析 {run.id} 不是选址方案", f"run {run.id} is a {run.kind}, not a plan of sites")
@@ -193,6 +198,7 @@ def from_siting(store: Store, run: Run, name: str, *, by: Account, now: datetime
         for number, (action, code, detail) in enumerate(changes, 1):
             _write(connection, made.id, number, action, code, detail, by, now)
         _log(connection, "create_scenario", made, by, now, {"run": run.id})
+        _check_alone(connection, made)
         return Scenario(**_values(_row(store, connection, made.id)))
 
 
@@ -318,6 +324,17 @@ def _check_words(name: str, note: str) -> None:
     refuse({"name": text_fault(name, LONGEST_NAME, least=1), "note": text_fault(note, LONGEST_NOTE, lines=True)})
 
 
+def _check_alone(connection: Connection, made: Scenario) -> None:
+    """Refuse a second open scenario of one name in one area, which a form sent twice would make.
+
+    To be called once the audit log has been written: from there on, nobody else can be about to make one.
+    """
+    same = (SCENARIO.c.area_code == made.area_code, SCENARIO.c.name == made.name, SCENARIO.c.state == OPEN)
+    others = connection.execute(select(SCENARIO.c.id).where(*same, SCENARIO.c.id != made.id).limit(1))
+    if made.state == OPEN and others.first():
+        refuse({"name": ("本辖区已有同名的情景", "this area has a scenario of that name")})
+
+
 def _insert(connection: Connection, name: str, note: str, by: Account, now: datetime) -> Scenario:
     require(by.role, "plan_city")
     _check_words(name, note)
@@ -340,6 +357,8 @@ def _record(
     connection.execute(update(SCENARIO).where(SCENARIO.c.id == row.id).values(values))
     made = Scenario(**_values(connection.execute(select(SCENARIO).where(SCENARIO.c.id == row.id)).one()))
     _log(connection, "change_scenario", made, by, now, {"change": number, "kind": action})
+    if action in (RENAME, REOPEN):
+        _check_alone(connection, made)
     return made
 
 

@@ -1,5 +1,6 @@
 """Scenarios: changes beside the live layers, seen and made in one's own area alone, kept whole and taken back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pandas as pd
@@ -205,6 +206,24 @@ def test_a_scenario_put_away_is_listed_apart_and_cannot_be_changed_until_it_is_t
         world.change(mine, "close", "A")
     archive_scenario(store, mine, version=3, by=world.here, now=NOW, archived=False)
     world.change(mine, "close", "A")
+
+
+def test_an_area_has_one_open_scenario_of_a_name(world: World, mine: int) -> None:
+    store, name = world.as_(world.here), scenario(world.as_(world.here), mine).name
+    with ThreadPoolExecutor(4) as threads:  # a form sent again and again
+        sent = [threads.submit(create_scenario, store, "春季方案", by=world.here, now=NOW) for _ in range(4)]
+    refused = [one.exception() for one in sent if one.exception()]
+    assert len(refused) == 3 and all(isinstance(error, FaultsError) for error in refused)
+    (spring,) = (one.result() for one in sent if not one.exception())
+    with pytest.raises(FaultsError, match="scenario of that name"):
+        rename_scenario(store, spring.id, f" {name} ", note="", version=1, by=world.here, now=NOW)
+    archive_scenario(store, mine, version=1, by=world.here, now=NOW)
+    rename_scenario(store, spring.id, name, note="", version=1, by=world.here, now=NOW)
+    with pytest.raises(FaultsError, match="scenario of that name"):
+        archive_scenario(store, mine, version=2, by=world.here, now=NOW, archived=False)
+    assert [s.id for s in scenarios(store)] == [spring.id]
+    assert create_scenario(world.as_(world.there), name, by=world.there, now=NOW).name == name, "elsewhere it is free"
+    assert verify(world.store).problems == ()
 
 
 def test_a_point_the_scenario_closes_or_that_is_not_there_cannot_be_changed(world: World, mine: int) -> None:
