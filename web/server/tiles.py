@@ -48,6 +48,7 @@ class CityTiles:
         self._lock = Lock()
         self._drawn: object = None
         self._archive: Archive | None = None
+        self._before: Archive | None = None
 
     def current(self, city: PublicCity) -> Archive | None:
         """Return the archive of ``city``, or the one before it while it is being made; None where there is none yet."""
@@ -61,10 +62,11 @@ class CityTiles:
 
     def _renew(self, drawn: object) -> None:
         try:
-            before, self._archive = self._archive, self._written()
-            self._drawn = drawn
-            if before and before.path and before != self._archive:
-                before.path.unlink(missing_ok=True)  # answers under way have it open
+            written = self._written()
+            oldest, self._before, self._archive, self._drawn = self._before, self._archive, written, drawn
+            # The one before stays until the next: an answer under way may have its name, and not yet have it open.
+            if oldest and oldest.path and oldest not in (self._before, self._archive):
+                oldest.path.unlink(missing_ok=True)
         except LamplightError as error:  # asked for again by the next request
             logging.getLogger("lamplight.tiles").warning("%s", error)
         finally:

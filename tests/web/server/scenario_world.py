@@ -21,10 +21,10 @@ def measured_scenario(store: Store) -> tuple[int, str]:
     return made.id, str(store.load("areas", "subdistrict")["code"].iloc[2])
 
 
-def scenario_with_changes(store: Store, planner: Account) -> Scenario:
+def scenario_with_changes(store: Store, planner: Account, name: str = "冬季夜间增设一处") -> Scenario:
     """Add, move, close and upgrade a point, and change the hours of one."""
     own = store.within(Scope.of(planner.area_code))
-    made = create_scenario(own, "冬季夜间增设一处", note="桥下与车站之间", by=planner, now=now())
+    made = create_scenario(own, name, note="桥下与车站之间", by=planner, now=now())
     codes = points_before(own, made.id)["code"].tolist()
     shapes = own.load("areas", "community").geometry
     there, elsewhere = (shapes.iloc[n].representative_point() for n in (len(shapes) // 2, len(shapes) // 4))

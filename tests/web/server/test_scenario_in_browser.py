@@ -101,7 +101,7 @@ def changes_of(site: Site, number: int) -> list[Any]:
 def test_two_scenarios_are_compared_side_by_side(page: Any, site: Site) -> None:
     known = credentials(site.store, "planner")
     assert known is not None
-    one, other = (scenario_with_changes(site.store, known.account) for _ in range(2))
+    one, other = (scenario_with_changes(site.store, known.account, name) for name in ("冬季方案", "春季方案"))
     keep_less_of_the_other(page, site, other.id)
     page.goto(f"{site.url}/staff/scenarios")
     page.locator(f"a[href*='b={one.id}']", has_text="与现状对照").click()

@@ -81,6 +81,24 @@ def test_an_import_brings_other_tiles_and_the_old_are_served_until_then(client: 
     assert found.data == city_tiles(store)
 
 
+def test_an_answer_that_was_begun_before_other_tiles_came_still_finds_its_own(app: APIFlask) -> None:
+    store, source, tiles = store_of(app), app.extensions["lamplight.city"], app.extensions["lamplight.tiles"]
+    kept = []
+    for count in (60, 50, 40):
+        store.import_layer("streets", "", store.load("streets").iloc[:count], source="x", sha256="0" * 64)
+        source._looked = -float("inf")
+        deadline = time.monotonic() + 60
+        while (found := tiles.current(source.current())) is None or found in kept:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        kept.append(found)
+        assert [one.path.is_file() for one in kept[-2:]] == [True] * len(kept[-2:])
+    deadline = time.monotonic() + 60
+    while kept[0].path.exists():
+        assert time.monotonic() < deadline, "older ones go"
+        time.sleep(0.1)
+
+
 def test_tiles_are_made_once_and_kept_in_the_store(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     made = city_tiles(store_of(app))
     monkeypatch.setattr("planner.runs.write_tiles", None)  # would fail if asked again
