@@ -1,5 +1,6 @@
 """What the public may see of a city, held in memory: points not withheld, the streets, and the walk between them."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.errors import LamplightError
 from gis.network import StreetNetwork
 from layers.hours import HoursState, OpeningHours
 from layers.public_holidays import CHINA, Calendar, calendar_of
@@ -110,6 +112,8 @@ class PublicCitySource:
             assert self._city is not None
             if mark_of(self._store) != self._city.mark:
                 self._city = read_public_city(self._store)
+        except LamplightError as error:  # the city as it was is shown on, and the store is asked again soon
+            logging.getLogger("lamplight.city").warning("%s", error)
         finally:
             self._lock.release()
 

@@ -36,6 +36,12 @@ def watch(page: Any, faults: list[str]) -> None:
     page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
 
 
+def follow(link: Any) -> None:
+    """Press what leads to another page, and wait until that is whole: else it may be read while half of it came."""
+    with link.page.expect_navigation():
+        link.click()
+
+
 def until(page: Any, expression: str, *, arg: Any = None, seconds: float = 20.0) -> None:
     """Wait until an expression is true in the page; asked from here, since the page's policy forbids it to evaluate."""
     for _ in range(int(seconds * 20)):

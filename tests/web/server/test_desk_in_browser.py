@@ -19,7 +19,7 @@ from layers.phone import done_by_ticks, keep_events
 from layers.referrals import referrals
 from layers.scope import Scope
 from planner.jobs.runs import work
-from tests.web.server.chromium import PHONE, until, whole
+from tests.web.server.chromium import PHONE, follow, until, whole
 from tests.web.server.desk_site import (
     DeskSite,
     DeskTown,
@@ -247,7 +247,7 @@ def test_a_report_is_referred_with_a_deadline_and_its_receipt_comes_back_to_the_
     desk, phone = site.desk, site.phone
     site.open(desk, "#reports")
     desk.click(f"#report-{number} a:has-text('核实')")
-    desk.click("form button:has-text('标为已核实')")
+    follow(desk.locator("form button:has-text('标为已核实')"))
     site.open(desk, "#reports")
     desk.click(f"#report-{number} a:has-text('转介此人')")
     desk.select_option("#receiver", f"hospital:{hospital.id}")
@@ -324,7 +324,7 @@ def test_the_week_shows_which_streets_were_walked_as_often_as_they_ask_for(site:
     phone, [street, *_] = site.phone, walked
     phone.goto(f"{site.town.url}/staff/week?until={EVENING}")
     whole(phone)
-    phone.click("nav.chips a:has-text('次数不够的')")
+    follow(phone.locator("nav.chips a:has-text('次数不够的')"))
     assert int(phone.inner_text("nav.chips [aria-current] .count")) == sum(count > 0 for count in missed.values())
     whole(phone)
     site.turn("07:00")  # the night is over: what was planned and not walked is missed

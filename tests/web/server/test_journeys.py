@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.server.chromium import DESK, PHONE, violations, watch
+from tests.web.server.chromium import DESK, PHONE, follow, violations, watch
 from tests.web.server.screens import Town
 
 
@@ -37,16 +37,16 @@ def test_from_my_position_to_the_door(page: Any, town: Town) -> None:
     page.wait_for_url("**lon=*")
     assert minutes(page), "the list says how far each point is on foot"
     assert violations(page) == []
-    page.locator(".chip", has_text="接待咨询").click()
+    follow(page.locator(".chip", has_text="接待咨询"))
     assert all("接待咨询" in text for text in page.locator("ol.points > li").all_inner_texts())
-    page.locator(".chip", has_text="全部").click()
+    follow(page.locator(".chip", has_text="全部"))
     first = page.locator("ol.points > li").first
     name, walk = first.locator("h3").inner_text(), first.locator(".walk").inner_text()
-    first.locator("h3 a").click()
+    follow(first.locator("h3 a"))
     assert page.locator("h1").inner_text() == name
     assert page.locator("a[href^='tel:']").count() >= 1
     assert violations(page) == []
-    page.locator("a[href*='/way']").first.click()
+    follow(page.locator("a[href*='/way']").first)
     page.wait_for_selector("#map[data-ready]")
     assert walk.removeprefix("步行") in page.locator("main").inner_text()
     assert page.locator("main ol li").count() >= 2
@@ -78,8 +78,8 @@ def test_without_a_script_the_list_says_it_all(browser: Any, town: Town) -> None
     page.goto(town.url + "/?lon={lon}&lat={lat}&when=all".format(**town.parts))
     first = page.locator("ol.points > li").first
     assert first.locator(".walk").count() == 1
-    first.locator("h3 a").click()
-    page.locator("a[href*='/way']").first.click()
+    follow(first.locator("h3 a"))
+    follow(page.locator("a[href*='/way']").first)
     assert page.locator("main ol li").count() >= 2
     page.goto(town.url + "/language/en?next=/")
     assert page.locator("html").get_attribute("lang") == "en"

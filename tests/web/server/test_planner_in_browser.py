@@ -14,7 +14,7 @@ from gis.datum import gcj02_from_wgs84
 from layers.scenarios import scenarios
 from layers.store import Store
 from planner.jobs.runs import JobRunner
-from tests.web.server.chromium import until, whole
+from tests.web.server.chromium import follow, until, whole
 from tests.web.server.planner_site import Site, drawn, page, site
 
 __all__ = ["page", "site"]
@@ -51,8 +51,7 @@ def start(page: Any, site: Site, form: str, *, seconds: str = "", **answers: str
 def result(page: Any) -> None:
     """Wait for the result of the job on the page, and open it."""
     page.wait_for_selector("text=查看结果", timeout=300_000)
-    page.click("text=查看结果")
-    page.wait_for_url("**/staff/runs/*")
+    follow(page.locator("text=查看结果"))
     page.wait_for_selector("#map-legend:not([hidden])")
 
 
@@ -90,7 +89,7 @@ def test_a_search_is_followed_ended_early_and_compared_with_a_proven_plan(
     assert "已证明" in page.locator(".result").inner_text()
     whence(page, site)
     mine = page.url
-    page.click("text=与另一个方案比较")
+    follow(page.locator("text=与另一个方案比较"))
     assert page.locator("main table tbody tr").count() >= 3 and page.locator("dl.facts dd").count() == 2
     whole(page)
     page.goto(mine)
@@ -125,12 +124,12 @@ def test_hotspots_say_how_sure_they_are_and_where_nobody_looked(page: Any, site:
     text = page.locator("main").inner_text()
     assert "不明" in text and "没人去看，不等于没有人" in text and "–" in page.locator("main table").first.inner_text()
     whole(page)
-    page.click("main .chip:text-is('下一周')")
+    follow(page.locator("main .chip:text-is('下一周')"))
     page.wait_for_selector("#map-legend:not([hidden])")
     tables = page.locator("main table").all_inner_texts()
     assert any(re.search(r"\(\d[\d.,]*–\d", table) for table in tables), "an interval beside each figure"
     whole(page)
-    page.click("main .chip:text-is('预测准不准')")
+    follow(page.locator("main .chip:text-is('预测准不准')"))
     page.wait_for_selector("figure.chart polyline.own")
     methods = page.locator("figure.chart polyline").count()
     assert page.locator("figure.chart .legend li").count() == methods + 1

@@ -3,12 +3,14 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from shutil import copy
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 import pytest
 from apiflask import APIFlask
 
+from gis.errors import StoreError
 from layers.hours import OpeningHours
 from layers.imports import import_file
 from layers.public_holidays import CHINA
@@ -88,6 +90,32 @@ def test_a_running_server_takes_the_new_calendar(app: APIFlask, tmp_path: Path) 
     source.current()
     with source._lock:  # held until the city has been read anew
         assert source.current().calendar.knows(2090)
+
+
+def test_a_store_gone_for_a_while_is_told_to_the_log_and_asked_again(
+    app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, store = [0.0], app.extensions["lamplight.store"]
+    source = PublicCitySource(store, lambda: clock[0])
+    shown = source.current()
+    with monkeypatch.context() as patch:
+        patch.setattr("web.server.city.mark_of", unreadable)
+        clock[0] = 60.0
+        assert source.current() is shown
+        with source._lock:
+            assert source.current() is shown
+    assert [record.getMessage() for record in caplog.records if record.name == "lamplight.city"] == [
+        "数据库打不开 / the database cannot be opened"
+    ]
+    import_calendar(store, tmp_path)
+    clock[0] = 120.0
+    source.current()
+    with source._lock:
+        assert source.current().calendar.knows(2090)
+
+
+def unreadable(store: Store) -> NoReturn:
+    raise StoreError("数据库打不开", "the database cannot be opened")
 
 
 def test_a_page_names_the_coming_holiday(app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

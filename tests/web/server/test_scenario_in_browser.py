@@ -8,7 +8,7 @@ import pytest
 from layers.accounts import credentials
 from layers.scenario_content import entries_from
 from layers.scenarios import content_of, history, points_before, scenarios
-from tests.web.server.chromium import until, whole
+from tests.web.server.chromium import follow, until, whole
 from tests.web.server.planner_site import Site, downloaded, drawn, figures, page, site
 from tests.web.server.scenario_world import scenario_with_changes
 
@@ -104,7 +104,7 @@ def test_two_scenarios_are_compared_side_by_side(page: Any, site: Site) -> None:
     one, other = (scenario_with_changes(site.store, known.account, name) for name in ("冬季方案", "春季方案"))
     keep_less_of_the_other(page, site, other.id)
     page.goto(f"{site.url}/staff/scenarios")
-    page.locator(f"a[href*='b={one.id}']", has_text="与现状对照").click()
+    follow(page.locator(f"a[href*='b={one.id}']", has_text="与现状对照"))
     assert page.locator("h1").inner_text() == f"现状 → {one.name}"
     page.select_option("#a", str(other.id))
     page.locator("button", has_text="对照").click()
@@ -113,7 +113,7 @@ def test_two_scenarios_are_compared_side_by_side(page: Any, site: Site) -> None:
         page.locator("button", has_text="按现在的数据计算").first.click()
         page.wait_for_selector("text=排队中")
         site.answer_newest()
-        page.locator("a", has_text="看看好了没有").click()
+        follow(page.locator("a", has_text="看看好了没有"))
     drawn(page, "#map-b")
     whole(page)
     the_maps_move_together(page)
