@@ -81,13 +81,15 @@ class HotspotColumn(Column):
         return " ".join("".join(c for c in text if self.letters.can(c)).split())
 
     def fact(self, words: str, said: str) -> None:
-        """Write a figure to the right of what it is, on a second line where both need more room."""
+        """Write a figure to the right of what it is: beside the first line, or below where it is too long for that."""
         words, said = (self._with_glyphs(text) for text in (words, said))
-        room = self.inches * 72 / 6.6 - ems(said) * SIZE / 6.6 - 1
-        lines = wrap(words, room)
+        whole = self.inches * 72 / 6.6
+        beside = whole - ems(said) * SIZE / 6.6 - 1
+        lines = wrap(words, beside) if beside > whole / 4 else [*wrap(words, whole), ""]
+        at = 0 if beside > whole / 4 else len(lines) - 1
         for i, line in enumerate(lines):
             self.put(0, line, size=6.6)
-            if i == 0:
+            if i == at:
                 self.put(1.0, said, size=SIZE, bold=True, right=True)
             self.y -= self.line * (1.0 if i == len(lines) - 1 else 0.85)
 
@@ -104,9 +106,9 @@ def write_totals(column: HotspotColumn, what: HotspotDrawing, most: int = 9) -> 
 def write_top_areas(column: HotspotColumn, what: HotspotDrawing) -> None:
     """List the areas where most people can be found, with intervals, as many as fit."""
     areas = what.tables.get("areas")
-    if areas is None or not len(areas):
+    own = areas if areas is None else top_areas(what, areas)
+    if own is None or not len(own):
         return
-    own = top_areas(what, areas)
     column.title(("人数最多的辖区（人/周，90 % 区间）", "Most people who can be found per week (90 % interval)"))
     for row in own.to_dict("records"):
         if column.y < 0.0:

@@ -129,6 +129,12 @@ def hotspot_drawing(store: Store, run: Run) -> HotspotDrawing:
     )
 
 
+def best_first(segments: pd.DataFrame) -> pd.DataFrame:
+    """Order segments by what a minute of patrol finds; where that is not known, by the people expected in a week."""
+    people = next(name for name in ("rate_week", "expected_week") if name in segments)
+    return segments.sort_values(["per_minute", people, "segment_id"], ascending=[False, False, True], kind="stable")
+
+
 def _versions_read(store: Store, run: Run) -> dict[str, LayerVersion]:
     """Return, by name of the input, the versions of streets and areas a run read.
 

@@ -9,7 +9,7 @@ import shapely
 
 from web import hotspot_words, workbook
 from web.drawing import both
-from web.hotspot_drawing import HotspotDrawing
+from web.hotspot_drawing import HotspotDrawing, best_first
 from web.hotspot_facts import area_names
 from web.hotspot_totals import totals
 from web.hotspot_words import both_of, method_words, said, trend_words
@@ -58,9 +58,8 @@ def _plain(what: HotspotDrawing, name: str) -> pd.DataFrame:
 
 
 def _segments(what: HotspotDrawing, name: str) -> pd.DataFrame:
-    """Return the segments with their names, those where patrols find most per minute first."""
-    table = pd.DataFrame(what.segments.drop(columns="geometry"))
-    table = table.sort_values(["per_minute", "segment_id"], ascending=[False, True], kind="stable")
+    """Return the segments with their names, in the order of ``best_first``."""
+    table = best_first(pd.DataFrame(what.segments.drop(columns="geometry")))
     named = {"street": table.pop("name"), "per_hour": table["per_minute"] * 60}
     front = ["segment_id", "street"]
     table = table.assign(**named)

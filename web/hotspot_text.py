@@ -10,7 +10,7 @@ from layers.store import Store
 from web import hotspot_words
 from web.drawing import LEVEL_NAMES, both
 from web.hotspot_column import top_areas
-from web.hotspot_drawing import HotspotDrawing, hotspot_drawing
+from web.hotspot_drawing import HotspotDrawing, best_first, hotspot_drawing
 from web.hotspot_totals import totals
 from web.hotspot_views import by_step, release_rules, tier_words
 from web.hotspot_words import (
@@ -42,16 +42,17 @@ def hotspot_text(store: Store, run: Run) -> str:
     return "\n".join(lines)
 
 
-def _areas(what: HotspotDrawing) -> str:
+def _areas(what: HotspotDrawing) -> str | None:
     areas = what.tables.get("areas")
-    if areas is None or not len(areas):
-        return ""
+    own = areas if areas is None else top_areas(what, areas, MOST)
+    if own is None or not len(own):
+        return None
     rows = [
         [
             str(row["name"]), interval(row["rate_week"], row["rate_low"], row["rate_high"]), f"{row['reports']:,.0f}",
             f"{row['patrol_reports']:,.0f}", figure(row["walked_km"], 3), figure(row["rate_km_week"]),
         ]
-        for row in top_areas(what, areas, MOST).to_dict("records")
+        for row in own.to_dict("records")
     ]  # fmt: skip
     headings = [
         both(LEVEL_NAMES[what.level]), "可遇到 人/周 to be found per week", "报告 reports", "巡查发现 by patrol",
@@ -63,7 +64,7 @@ def _areas(what: HotspotDrawing) -> str:
 def _segments(what: HotspotDrawing, rate: tuple[str, str, str]) -> str:
     """Return the segments where an hour of patrol finds most. rate : columns of the figure and its interval."""
     table = pd.DataFrame(what.segments.drop(columns="geometry"))
-    best = table.sort_values(["per_minute", "segment_id"], ascending=[False, True], kind="stable").head(MOST)
+    best = best_first(table).head(MOST)
     rows = [
         [
             str(row["name"]) or "（无名 unnamed）", str(row["segment_id"]), f"{row['length_m']:,.0f}",
@@ -80,7 +81,8 @@ def _map(what: HotspotDrawing) -> list[str]:
     hot = int(what.cells["hot"].sum())
     cells = f"显著热点 {hot} 格，共 {len(what.cells):,} 格 / {hot} significant hot cells of {len(what.cells):,}"
     rates = ("rate_week", "rate_low", "rate_high")
-    return [cells, "", _areas(what), "", _segments(what, rates), ""]
+    areas = _areas(what)
+    return [cells, "", *([areas, ""] if areas else []), _segments(what, rates), ""]
 
 
 def _scan(what: HotspotDrawing) -> list[str]:

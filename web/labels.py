@@ -43,7 +43,7 @@ def place(
 def wrap(text: str, width: float) -> list[str]:
     """Break ``text`` into lines of at most ``width`` font sizes, at a space or a Chinese mark where there is one."""
     lines, rest = [], text.strip()
-    while ems(rest) > width:
+    while rest and ems(rest) > width:
         sizes = np.cumsum([ems(c) for c in rest])
         most = max(1, int(np.searchsorted(sizes, width, side="right")))
         at = max((i + 1 for i, c in enumerate(rest[:most]) if c in _BREAK_AFTER), default=most)

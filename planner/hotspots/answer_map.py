@@ -91,7 +91,7 @@ def map_tables(
     areas = _area_table(records, ground, events, streets, frame.within)
     summary = _summary(records, question, frame, ground, events, streets, segments, bandwidth_m)
     return {"summary": summary, "segments": segments, "cells": cells, "areas": areas}, [
-        *notes, *_said(streets, len(records.effort) > 0, bandwidth_m, events),
+        *notes, *_said(streets, bandwidth_m, events),
     ]  # fmt: skip
 
 
@@ -266,7 +266,7 @@ def _summary(
     })  # fmt: skip
 
 
-def _said(streets: _Streets, any_effort: bool, bandwidth_m: float, events: Events) -> list[Note]:
+def _said(streets: _Streets, bandwidth_m: float, events: Events) -> list[Note]:
     notes = []
     if bandwidth_m == BANDWIDTHS_M[-1]:
         zh, en = f"带宽取所试的最大值 {bandwidth_m:g} 米", f"the bandwidth is the widest tried, {bandwidth_m:g} m"
@@ -274,11 +274,15 @@ def _said(streets: _Streets, any_effort: bool, bandwidth_m: float, events: Event
     if (events.people > 1).any():
         zh = "一份报告计一次发现，不论其中几人"
         notes.append(Note("finds", zh, "a report counts as one find, however many people it speaks of"))
-    if not any_effort:
+    if not streets.watch.passes.any():
         zh = "没有巡查量记录：不知道哪里有人看过，人数只是由报告推测"
         notes.append(Note("no-effort", zh, "no patrol is on record: where anyone looked is unknown, rates are guesses"))
     elif streets.detection.guessed:
         zh = "报告不足以估计巡查发现概率，采用通常值"
         en = "too few reports tell how well patrols see: a usual value is taken"
         notes.append(Note("detectability-guessed", zh, en))
+    if lost := streets.watch.unrecorded:
+        zh = f"有的月份有巡查发现却没有巡查量记录，这些月份的 {lost:,} 份报告推算人数时未计入"
+        en = f"{lost:,} reports of months in which patrols found people and none is on record are left out of rates"
+        notes.append(Note("unrecorded-months", zh, en))
     return notes

@@ -137,7 +137,7 @@ def estimate_detection(
     found = np.where(passes > 0, found, 0.0)
     rows = np.flatnonzero((found + told).sum(axis=(1, 2)) > 0)
     flat = Detection(
-        guess, guess_sd, SHARE_GUESS if told.any() else 0.0, np.ones(len(weeks)),
+        guess, guess_sd, SHARE_GUESS if told.any() or not passes.any() else 0.0, np.ones(len(weeks)),
         np.full(passes.shape[2], 1 / passes.shape[2]), True,
     )  # fmt: skip
     if not found.any():

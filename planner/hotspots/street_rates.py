@@ -37,7 +37,8 @@ class Watched:
     (t,). x, y, length_m : (n,) metres, the middle and length. classes : (n, c) 0/1 of street classes. beside : which
     streets meet.
     by_patrol, month, shift : (k,). report, street, gap_m : (c,) candidates: report ``report`` lies ``gap_m`` from
-    street ``street``; each report has at least one.
+    street ``street``; each report has at least one. unrecorded : reports left out with the stretches in which patrols
+    found someone and none is on record.
     """
 
     segment: Ints
@@ -55,6 +56,7 @@ class Watched:
     report: Ints
     street: Ints
     gap_m: Floats
+    unrecorded: int
 
     def counts(self, of: NDArray[np.bool_], share: Floats) -> Floats:
         """Return (n, t, shifts) the reports marked in ``of`` (k,), each split by the shares (c,) of its candidates."""
@@ -70,13 +72,20 @@ def watched(
 ) -> Watched:
     """Lay reports and patrols of months, or other stretches of time, on the streets; starts : (t + 1,) days since 1970.
 
-    A report farther than NEAR_M from any street that may be walked is left out.
+    A report farther than NEAR_M from any street that may be walked is left out. So is a stretch in which patrols found
+    someone and none is on record: how much was looked, and what was left to others to report, is not known. Where no
+    stretch has any on record, finds count as reports of others: they tell of places, if not of how many people.
     """
     segment = np.flatnonzero(walkable)
     length_m = np.maximum(network.length_m[segment], _SHORTEST_M)
     x, y = points_on(network, segment, network.length_m[segment] / 2)
+    passes = passes_by(effort, network.n_segments, starts)[segment]
     month = np.searchsorted(starts, events.day, side="right") - 1
     inside = (month >= 0) & (month < len(starts) - 1)
+    by_patrol = (events.channel == PATROL) & passes.any()
+    known = passes.any(axis=(0, 2)) | (np.bincount(month[inside & by_patrol], minlength=len(starts) - 1) == 0)
+    count = int(inside.sum())
+    inside[inside] = known[month[inside]]
     lines = shapely.transform(
         network.geometry[segment], lambda at: np.column_stack(to_metric(at[:, 0], at[:, 1], network.crs))
     )
@@ -86,12 +95,12 @@ def watched(
     kept, number = np.unique(report, return_inverse=True)
     used = np.flatnonzero(inside)[kept]
     classes = np.unique(network.street_class[segment].astype(str), return_inverse=True)
-    begins = starts[:-1].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    begins = starts[:-1][known].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return Watched(
-        segment, passes_by(effort, network.n_segments, starts)[segment], np.diff(starts) / DAYS_A_WEEK,
-        begins % 12 + 1, x, y, length_m, np.eye(len(classes[0]))[classes[1]],
-        meeting(network.u[segment], network.v[segment]), events.channel[used] == PATROL, month[used],
-        _shift_of(events.hour[used]), number, street, gap_m,
+        segment, passes[:, known], np.diff(starts)[known] / DAYS_A_WEEK, begins % 12 + 1, x, y, length_m,
+        np.eye(len(classes[0]))[classes[1]], meeting(network.u[segment], network.v[segment]), by_patrol[used],
+        np.cumsum(known)[month[used]] - 1, _shift_of(events.hour[used]), number, street, gap_m,
+        count - int(inside.sum()),
     )  # fmt: skip
 
 

@@ -45,6 +45,12 @@ def test_wrapped_lines_fit_and_keep_every_character(text: str, width: float) -> 
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
+@given(st.text(st.sampled_from("街道 abc，。x"), max_size=30), st.floats(-40, 2))
+def test_without_room_a_character_stands_on_each_line(text: str, width: float) -> None:
+    assert all(len(line) <= 1 or ems(line) <= width for line in wrap(text, width))
+    assert "".join("".join(wrap(text, width)).split()) == "".join(text.split())
+
+
 @given(st.floats(0.01, 1e7))
 def test_a_scale_bar_is_a_round_length_close_to_the_room(most: float) -> None:
     length = round_length(most)

@@ -212,6 +212,38 @@ def test_two_reports_are_mapped_too(town: Store) -> None:
     assert "no-effort" in set(run.tables["notes"]["code"])
 
 
+def mapped_with(effort: pd.DataFrame | None, folder: Path) -> Run:
+    """A map of the demo town with other patrols on record."""
+    city, store = build_demo_city("town"), Store(str(folder / "town.sqlite"))
+    store.create()
+    for layer, table in (("streets", city.streets), ("reports", city.reports), ("patrol-effort", effort)):
+        if table is not None:
+            store.import_layer(layer, "", table, source="demo", sha256="0")
+    run = run_hotspots(store, MAP)
+    store.close()
+    return run
+
+
+def test_finds_from_before_the_record_of_patrols_do_not_raise_rates(mapped: Run, tmp_path: Path) -> None:
+    city = build_demo_city("town")
+    late = mapped_with(city.patrol_effort[city.patrol_effort["walked_from"].astype(str) >= "2026-04-01"], tmp_path)
+    [left_out] = late.tables["notes"].loc[late.tables["notes"]["code"] == "unrecorded-months", "en"]
+    assert left_out.startswith(f"{int((city.reports['found_at'] < '2026-04-01').sum()):,} reports")
+    assert "unrecorded-months" not in set(mapped.tables["notes"]["code"])
+    whole, part = (run.tables["summary"].iloc[0] for run in (mapped, late))
+    assert part["reports"] == whole["reports"] and part["patrol_reports"] == whole["patrol_reports"]
+    assert 0.5 < part["expected_week"] / whole["expected_week"] < 2.0
+
+
+def test_without_any_record_of_patrols_reports_give_the_order_and_a_guess_the_level(tmp_path: Path) -> None:
+    run = mapped_with(None, tmp_path)
+    segments, summary = run.tables["segments"], run.tables["summary"].iloc[0]
+    assert set(segments["state"]) == {"unknown"} and "no-effort" in set(run.tables["notes"]["code"])
+    assert 0.5 < summary["expected_week"] / (summary["reports"] / 104 / summary["told_share"]) < 2.0
+    assert summary["low_week"] < summary["expected_week"] / 2 and summary["high_week"] > summary["expected_week"] * 2
+    assert spearmanr(segments["rate_week"], segments["reports"]).statistic > 0.6
+
+
 def test_streets_are_worth_what_a_pass_would_find_and_another_day_explores_others(
     linjiang: Store, town: Store, truth: pd.Series
 ) -> None:
