@@ -85,8 +85,9 @@ class HotspotColumn(Column):
         words, said = (self._with_glyphs(text) for text in (words, said))
         whole = self.inches * 72 / 6.6
         beside = whole - ems(said) * SIZE / 6.6 - 1
-        lines = wrap(words, beside) if beside > whole / 4 else [*wrap(words, whole), ""]
-        at = 0 if beside > whole / 4 else len(lines) - 1
+        short = beside > whole / 4
+        lines = wrap(words, beside) if short else [*wrap(words, whole), ""]
+        at = 0 if short else len(lines) - 1
         for i, line in enumerate(lines):
             self.put(0, line, size=6.6)
             if i == at:
@@ -105,9 +106,8 @@ def write_totals(column: HotspotColumn, what: HotspotDrawing, most: int = 9) -> 
 
 def write_top_areas(column: HotspotColumn, what: HotspotDrawing) -> None:
     """List the areas where most people can be found, with intervals, as many as fit."""
-    areas = what.tables.get("areas")
-    own = areas if areas is None else top_areas(what, areas)
-    if own is None or not len(own):
+    own = top_areas(what)
+    if own.empty:
         return
     column.title(("人数最多的辖区（人/周，90 % 区间）", "Most people who can be found per week (90 % interval)"))
     for row in own.to_dict("records"):
@@ -119,8 +119,11 @@ def write_top_areas(column: HotspotColumn, what: HotspotDrawing) -> None:
         column.y -= column.line
 
 
-def top_areas(what: HotspotDrawing, areas: pd.DataFrame, most: int = 10) -> pd.DataFrame:
-    """Return the areas of the tier shown with the highest rates, unknown ones left out."""
+def top_areas(what: HotspotDrawing, most: int = 10) -> pd.DataFrame:
+    """Return the areas of the tier shown with the highest rates, unknown ones left out; no rows where none is left."""
+    areas = what.tables.get("areas")
+    if areas is None or areas.empty:
+        return pd.DataFrame()
     own = areas[areas["level"].eq(what.level) & areas["state"].ne("unknown")]
     return own.sort_values(["rate_week", "code"], ascending=[False, True], kind="stable").head(most)
 

@@ -43,9 +43,8 @@ def hotspot_text(store: Store, run: Run) -> str:
 
 
 def _areas(what: HotspotDrawing) -> str | None:
-    areas = what.tables.get("areas")
-    own = areas if areas is None else top_areas(what, areas, MOST)
-    if own is None or not len(own):
+    own = top_areas(what, MOST)
+    if own.empty:
         return None
     rows = [
         [
